@@ -1,0 +1,1 @@
+/** Compiles the AssemblyScript kernels of src/codec/kernels into dist, one module each. */

@@ -1,0 +1,86 @@
+/** The repository's own rules, run as an ordinary test over the files git knows. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, normalize, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "tap";
+import { importBreach, importsOf, packageBreach, textBreaches } from "./support/tidy-rules.ts";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** Files run as programs or loaded by path: imported by nothing. */
+const ENTRIES = /^(src\/node\/main|config\/build-kernels|src\/[a-z]+\/[a-z-]+-worker)\.ts$/;
+const FOLDERS = /^(src|cluster|config|test|native-bench)\//;
+const KERNELS = /^src\/codec\/kernels\//;
+
+function listFiles(): string[] {
+  const output = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  return output.split("\n").filter((path) => path !== "" && existsSync(join(root, path)));
+}
+
+const files = listFiles();
+const sources = files.filter((path) => path.endsWith(".ts") && FOLDERS.test(path));
+const textOf = new Map(sources.map((path) => [path, readFileSync(join(root, path), "utf8")]));
+
+/** The repository path a relative specifier means, or undefined for a package. */
+function resolveImport(from: string, specifier: string): string | undefined {
+  if (!specifier.startsWith(".")) return undefined;
+  const target = normalize(join(dirname(from), specifier));
+  const source = target.replace(/\.js$/, ".ts");
+  return textOf.has(source) ? source : target;
+}
+
+test("tidy: imports go down the ladder and packages stay in their files", async (t) => {
+  for (const [path, text] of textOf) {
+    if (KERNELS.test(path)) continue;
+    for (const specifier of importsOf(text)) {
+      const target = resolveImport(path, specifier);
+      if (target === undefined) {
+        const name = specifier
+          .split("/")
+          .slice(0, specifier.startsWith("@") ? 2 : 1)
+          .join("/");
+        t.equal(packageBreach(path, name), undefined);
+      } else if (textOf.has(target)) {
+        t.equal(importBreach(path, target), undefined);
+      } else if (target.endsWith(".ts")) {
+        t.fail(`${path} imports ${specifier}, which does not exist`);
+      }
+    }
+  }
+});
+
+test("tidy: every product file is imported by something or is a named entry", async (t) => {
+  const imported = new Set<string>();
+  for (const [path, text] of textOf) {
+    for (const specifier of importsOf(text)) {
+      const target = resolveImport(path, specifier);
+      if (target !== undefined) imported.add(target);
+    }
+  }
+  for (const path of textOf.keys()) {
+    if (!/^(src|cluster|config)\//.test(path) || KERNELS.test(path) || ENTRIES.test(path)) continue;
+    t.ok(imported.has(path), `${path} is imported by nothing`);
+  }
+});
+
+test("tidy: the text of each file keeps the house rules", async (t) => {
+  for (const [path, text] of textOf) {
+    if (path.endsWith("tidy-rules.ts") || path.endsWith("tidy-rules.test.ts")) continue;
+    t.strictSame(textBreaches(path, text), []);
+  }
+});
+
+test("tidy: file names are kebab-case, documents have one title, nothing is huge", async (t) => {
+  for (const path of files) {
+    if (FOLDERS.test(path)) t.match(path, /^[a-z0-9./-]+$/);
+    const limit = path === "package-lock.json" ? 2 * 1024 * 1024 : 256 * 1024;
+    t.ok(statSync(join(root, path)).size <= limit, `${path} is larger than ${limit} bytes`);
+    if (!path.endsWith(".md")) continue;
+    const prose = readFileSync(join(root, path), "utf8").replace(/^```[\s\S]*?^```/gm, "");
+    t.equal(prose.match(/^# /gm)?.length, 1, `${path} has exactly one title`);
+  }
+});
