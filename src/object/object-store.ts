@@ -1,0 +1,292 @@
+/**
+ * The object layer as the S3 layer sees it: domain words, no HTTP. Every method rejects only with
+ * StoreError. Strictly consistent: a result reflects every operation acknowledged before the call.
+ */
+import type { BucketId } from "../base/ids.ts";
+import type {
+  Checksum,
+  ChecksumAlgorithm,
+  PayloadSource,
+} from "../base/payload.ts";
+import type { ByteRange, DataSink, StorageClass } from "./data.ts";
+
+export type VersioningState = "unversioned" | "enabled" | "suspended";
+
+export interface Bucket {
+  readonly name: string;
+  readonly id: BucketId;
+  readonly createdMs: number;
+  readonly versioning: VersioningState;
+  /** Settings documents by name (policy, cors, tagging …), kept as given; versioned record. */
+  readonly documents: Readonly<Record<string, string>>;
+}
+
+/** `null` names the version written while versioning was off or suspended. */
+export const NULL_VERSION = "null";
+
+export type ChecksumType = "COMPOSITE" | "FULL_OBJECT";
+
+export interface ObjectChecksum {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly type: ChecksumType;
+  /** As in the header: base64, with `-N` behind a composite one. */
+  readonly text: string;
+}
+
+/** Headers stored with an object and given back: lower-case name → value as received. */
+export type StoredHeaders = Readonly<Record<string, string>>;
+
+export interface ObjectPart {
+  readonly number: number;
+  readonly bytes: number;
+  readonly etag: string;
+  readonly checksum?: string;
+}
+
+/** One version as HEAD, GET and the listings see it. */
+export interface ObjectVersion {
+  readonly key: string;
+  /** A UUID-like id or NULL_VERSION. */
+  readonly versionId: string;
+  readonly isLatest: boolean;
+  readonly deleteMarker: boolean;
+  readonly mtimeMs: number;
+  readonly bytes: number;
+  /** Without quotes. Empty for a delete marker. */
+  readonly etag: string;
+  readonly storageClass: StorageClass;
+}
+
+export interface ObjectDetails extends ObjectVersion {
+  readonly headers: StoredHeaders;
+  readonly checksum?: ObjectChecksum;
+  /** Parts of a multipart object; empty otherwise. */
+  readonly parts: readonly ObjectPart[];
+}
+
+/** ETags of If-Match / If-None-Match without quotes; "*" matches any live object. */
+export interface WriteConditions {
+  readonly ifMatch?: readonly string[];
+  readonly ifNoneMatch?: readonly string[];
+}
+
+/** Evaluated in the order of RFC 9110 §13.2.2 as AWS does. Seconds granularity. */
+export interface ReadConditions extends WriteConditions {
+  readonly ifModifiedSinceMs?: number;
+  readonly ifUnmodifiedSinceMs?: number;
+}
+
+/** Conditions of DeleteObject: ETag ("*" any), last-modified time and size must equal. */
+export interface DeleteConditions {
+  readonly ifMatch?: string;
+  readonly ifMatchLastModifiedMs?: number;
+  readonly ifMatchBytes?: number;
+}
+
+export interface PutObjectInput {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly source: PayloadSource;
+  readonly headers: StoredHeaders;
+  readonly storageClass: StorageClass;
+  readonly conditions: WriteConditions;
+  /** Computed when the client declared none, so that every object has one: crc64nvme. */
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+}
+
+export interface PutObjectResult {
+  readonly etag: string;
+  /** Undefined in a bucket that was never versioned. */
+  readonly versionId: string | undefined;
+  readonly bytes: number;
+  readonly mtimeMs: number;
+  readonly checksum?: ObjectChecksum;
+}
+
+export interface ReadObjectInput {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly versionId?: string;
+  readonly conditions: ReadConditions;
+}
+
+/** A version whose bytes can be read for as long as the caller holds it (data outlives deletes by a grace time). */
+export interface OpenObject {
+  readonly details: ObjectDetails;
+  /** Small content is at hand without another hop. */
+  readonly inline: Uint8Array | undefined;
+  /** Streams a range of the object's bytes. */
+  read(range: ByteRange, sink: DataSink): Promise<void>;
+}
+
+export interface DeleteObjectInput {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly versionId?: string;
+  readonly conditions: DeleteConditions;
+}
+
+export interface DeleteObjectResult {
+  /** The version removed, or the delete marker made; undefined when unversioned. */
+  readonly versionId: string | undefined;
+  readonly deleteMarker: boolean;
+}
+
+export interface CopyObjectInput {
+  readonly source: { bucket: Bucket; key: string; versionId?: string; conditions: ReadConditions };
+  readonly target: { bucket: Bucket; key: string; conditions: WriteConditions };
+  /** Replaces the stored headers; undefined copies them. */
+  readonly headers: StoredHeaders | undefined;
+  readonly storageClass: StorageClass | undefined;
+  readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+}
+
+export interface CopyObjectResult extends PutObjectResult {
+  readonly sourceVersionId: string | undefined;
+}
+
+export interface ListObjectsInput {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly delimiter: string | undefined;
+  /** Exclusive: keys and common prefixes after this one. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+export interface ListObjectsPage {
+  readonly objects: readonly ObjectVersion[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  /** Give it back as `after`: the last key or common prefix of the page (may be neither when a
+   * scan limit cut the page short). */
+  readonly next: string | undefined;
+}
+
+export interface ListVersionsInput {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly delimiter: string | undefined;
+  readonly keyMarker: string | undefined;
+  readonly versionIdMarker: string | undefined;
+  readonly limit: number;
+}
+
+export interface ListVersionsPage {
+  readonly versions: readonly ObjectVersion[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  readonly nextKeyMarker: string | undefined;
+  readonly nextVersionIdMarker: string | undefined;
+}
+
+export interface CreateUploadInput {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly headers: StoredHeaders;
+  readonly storageClass: StorageClass;
+  readonly checksum: { algorithm: ChecksumAlgorithm; type: ChecksumType } | undefined;
+}
+
+export interface Upload {
+  readonly key: string;
+  readonly uploadId: string;
+  readonly initiatedMs: number;
+  readonly storageClass: StorageClass;
+  readonly checksum: { algorithm: ChecksumAlgorithm; type: ChecksumType } | undefined;
+}
+
+export interface UploadAddress {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+export interface PutPartInput extends UploadAddress {
+  readonly partNumber: number;
+  readonly source: PayloadSource;
+}
+
+export interface UploadedPart extends ObjectPart {
+  readonly mtimeMs: number;
+}
+
+export interface CopyPartInput extends UploadAddress {
+  readonly partNumber: number;
+  readonly source: { bucket: Bucket; key: string; versionId?: string; conditions: ReadConditions };
+  /** Undefined copies the whole source. */
+  readonly range: ByteRange | undefined;
+}
+
+export interface CompletePart {
+  readonly number: number;
+  readonly etag: string;
+  readonly checksum?: Checksum;
+}
+
+export interface CompleteUploadInput extends UploadAddress {
+  readonly parts: readonly CompletePart[];
+  readonly conditions: WriteConditions;
+  /** A full-object or composite checksum the client expects, as text of the header. */
+  readonly checksum?: { algorithm: ChecksumAlgorithm; text: string };
+  readonly checksumType?: ChecksumType;
+  /** x-amz-mp-object-size. */
+  readonly bytes?: number;
+}
+
+export interface ListPartsPage {
+  readonly upload: Upload;
+  readonly parts: readonly UploadedPart[];
+  readonly truncated: boolean;
+  readonly nextPartNumber: number | undefined;
+}
+
+export interface ListUploadsInput {
+  readonly bucket: Bucket;
+  readonly prefix: string;
+  readonly delimiter: string | undefined;
+  readonly keyMarker: string | undefined;
+  readonly uploadIdMarker: string | undefined;
+  readonly limit: number;
+}
+
+export interface ListUploadsPage {
+  readonly uploads: readonly Upload[];
+  readonly commonPrefixes: readonly string[];
+  readonly truncated: boolean;
+  readonly nextKeyMarker: string | undefined;
+  readonly nextUploadIdMarker: string | undefined;
+}
+
+export interface ObjectStore {
+  // Buckets. `bucket` rejects with no-such-bucket.
+  createBucket(name: string): Promise<Bucket>;
+  bucket(name: string): Promise<Bucket>;
+  deleteBucket(name: string): Promise<void>;
+  listBuckets(input: { prefix: string; after: string | undefined; limit: number }): Promise<{
+    buckets: readonly Bucket[];
+    truncated: boolean;
+  }>;
+  setVersioning(name: string, state: "enabled" | "suspended"): Promise<void>;
+
+  // Objects. All reject with no-such-bucket when the bucket was deleted meanwhile.
+  putObject(input: PutObjectInput): Promise<PutObjectResult>;
+  /** Checks the conditions; rejects with no-such-key, no-such-version, method-not-allowed. */
+  openObject(input: ReadObjectInput): Promise<OpenObject>;
+  deleteObject(input: DeleteObjectInput): Promise<DeleteObjectResult>;
+  copyObject(input: CopyObjectInput): Promise<CopyObjectResult>;
+
+  // Listings.
+  listObjects(input: ListObjectsInput): Promise<ListObjectsPage>;
+  listVersions(input: ListVersionsInput): Promise<ListVersionsPage>;
+
+  // Multipart uploads.
+  createUpload(input: CreateUploadInput): Promise<Upload>;
+  upload(address: UploadAddress): Promise<Upload>;
+  putPart(input: PutPartInput): Promise<UploadedPart>;
+  copyPart(input: CopyPartInput): Promise<UploadedPart & { sourceVersionId: string | undefined }>;
+  completeUpload(input: CompleteUploadInput): Promise<PutObjectResult>;
+  abortUpload(address: UploadAddress): Promise<void>;
+  listParts(input: UploadAddress & { after: number; limit: number }): Promise<ListPartsPage>;
+  listUploads(input: ListUploadsInput): Promise<ListUploadsPage>;
+}
