@@ -4,11 +4,7 @@
  * refers to it, and is deleted only because a chosen record excludes it.
  */
 import type { DataId } from "../base/ids.ts";
-import type {
-  ChecksumAlgorithm,
-  PayloadExpectations,
-  PayloadSource,
-} from "../base/payload.ts";
+import type { ChecksumAlgorithm, PayloadExpectations, PayloadSource } from "../base/payload.ts";
 
 /** Erasure-coded data on drives. `drives[slot]` is the index of the drive that holds the slot. */
 export interface ShardedData {

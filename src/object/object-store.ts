@@ -3,11 +3,7 @@
  * StoreError. Strictly consistent: a result reflects every operation acknowledged before the call.
  */
 import type { BucketId } from "../base/ids.ts";
-import type {
-  Checksum,
-  ChecksumAlgorithm,
-  PayloadSource,
-} from "../base/payload.ts";
+import type { Checksum, ChecksumAlgorithm, PayloadSource } from "../base/payload.ts";
 import type { ByteRange, DataSink, StorageClass } from "./data.ts";
 
 export type VersioningState = "unversioned" | "enabled" | "suspended";
