@@ -1,4 +1,8 @@
-/** Rows derived from a register's value and stored in the same transaction with it. */
+/**
+ * Rows stored in the same transaction as a register's cell: a listing entry, a heal intent. They are
+ * derived from the register's value alone, so that every replica of one accepted value holds the
+ * same rows whatever it held before: a row that must not exist is named too, with `value: undefined`.
+ */
 
 /** Tables a derived row may live in; see docs/FORMATS.md. */
 export type RowTable = "list" | "heal" | "pending" | "trash";
