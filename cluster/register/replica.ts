@@ -27,39 +27,36 @@ export interface RegisterReplica {
   discard(key: Uint8Array, floor: Ballot, rows: readonly KvRow[]): Promise<DiscardReply>;
 }
 
-/** What a replica stores in one transaction with the cell. */
+/** What a replica stores in one transaction with the ballots. */
 export interface Proposal {
   readonly value: Uint8Array;
   readonly rows: readonly KvRow[];
-  /**
-   * Every accept whose ballot's clock is below this has reached all members: a replica that keeps a
-   * log of recently accepted keys (`RecentLog`) may forget its entries below. 0: forget nothing.
-   */
-  readonly settledBelow: number;
 }
 
 /**
- * The log a drive of a sole proposer keeps beside its cells: accept and install add (ballot → key)
- * in the cell's transaction. After a start every key in it is settled before the drives are trusted
- * one by one.
+ * The log that a drive of a sole proposer keeps beside its cells: accept and install add
+ * (ballot → key) in the cell's transaction. After a start every key in it is settled before the
+ * drives are trusted one by one.
  */
 export interface RecentLog {
-  recentKeys(after: Ballot | undefined, limit: number): Promise<RecentReply>;
+  /** The oldest entries in ballot order; `upTo` is the clock of the last one's ballot, or 0. */
+  recent(limit: number): Promise<RecentReply>;
+  /** Forgets entries whose ballot's clock is at most `upTo`. */
+  forgetRecent(upTo: number): Promise<Done | Refusal>;
 }
 
 export interface RecentPage {
   readonly ok: true;
-  /** In ballot order; a key may appear more than once. */
-  readonly entries: ReadonlyArray<{ readonly ballot: Ballot; readonly key: Uint8Array }>;
-  readonly complete: boolean;
+  readonly keys: readonly Uint8Array[];
+  readonly upTo: number;
 }
 
 export interface CellReport {
   readonly ok: true;
   readonly promised: Ballot;
-  /** ZERO_BALLOT for a blank register; `value` is then undefined. */
+  /** ZERO_BALLOT for a blank register; there is no `value` then. */
   readonly accepted: Ballot;
-  readonly value: Uint8Array | undefined;
+  readonly value?: Uint8Array;
   /** The floor of the key's partition (rule 7). */
   readonly floor: Ballot;
 }
@@ -72,8 +69,8 @@ export interface Done {
 export type DefiniteRefusal =
   /** Belongs to another epoch of the replica set. */
   | { readonly ok: false; readonly reason: "epoch"; readonly epoch: number }
-  /** A bounded queue is full. */
-  | { readonly ok: false; readonly reason: "busy" }
+  /** A bounded queue is full, the drive is full, or there is nothing of the kind. */
+  | { readonly ok: false; readonly reason: "busy" | "full" | "missing" }
   /** The cell is there and cannot be read; the replica has no vote on this key until `install`. */
   | { readonly ok: false; readonly reason: "corrupt" };
 

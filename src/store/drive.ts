@@ -10,6 +10,7 @@
 import type { Ballot } from "../base/ballot.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
+import type { AcceptorRefusal, BallotRefusal } from "../base/register-cell.ts";
 
 /** Why a drive did not do what it was asked. */
 export type DriveRefusal =
@@ -24,11 +25,6 @@ export type DriveRefusal =
   | { readonly ok: false; readonly reason: "corrupt"; readonly message: string }
   | { readonly ok: false; readonly reason: "missing" };
 
-/** A register refusal caused by a newer promise or by the floor of collected tombstones. */
-export type BallotRefusal =
-  | { readonly ok: false; readonly reason: "ballot"; readonly promised: Ballot }
-  | { readonly ok: false; readonly reason: "floor"; readonly floor: Ballot };
-
 export interface CellReply {
   readonly ok: true;
   readonly promised: Ballot;
@@ -41,6 +37,12 @@ export interface CellReply {
 
 export interface Done {
   readonly ok: true;
+}
+
+/** What one transaction stores beside the ballots. */
+export interface RegisterProposal {
+  readonly value: Uint8Array;
+  readonly rows: readonly KvRow[];
 }
 
 /**
@@ -141,19 +143,38 @@ export interface Drive {
   /** Position in the node's append-only table of drives; data descriptors name drives by it. */
   readonly index: number;
 
-  // Registers (structurally the RegisterReplica of cluster/register).
+  // Registers (structurally the RegisterReplica of cluster/register, which says what each promises).
+  // The decisions are those of src/base/register-cell.ts: decidePrepare, decideAccept, decidePurge,
+  // decideInstall; what they return is made durable before the answer.
   read(key: Uint8Array): Promise<CellReply | DriveRefusal>;
-  prepare(key: Uint8Array, ballot: Ballot): Promise<CellReply | BallotRefusal | DriveRefusal>;
+  prepare(key: Uint8Array, ballot: Ballot): Promise<CellReply | AcceptorRefusal | DriveRefusal>;
   accept(
     key: Uint8Array,
     ballot: Ballot,
-    proposal: { readonly value: Uint8Array; readonly rows: readonly KvRow[] },
+    proposal: RegisterProposal,
+  ): Promise<Done | AcceptorRefusal | DriveRefusal>;
+  /** Drops the tombstone accepted at `ballot`, applies the rows (deletions), raises the floor. */
+  purge(
+    key: Uint8Array,
+    ballot: Ballot,
+    rows: readonly KvRow[],
+  ): Promise<Done | AcceptorRefusal | DriveRefusal>;
+  /** Takes a value chosen without this drive's vote, also over a cell that cannot be read. */
+  install(
+    key: Uint8Array,
+    ballot: Ballot,
+    proposal: RegisterProposal,
   ): Promise<Done | BallotRefusal | DriveRefusal>;
-  purge(key: Uint8Array, ballot: Ballot): Promise<Done | BallotRefusal | DriveRefusal>;
+  /** Drops whatever cell there is, applies the rows, raises the floor to at least `floor`. */
+  discard(key: Uint8Array, floor: Ballot, rows: readonly KvRow[]): Promise<Done | DriveRefusal>;
   range(query: RangeQuery): Promise<RangeReply | DriveRefusal>;
-  /** Keys accepted since the last `forgetRecent`, oldest first (see FORMATS.md, table `recent`). */
+  /**
+   * Keys accepted (or installed) and not forgotten since, in the order of the ballots they were
+   * accepted at. `upTo` is the clock of the last one's ballot (0 when there is none), so the table
+   * `recent` is keyed by ballot; its row is written in the accept's transaction.
+   */
   recent(limit: number): Promise<{ ok: true; keys: Uint8Array[]; upTo: number } | DriveRefusal>;
-  /** Forgets recent entries with a sequence number ≤ `upTo`. */
+  /** Forgets recent entries whose ballot's clock is ≤ `upTo`. */
   forgetRecent(upTo: number): Promise<Done | DriveRefusal>;
 
   // Small durable values of the drive itself (replica-set epoch, counters).
