@@ -1,0 +1,113 @@
+/**
+ * What Ringfort does not do yet, as data: a request for it is answered 501 NotImplemented with the
+ * operation's name, after authentication and authorisation like any other.
+ */
+import { S3Error } from "./s3-error.ts";
+import type { S3Operation } from "./s3-operations.ts";
+
+export function notImplemented(operation: S3Operation): S3Error {
+  return new S3Error("NotImplemented", {
+    message: `The operation ${operation} is not implemented.`,
+    details: [["Operation", operation]],
+  });
+}
+
+/** Operations without a handler. Dispatch keeps a total table over the others. */
+export const NOT_IMPLEMENTED = [
+  "AppendObject",
+  "CorsPreflight",
+  "CreateBucketMetadataConfiguration",
+  "CreateBucketMetadataTableConfiguration",
+  "CreateSession",
+  "DeleteBucketAnalyticsConfiguration",
+  "DeleteBucketCors",
+  "DeleteBucketEncryption",
+  "DeleteBucketIntelligentTieringConfiguration",
+  "DeleteBucketInventoryConfiguration",
+  "DeleteBucketLifecycle",
+  "DeleteBucketMetadataConfiguration",
+  "DeleteBucketMetadataTableConfiguration",
+  "DeleteBucketMetricsConfiguration",
+  "DeleteBucketOwnershipControls",
+  "DeleteBucketPolicy",
+  "DeleteBucketReplication",
+  "DeleteBucketTagging",
+  "DeleteBucketWebsite",
+  "DeleteObjectTagging",
+  "DeletePublicAccessBlock",
+  "GetBucketAbac",
+  "GetBucketAccelerateConfiguration",
+  "GetBucketAcl",
+  "GetBucketAnalyticsConfiguration",
+  "GetBucketCors",
+  "GetBucketEncryption",
+  "GetBucketIntelligentTieringConfiguration",
+  "GetBucketInventoryConfiguration",
+  "GetBucketLifecycleConfiguration",
+  "GetBucketLogging",
+  "GetBucketMetadataConfiguration",
+  "GetBucketMetadataTableConfiguration",
+  "GetBucketMetricsConfiguration",
+  "GetBucketNotificationConfiguration",
+  "GetBucketOwnershipControls",
+  "GetBucketPolicy",
+  "GetBucketPolicyStatus",
+  "GetBucketReplication",
+  "GetBucketRequestPayment",
+  "GetBucketTagging",
+  "GetBucketWebsite",
+  "GetObjectAcl",
+  "GetObjectLambda",
+  "GetObjectLegalHold",
+  "GetObjectLockConfiguration",
+  "GetObjectRetention",
+  "GetObjectTagging",
+  "GetObjectTorrent",
+  "GetPublicAccessBlock",
+  "ListBucketAnalyticsConfigurations",
+  "ListBucketIntelligentTieringConfigurations",
+  "ListBucketInventoryConfigurations",
+  "ListBucketMetricsConfigurations",
+  "ListenNotification",
+  "PostObject",
+  "PutBucketAbac",
+  "PutBucketAccelerateConfiguration",
+  "PutBucketAcl",
+  "PutBucketAnalyticsConfiguration",
+  "PutBucketCors",
+  "PutBucketEncryption",
+  "PutBucketIntelligentTieringConfiguration",
+  "PutBucketInventoryConfiguration",
+  "PutBucketLifecycleConfiguration",
+  "PutBucketLogging",
+  "PutBucketMetricsConfiguration",
+  "PutBucketNotificationConfiguration",
+  "PutBucketOwnershipControls",
+  "PutBucketPolicy",
+  "PutBucketReplication",
+  "PutBucketRequestPayment",
+  "PutBucketTagging",
+  "PutBucketWebsite",
+  "PutObjectAcl",
+  "PutObjectExtract",
+  "PutObjectLegalHold",
+  "PutObjectLockConfiguration",
+  "PutObjectRetention",
+  "PutObjectTagging",
+  "PutPublicAccessBlock",
+  "RenameObject",
+  "RestoreObject",
+  "SelectObjectContent",
+  "UpdateBucketMetadataInventoryTableConfiguration",
+  "UpdateBucketMetadataJournalTableConfiguration",
+  "UpdateObjectEncryption",
+] as const satisfies readonly S3Operation[];
+
+export type NotImplementedOperation = (typeof NOT_IMPLEMENTED)[number];
+export type ImplementedOperation = Exclude<S3Operation, NotImplementedOperation>;
+
+const NAMES: ReadonlySet<S3Operation> = new Set(NOT_IMPLEMENTED);
+
+export function isNotImplemented(operation: S3Operation): operation is NotImplementedOperation {
+  return NAMES.has(operation);
+}
