@@ -1,0 +1,18 @@
+/**
+ * What authentication needs to know of a caller. Whoever keeps the users hands in a lookup; it must
+ * be synchronous and fast, because it runs on the front thread for every request.
+ */
+
+export interface Credential<Identity = unknown> {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Temporary credentials: the token that must come with every request. */
+  readonly sessionToken?: string;
+  /** Handed on untouched to authorisation. */
+  readonly identity: Identity;
+}
+
+export interface CredentialSource<Identity = unknown> {
+  /** Undefined for unknown, disabled and expired access keys alike. */
+  lookup(accessKey: string): Credential<Identity> | undefined;
+}

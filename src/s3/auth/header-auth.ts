@@ -1,0 +1,119 @@
+/** Signature V4 in the Authorization header. */
+import { formatAmzDate, formatIsoDate, parseAmzDate, parseHttpDate } from "../dates.ts";
+import { S3Error } from "../s3-error.ts";
+import { canonicalQuery } from "./canonical-request.ts";
+import { parseCredential } from "./credential-scope.ts";
+import {
+  CLOCK_SKEW_MS_MAX,
+  checkScope,
+  checkSignedHeaders,
+  type ScopeErrors,
+  SIGNATURE_ALGORITHM,
+  SIGNED_HEADERS_MAX,
+  type SignatureClaim,
+} from "./signature.ts";
+import type { SignedRequest } from "./signed-request.ts";
+
+const MALFORMED = "The authorization header is malformed";
+const SCOPE_ERRORS: ScopeErrors = { code: "AuthorizationHeaderMalformed", prefix: MALFORMED };
+
+export interface HeaderAuthOptions {
+  readonly region: string | undefined;
+  readonly nowMs: number;
+}
+
+/** Everything about the claim but the signature itself is checked here. */
+export function readHeaderClaim(
+  request: SignedRequest,
+  authorization: string,
+  options: HeaderAuthOptions,
+): SignatureClaim {
+  const fields = parseAuthorization(authorization);
+  const credential = parseCredential(fields.credential);
+  if (credential === undefined) {
+    throw malformed(
+      'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+    );
+  }
+  const { timestamp, timeMs } = readRequestTime(request);
+  checkScope(request, credential, { region: options.region, timestamp }, SCOPE_ERRORS);
+  checkSkew(timestamp, timeMs, options.nowMs);
+  const signedHeaders = fields.signedHeaders.split(";");
+  if (signedHeaders.length > SIGNED_HEADERS_MAX) throw malformed("too many signed headers.");
+  checkSignedHeaders(request, signedHeaders);
+  const payloadHash = request.headers.get("x-amz-content-sha256");
+  if (payloadHash === undefined) {
+    throw new S3Error("InvalidRequest", {
+      message: "Missing required header for this request: x-amz-content-sha256",
+    });
+  }
+  return {
+    credential,
+    timestamp,
+    signature: fields.signature,
+    sessionToken: request.headers.get("x-amz-security-token"),
+    signedHeaders,
+    signedHeadersText: fields.signedHeaders,
+    canonicalQuery: canonicalQuery(request.rawQuery),
+    payloadHash,
+  };
+}
+
+interface AuthorizationFields {
+  readonly credential: string;
+  readonly signedHeaders: string;
+  readonly signature: string;
+}
+
+/** `AWS4-HMAC-SHA256 Credential=…,SignedHeaders=…,Signature=…`, in any order, spaces allowed. */
+function parseAuthorization(authorization: string): AuthorizationFields {
+  const fields = new Map<string, string>();
+  const text = authorization.slice(SIGNATURE_ALGORITHM.length).trim();
+  const parts = text.split(",", MAX_FIELDS + 1);
+  for (const part of parts) {
+    const equals = part.indexOf("=");
+    const name = part.slice(0, Math.max(equals, 0)).trim();
+    if (equals < 0 || fields.has(name)) throw malformed(THREE_COMPONENTS);
+    fields.set(name, part.slice(equals + 1).trim());
+  }
+  const credential = fields.get("Credential");
+  const signedHeaders = fields.get("SignedHeaders");
+  const signature = fields.get("Signature");
+  if (!credential || !signedHeaders || !signature || parts.length !== MAX_FIELDS) {
+    throw malformed(THREE_COMPONENTS);
+  }
+  return { credential, signedHeaders, signature };
+}
+
+const MAX_FIELDS = 3;
+const THREE_COMPONENTS =
+  "the authorization header requires three components: Credential, SignedHeaders, and Signature.";
+
+function malformed(text: string): S3Error {
+  return new S3Error("AuthorizationHeaderMalformed", { message: `${MALFORMED}; ${text}` });
+}
+
+/** x-amz-date, or Date where a client cannot set that. */
+function readRequestTime(request: SignedRequest): { timestamp: string; timeMs: number } {
+  const text = request.headers.get("x-amz-date") ?? request.headers.get("date") ?? "";
+  const exact = parseAmzDate(text);
+  if (exact !== undefined) return { timestamp: text, timeMs: exact };
+  const timeMs = parseHttpDate(text);
+  if (timeMs === undefined) {
+    throw new S3Error("AccessDenied", {
+      message: "AWS authentication requires a valid Date or x-amz-date header",
+    });
+  }
+  return { timestamp: formatAmzDate(timeMs), timeMs };
+}
+
+function checkSkew(timestamp: string, timeMs: number, nowMs: number): void {
+  if (Math.abs(nowMs - timeMs) <= CLOCK_SKEW_MS_MAX) return;
+  throw new S3Error("RequestTimeTooSkewed", {
+    details: [
+      ["RequestTime", timestamp],
+      ["ServerTime", formatIsoDate(nowMs)],
+      ["MaxAllowedSkewMilliseconds", CLOCK_SKEW_MS_MAX],
+    ],
+  });
+}
