@@ -58,6 +58,11 @@ export class XmlWriter {
     this.#text += `<${name}>${text}</${name}>`;
   }
 
+  /** Escaped text right inside the current element. */
+  text(value: XmlValue): void {
+    this.#text += typeof value === "string" ? escapeXml(value) : String(value);
+  }
+
   /** An element that is left out without a value. */
   optional(name: string, value: XmlValue | undefined): void {
     if (value !== undefined) this.element(name, value);
