@@ -86,6 +86,10 @@ export interface UpdateOptions {
    * without it the engine mints one.
    */
   readonly operationId?: Uint8Array;
-  /** The operation may have been tried by an earlier call: look for its id from the start. */
-  readonly repeated?: boolean;
+  /**
+   * An earlier call with this id may have sent accepts, none below this ballot: the operation looks
+   * for its id from its first attempt on. The ballot of a record that the earlier call must have
+   * read serves.
+   */
+  readonly repeatedSince?: Ballot;
 }

@@ -1,0 +1,24 @@
+/**
+ * FOR THE SIMULATOR ONLY: each flag switches one safety rule of the engine off, so that the
+ * simulator can show that it would notice. Production code passes NO_HAZARDS.
+ */
+export interface RegisterHazards {
+  /** Rule 2 off: a read answers the highest value of any majority, chosen or not. */
+  readonly readUnchosen?: boolean;
+  /** Rule 3 off: an operation is tried again without looking whether it took effect. */
+  readonly retryBlindly?: boolean;
+  /** Rule 4 off: a negative answer is computed from a value that may never be chosen. */
+  readonly refuseFromUnchosen?: boolean;
+  /** Rule 5 off: an accept without a quorum is reported as a definite failure. */
+  readonly failDefinitely?: boolean;
+  /** Rule 6, proposer's half, off: a tombstone is collected though a replica may lack it. */
+  readonly purgeFromMajority?: boolean;
+  /** Rule 7 off: the floor is not held against an earlier accept. */
+  readonly ignoreFloor?: boolean;
+  /** Sole proposer: unsettled keys are treated like settled ones. */
+  readonly trustUnsettled?: boolean;
+  /** Sole proposer: after a change of the set a quorum is enough to settle a key. */
+  readonly skipFence?: boolean;
+}
+
+export const NO_HAZARDS: RegisterHazards = {};

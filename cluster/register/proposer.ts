@@ -1,0 +1,305 @@
+/**
+ * The proposer's steps on one key: mint a ballot, read, prepare, accept, purge. Each is one round;
+ * what follows from it is decided by the operations (update-operation.ts, settle-key.ts).
+ *
+ * The caller holds the key's lane, except for the reads, which change nothing.
+ */
+import { type Ballot, nextClock } from "../../src/base/ballot.ts";
+import type { KvRow } from "../../src/base/kv-row.ts";
+import { type Delayed, DelayQueue } from "./delay-queue.ts";
+import type { RegisterHazards } from "./hazards.ts";
+import type { KeyName } from "./key-name.ts";
+import {
+  type Findings,
+  findingsOf,
+  judgeAccept,
+  judgeAcceptAcrossChange,
+  judgeAllMembers,
+  judgeEveryone,
+  judgePrepare,
+  judgeRead,
+  judgeReadLoosely,
+} from "./quorum-rules.ts";
+import type { RegisterEngineOptions, RegisterModules } from "./register-contract.ts";
+import type { AcceptReply, CellReport, Proposal, RegisterReplica } from "./replica.ts";
+import { countBits, type ReplicaSet } from "./replica-set.ts";
+import { type Judge, Round, type RoundReply, type Verdict } from "./round.ts";
+import { UnsettledKeys } from "./unsettled-keys.ts";
+import { decodeBody } from "./value-envelope.ts";
+
+/** What a proposal may be built on. */
+export interface Base {
+  readonly kind: "base";
+  /** The set that was asked; the accept must go to the same epoch. */
+  readonly set: ReplicaSet;
+  /** The ballot prepared; undefined when prepare was skipped (sole proposer, settled key). */
+  readonly ballot: Ballot | undefined;
+  readonly accepted: Ballot;
+  /** The value found; undefined for a blank register. */
+  readonly bytes: Uint8Array | undefined;
+  /** The value found is known to be chosen (rule 4). */
+  readonly chosen: boolean;
+  /** Every member is known to hold the same cell. */
+  readonly unanimous: boolean;
+  readonly floor: Ballot;
+}
+
+/** No quorum promised. */
+export interface Missed {
+  readonly kind: "missed";
+  /** Somebody else's ballot was higher: another attempt will do better. */
+  readonly duel: boolean;
+  readonly got: number;
+}
+
+export interface AcceptOutcome {
+  readonly verdict: Verdict;
+  readonly ballot: Ballot;
+  /** False when it is certain that no replica accepted. */
+  readonly mayBeApplied: boolean;
+  readonly duel: boolean;
+}
+
+export interface ProposerSetup {
+  readonly options: RegisterEngineOptions;
+  readonly modules: RegisterModules;
+  readonly hazards: RegisterHazards;
+}
+
+export class Proposer {
+  readonly options: RegisterEngineOptions;
+  readonly modules: RegisterModules;
+  readonly hazards: RegisterHazards;
+  readonly unsettled = new UnsettledKeys();
+  /** Sole proposer: recent keys were settled, so a key without an entry in `unsettled` is. */
+  trusted = false;
+  readonly #rounds: DelayQueue;
+  readonly #hedges: DelayQueue;
+  #clock = 0;
+
+  constructor({ options, modules, hazards }: ProposerSetup) {
+    this.options = options;
+    this.modules = modules;
+    this.hazards = hazards;
+    this.#rounds = new DelayQueue(modules.clock, options.roundMs);
+    this.#hedges = new DelayQueue(modules.clock, options.hedgeMs);
+  }
+
+  /** Newer than every ballot minted or seen by this process. */
+  nextBallot(): Ballot {
+    this.#clock = nextClock(this.#clock, this.modules.clock.nowMs());
+    const { proposer, incarnation } = this.options;
+    return { clock: this.#clock, proposer, incarnation };
+  }
+
+  /** Every accept whose ballot's clock is below this has reached all members and observers. */
+  settledBelow(): number {
+    return this.unsettled.oldestClock() ?? this.#clock + 1;
+  }
+
+  /**
+   * Rule 2: what an accept quorum reports alike, while no reply reports anything higher, is chosen
+   * and current. Undefined when this round cannot tell.
+   */
+  async readQuorum(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
+    const judge = this.hazards.readUnchosen === true ? judgeReadLoosely : judgeRead;
+    const round = this.#startRound(key, set, judge);
+    this.#hedges.add(new Stragglers(round));
+    round.send(set.memberCount, (replica) => replica.read(key.bytes));
+    const verdict = await round.verdict;
+    return verdict === "reached" ? findingsOf(round) : undefined;
+  }
+
+  /** What all members report; undefined unless all of them do. */
+  async readAllMembers(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
+    const round = this.#startRound(key, set, judgeAllMembers);
+    round.send(set.memberCount, (replica) => replica.read(key.bytes));
+    const verdict = await round.verdict;
+    return verdict === "reached" ? findingsOf(round) : undefined;
+  }
+
+  /**
+   * What one member has durable, which by itself says nothing about a quorum. Undefined when it
+   * refuses or is slow.
+   */
+  async readMember(key: KeyName, set: ReplicaSet): Promise<CellReport | undefined> {
+    const index = this.modules.preferredMember(key.bytes, set);
+    const replica = set.replicas[index];
+    if (replica === undefined || index >= set.memberCount) return undefined;
+    const attempt = new MemberRead();
+    this.#hedges.add(attempt);
+    replica.read(key.bytes).then(
+      (reply) => {
+        this.#learn(key, replica, reply);
+        attempt.conclude(reply.ok ? reply : undefined);
+      },
+      () => attempt.conclude(undefined),
+    );
+    return attempt.report;
+  }
+
+  /** Prepares at a fresh ballot: at a quorum, or at all members. */
+  async prepare(key: KeyName, set: ReplicaSet, everyMember: boolean): Promise<Base | Missed> {
+    const ballot = this.nextBallot();
+    if (this.options.soleProposer) {
+      const nowMs = this.modules.clock.monotonicMs();
+      this.unsettled.open(key.text, key.bytes, { clock: ballot.clock, nowMs });
+    }
+    const round = this.#startRound(key, set, everyMember ? judgeAllMembers : judgePrepare);
+    round.send(set.memberCount, (replica) => replica.prepare(key.bytes, ballot));
+    if ((await round.verdict) === "missed") {
+      if (everyMember) this.#reportMissing(round);
+      return { kind: "missed", duel: round.outbidMask !== 0, got: countBits(round.okMask) };
+    }
+    const { accepted, value, sameMask, floor } = findingsOf(round);
+    return {
+      kind: "base",
+      set,
+      ballot,
+      accepted,
+      bytes: value,
+      chosen: set.isAcceptQuorum(sameMask),
+      unanimous: (sameMask & set.memberMask) === set.memberMask,
+      floor,
+    };
+  }
+
+  /** Sends the value to all members and observers; resolves as soon as a quorum has it. */
+  accept(key: KeyName, base: Base, bytes: Uint8Array): Promise<AcceptOutcome> {
+    return this.#accept(
+      { key, base, bytes },
+      this.options.soleProposer ? judgeAcceptAcrossChange : judgeAccept,
+    );
+  }
+
+  /** The same, reached only when every member and observer has it. */
+  acceptEverywhere(key: KeyName, base: Base, bytes: Uint8Array): Promise<AcceptOutcome> {
+    return this.#accept({ key, base, bytes }, judgeEveryone);
+  }
+
+  async #accept(
+    { key, base, bytes }: { key: KeyName; base: Base; bytes: Uint8Array },
+    judge: Judge,
+  ): Promise<AcceptOutcome> {
+    const { set } = base;
+    const ballot = base.ballot ?? this.nextBallot();
+    const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
+    const round = this.#startRound(key, set, judge);
+    if (this.options.soleProposer) {
+      const nowMs = this.modules.clock.monotonicMs();
+      this.unsettled.sent(key.text, { key: key.bytes, ballot, round, nowMs });
+    }
+    const proposal: Proposal = { value: bytes, rows };
+    round.send(set.replicas.length, (replica) => acceptOn(replica, { round, ballot, proposal }));
+    const verdict = await round.verdict;
+    const { mayBeApplied } = round;
+    if (verdict === "reached") this.unsettled.resolved(key.text, round);
+    else if (!mayBeApplied) this.unsettled.withdrawn(key.text, round);
+    return { verdict, ballot, mayBeApplied, duel: round.outbidMask !== 0 };
+  }
+
+  /** Purges the tombstone of `ballot` on all members and observers; true when all have done it. */
+  async purge(key: KeyName, set: ReplicaSet, ballot: Ballot): Promise<boolean> {
+    const rows: readonly KvRow[] = this.modules.purgedRows(key.bytes);
+    const round = this.#startRound(key, set, judgeEveryone);
+    round.send(set.replicas.length, (replica) => replica.purge(key.bytes, ballot, rows));
+    return (await round.verdict) === "reached";
+  }
+
+  onReply(round: Round, replica: RegisterReplica, reply: RoundReply): void {
+    this.#learn(round.key, replica, reply);
+    if (reply.ok) this.unsettled.acknowledged(round.key.text, round);
+  }
+
+  #startRound(key: KeyName, set: ReplicaSet, judge: Judge): Round {
+    const round = new Round({ key, set, judge, watcher: this });
+    this.#rounds.add(round);
+    return round;
+  }
+
+  #learn(key: KeyName, replica: RegisterReplica, reply: RoundReply): void {
+    if (reply.ok) {
+      if (!("accepted" in reply)) return;
+      this.#observe(reply.promised);
+      this.#observe(reply.floor);
+    } else if (reply.reason === "ballot") {
+      this.#observe(reply.promised);
+    } else if (reply.reason === "floor") {
+      this.#observe(reply.floor);
+    } else if (reply.reason === "unavailable") {
+      this.modules.onReplicaUnavailable(replica.id);
+    } else if (reply.reason === "corrupt" && this.options.soleProposer) {
+      // The background settles it, which installs the value on the replica that lost it.
+      const nowMs = this.modules.clock.monotonicMs();
+      this.unsettled.open(key.text, key.bytes, { clock: this.nextBallot().clock, nowMs });
+    }
+  }
+
+  #observe(ballot: Ballot): void {
+    if (ballot.clock > this.#clock) this.#clock = ballot.clock;
+  }
+
+  /** A member that all others have to wait for is as good as gone. */
+  #reportMissing(round: Round): void {
+    const missing = round.sentTo.memberMask & ~round.okMask & ~round.outbidMask;
+    for (let index = 0; index < round.sentTo.memberCount; index++) {
+      const replica = round.sentTo.replicas[index];
+      if ((missing & (1 << index)) !== 0 && replica !== undefined) {
+        this.modules.onReplicaUnavailable(replica.id);
+      }
+    }
+  }
+}
+
+/** A replica that cannot read its cell has no vote; it takes the value once others chose it. */
+async function acceptOn(
+  replica: RegisterReplica,
+  accept: { round: Round; ballot: Ballot; proposal: Proposal },
+): Promise<AcceptReply> {
+  const { round, ballot, proposal } = accept;
+  const key = round.key.bytes;
+  const reply = await replica.accept(key, ballot, proposal);
+  if (reply.ok || reply.reason !== "corrupt") return reply;
+  if ((await round.verdict) === "missed") return reply;
+  return replica.install(key, ballot, proposal);
+}
+
+/** Ends a read round that has a quorum of differing reports and waits for slow members only. */
+class Stragglers implements Delayed {
+  readonly #round: Round;
+
+  constructor(round: Round) {
+    this.#round = round;
+  }
+
+  get finished(): boolean {
+    return this.#round.finished;
+  }
+
+  onDelay(): void {
+    const { set, okMask } = this.#round;
+    if (set.isPrepareQuorum(this.#round.inSet(okMask))) this.#round.conclude("missed");
+  }
+}
+
+/** The reply of one member, or undefined when the hedge delay is over first. */
+class MemberRead implements Delayed {
+  finished = false;
+  readonly report: Promise<CellReport | undefined>;
+  #resolve: (report: CellReport | undefined) => void = () => {};
+
+  constructor() {
+    this.report = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  conclude(report: CellReport | undefined): void {
+    this.finished = true;
+    this.#resolve(report);
+  }
+
+  onDelay(): void {
+    this.conclude(undefined);
+  }
+}

@@ -1,0 +1,265 @@
+/**
+ * The register engine: a linearizable register per key over any replicas, by CASPaxos (core-design
+ * §3.5). No I/O, no threads, no time of its own: replicas, clock and randomness are given.
+ *
+ * `read` answers a value that is chosen and current. `update` takes effect once or not at all, or
+ * throws `unknown-outcome`; when it throws anything else nothing was changed:
+ *   no-quorum             too few replicas answered
+ *   conditional-conflict  the last attempt lost a duel against another proposer
+ *   deadline, busy, shutting-down, invalid-argument
+ *
+ * A sole proposer reads a settled key from one member and skips prepare; why that is safe, and what
+ * happens when members come and go, is docs/decisions/0002-sole-proposer.md.
+ */
+import type { Ballot } from "../../src/base/ballot.ts";
+import { sleep } from "../../src/base/clock.ts";
+import { StoreError } from "../../src/base/store-error.ts";
+import { NO_HAZARDS, type RegisterHazards } from "./hazards.ts";
+import { KeyLanes } from "./key-lanes.ts";
+import { type KeyName, nameKey } from "./key-name.ts";
+import { type Missed, Proposer } from "./proposer.ts";
+import { purgeKey } from "./purge-key.ts";
+import type {
+  RegisterChange,
+  RegisterEngineOptions,
+  RegisterModules,
+  RegisterReading,
+  UpdateOptions,
+  UpdateOutcome,
+} from "./register-contract.ts";
+import type { RecentLog } from "./replica.ts";
+import { resyncKey } from "./resync-key.ts";
+import { type ChosenValue, mustAskEveryMember, settleEverywhere, settleKey } from "./settle-key.ts";
+import { settleLog } from "./settle-log.ts";
+import { UnsettledSweeper } from "./unsettled-sweeper.ts";
+import { UpdateOperation } from "./update-operation.ts";
+import { decodeBody } from "./value-envelope.ts";
+
+const OPERATION_ID_BYTES = 16;
+/** Back-off stops doubling here. */
+const BACKOFF_DOUBLINGS_MAX = 6;
+
+export class RegisterEngine {
+  readonly #options: RegisterEngineOptions;
+  readonly #modules: RegisterModules;
+  readonly #proposer: Proposer;
+  readonly #lanes: KeyLanes;
+  readonly #sweeper: UnsettledSweeper;
+  #operations = 0;
+  #stopped = false;
+
+  /** `hazards` is for the simulator. */
+  constructor(
+    options: RegisterEngineOptions,
+    modules: RegisterModules,
+    hazards: RegisterHazards = NO_HAZARDS,
+  ) {
+    this.#options = options;
+    this.#modules = modules;
+    this.#proposer = new Proposer({ options, modules, hazards });
+    this.#lanes = new KeyLanes(options.waitersPerKeyMax);
+    this.#sweeper = new UnsettledSweeper(this.#proposer, {
+      isBusy: (text) => this.#lanes.isBusy(text),
+      settle: (key) => this.settle(key),
+    });
+  }
+
+  /** The current value of a register. */
+  async read(keyBytes: Uint8Array): Promise<RegisterReading> {
+    if (this.#stopped) throw new StoreError({ code: "shutting-down" });
+    const key = nameKey(keyBytes);
+    const settled = await this.#readSettled(key);
+    if (settled !== undefined) return toReading(settled.ballot, settled.bytes);
+    const chosen = (await this.#readChosen(key)) ?? (await this.#readInLane(key));
+    return toReading(chosen.ballot, chosen.bytes);
+  }
+
+  /** Changes a register by a function of its body; see RegisterChange for what it may ask. */
+  async update<Answer>(
+    keyBytes: Uint8Array,
+    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
+    options: UpdateOptions = {},
+  ): Promise<UpdateOutcome<Answer>> {
+    const key = nameKey(keyBytes);
+    this.#admitUpdate(key);
+    const operation = new UpdateOperation<Answer>(this.#proposer, {
+      key,
+      operationId: options.operationId ?? this.#mintOperationId(),
+      repeatedSince: options.repeatedSince,
+      change,
+    });
+    const outcome = await this.#inLane(key, (deadlineMs) =>
+      this.#persist(
+        deadlineMs,
+        () => operation.attempt(),
+        () => operation.failure(),
+      ),
+    );
+    return outcome;
+  }
+
+  /** Makes every member and observer hold the same cell of a key. */
+  async settle(keyBytes: Uint8Array): Promise<void> {
+    const key = nameKey(keyBytes);
+    await this.#inLane(key, (deadlineMs) =>
+      this.#persistUntilChosen(key, deadlineMs, () => settleEverywhere(this.#proposer, key)),
+    );
+  }
+
+  /** Collects a tombstone (rule 6). False when there is none, or when it has to wait. */
+  async purge(keyBytes: Uint8Array): Promise<boolean> {
+    const key = nameKey(keyBytes);
+    return this.#inLane(key, () => purgeKey(this.#proposer, key));
+  }
+
+  /** Brings one key of an observer to the members' state. */
+  async resync(keyBytes: Uint8Array, observerId: string): Promise<void> {
+    const key = nameKey(keyBytes);
+    await this.#inLane(key, (deadlineMs) =>
+      this.#persistUntilChosen(key, deadlineMs, () => resyncKey(this.#proposer, key, observerId)),
+    );
+  }
+
+  /**
+   * Sole proposer, after a start and before anything else: settles every key that some member may
+   * have missed when the last process ended. From then on each member is trusted by itself.
+   */
+  async settleRecent(logs: readonly RecentLog[]): Promise<void> {
+    for (const log of logs) await settleLog(log, (key) => this.settle(key));
+    this.#proposer.trusted = true;
+  }
+
+  /** The replicas changed: accepts in flight are judged by the new set. */
+  replicaSetChanged(): void {
+    this.#proposer.unsettled.setChanged((key) => this.#modules.replicasFor(key));
+    this.#sweeper.wake();
+  }
+
+  /** Every accept whose ballot's clock is below has reached all: `forgetRecent` may forget it. */
+  settledBelow(): number {
+    return this.#proposer.settledBelow();
+  }
+
+  /** Keys of which some member may lack the newest value. */
+  get unsettledKeys(): number {
+    return this.#proposer.unsettled.size;
+  }
+
+  /** Turns away what waits and what comes; what is in progress ends by itself. */
+  stop(): void {
+    this.#stopped = true;
+    this.#sweeper.stop();
+    this.#lanes.rejectWaiting(new StoreError({ code: "shutting-down" }));
+  }
+
+  /** Sole proposer: a settled key, from one member. Undefined when a quorum has to be asked. */
+  async #readSettled(key: KeyName): Promise<ChosenValue | undefined> {
+    const { unsettled, trusted, hazards } = this.#proposer;
+    if (!this.#options.soleProposer || !trusted) return undefined;
+    const careless = hazards.trustUnsettled === true;
+    if (!careless && unsettled.get(key.text) !== undefined) return undefined;
+    const set = this.#modules.replicasFor(key.bytes);
+    const report = await this.#proposer.readMember(key, set);
+    if (report === undefined) return undefined;
+    // An accept sent meanwhile may have been read from this member and be lost all the same.
+    const known = careless ? undefined : unsettled.get(key.text);
+    if (known !== undefined && report.accepted.clock >= known.oldestClock) return undefined;
+    return { kind: "chosen", ballot: report.accepted, bytes: report.value };
+  }
+
+  /** Rule 2 without a write; undefined when only an identity write can tell. */
+  async #readChosen(key: KeyName): Promise<ChosenValue | undefined> {
+    if (mustAskEveryMember(this.#proposer, key)) return undefined;
+    const set = this.#modules.replicasFor(key.bytes);
+    const found = await this.#proposer.readQuorum(key, set);
+    return found && { kind: "chosen", ballot: found.accepted, bytes: found.value };
+  }
+
+  #readInLane(key: KeyName): Promise<ChosenValue> {
+    return this.#inLane(key, (deadlineMs) =>
+      this.#persistUntilChosen(
+        key,
+        deadlineMs,
+        async () => (await this.#readChosen(key)) ?? settleKey(this.#proposer, key),
+      ),
+    );
+  }
+
+  /** The bound on unsettled keys: refuses one more. */
+  #admitUpdate(key: KeyName): void {
+    const { unsettled } = this.#proposer;
+    if (unsettled.size < this.#options.unsettledKeysMax) return;
+    if (unsettled.get(key.text) === undefined) throw new StoreError({ code: "busy" });
+  }
+
+  /** Runs alone on its key; `run` gets the moment after which to give up. */
+  async #inLane<Result>(
+    key: KeyName,
+    run: (deadlineMs: number) => Promise<Result>,
+  ): Promise<Result> {
+    if (this.#stopped) throw new StoreError({ code: "shutting-down" });
+    const { clock } = this.#modules;
+    const deadlineMs = clock.monotonicMs() + this.#options.operationMs;
+    const turn = this.#lanes.enter(key.text);
+    if (turn !== undefined) await turn;
+    try {
+      if (clock.monotonicMs() > deadlineMs) throw new StoreError({ code: "deadline" });
+      return await run(deadlineMs);
+    } finally {
+      this.#lanes.leave(key.text);
+      this.#sweeper.wake();
+    }
+  }
+
+  /** Attempts with jittered back-off until an answer, the last attempt or the deadline. */
+  async #persist<Result>(
+    deadlineMs: number,
+    attempt: () => Promise<Result | undefined>,
+    failure: () => StoreError,
+  ): Promise<Result> {
+    const { clock, random } = this.#modules;
+    for (let attempts = 1; ; attempts++) {
+      const result = await attempt();
+      if (result !== undefined) return result;
+      const last = attempts >= this.#options.attemptsMax || this.#stopped;
+      if (last || clock.monotonicMs() >= deadlineMs) throw failure();
+      const doublings = Math.min(attempts - 1, BACKOFF_DOUBLINGS_MAX);
+      await sleep(clock, 1 + random.below(this.#options.backoffMs * 2 ** doublings));
+    }
+  }
+
+  #persistUntilChosen(
+    key: KeyName,
+    deadlineMs: number,
+    attempt: () => Promise<ChosenValue | Missed>,
+  ): Promise<ChosenValue> {
+    let got = 0;
+    return this.#persist(
+      deadlineMs,
+      async () => {
+        const result = await attempt();
+        if (result.kind === "chosen") return result;
+        got = result.got;
+        return undefined;
+      },
+      () => {
+        const needed = this.#modules.replicasFor(key.bytes).acceptQuorum;
+        return new StoreError({ code: "no-quorum", needed, got });
+      },
+    );
+  }
+
+  /** Unique by construction: proposer, incarnation, counter. */
+  #mintOperationId(): Uint8Array {
+    const id = Buffer.allocUnsafe(OPERATION_ID_BYTES);
+    id.writeUInt32BE(this.#options.proposer, 0);
+    id.writeUInt32BE(this.#options.incarnation, 4);
+    id.writeUInt16BE(0, 8);
+    id.writeUIntBE(++this.#operations, 10, 6);
+    return id;
+  }
+}
+
+function toReading(ballot: Ballot, bytes: Uint8Array | undefined): RegisterReading {
+  return { ballot, body: bytes === undefined ? undefined : decodeBody(bytes) };
+}

@@ -1,0 +1,190 @@
+/**
+ * One read-modify-write of a register, from the first attempt to an answer that is true.
+ *
+ * Rule 3: once an accept of this operation was sent, each further attempt first looks for its id in
+ * the value found. Rule 4: a negative answer is given only from a chosen value. Rule 5: when an
+ * accept was sent and nothing proves what became of it, the outcome is unknown and stays so.
+ * Rule 7: so does it when a floor shows that the proof may have been collected.
+ *
+ * The caller holds the key's lane.
+ */
+import { type Ballot, compareBallots } from "../../src/base/ballot.ts";
+import { asBuffer, equalBytes } from "../../src/base/bytes.ts";
+import { StoreError } from "../../src/base/store-error.ts";
+import type { KeyName } from "./key-name.ts";
+import type { Base, Missed, Proposer } from "./proposer.ts";
+import type { RegisterChange, UpdateOutcome } from "./register-contract.ts";
+import { makeChosen, mustAskEveryMember } from "./settle-key.ts";
+import {
+  type AppliedOperation,
+  BLANK_VALUE,
+  decodeValue,
+  encodeValue,
+  type RegisterValue,
+  WINDOW_OPERATIONS_MAX,
+} from "./value-envelope.ts";
+
+export interface UpdateRequest<Answer> {
+  readonly key: KeyName;
+  readonly operationId: Uint8Array;
+  /** An earlier call may have sent accepts at this ballot or later. */
+  readonly repeatedSince: Ballot | undefined;
+  readonly change: (body: Uint8Array | undefined) => RegisterChange<Answer>;
+}
+
+/** The newest operation below an accept that was sent; undefined when it was the first of all. */
+type Anchor = string | undefined;
+
+export class UpdateOperation<Answer> {
+  readonly #proposer: Proposer;
+  readonly #request: UpdateRequest<Answer>;
+  /** Nothing of this operation was accepted anywhere below this ballot. */
+  #sentSince: Ballot | undefined;
+  /** One per accept sent: what the window shows if that accept took effect and is still in it. */
+  readonly #anchors: Anchor[] = [];
+  /** An earlier call's accepts have no anchors. */
+  readonly #anchorsComplete: boolean;
+  #lastMiss: Missed = { kind: "missed", duel: false, got: 0 };
+
+  constructor(proposer: Proposer, request: UpdateRequest<Answer>) {
+    this.#proposer = proposer;
+    this.#request = request;
+    this.#sentSince = request.repeatedSince;
+    this.#anchorsComplete = request.repeatedSince === undefined;
+  }
+
+  /** One attempt; undefined when another may succeed. */
+  async attempt(): Promise<UpdateOutcome<Answer> | undefined> {
+    const { key } = this.#request;
+    const set = this.#proposer.modules.replicasFor(key.bytes);
+    const base = (await this.#settledBase(set)) ?? (await this.#preparedBase(set));
+    if (base.kind === "missed") return this.#missed(base);
+    if (this.#proposer.modules.replicasFor(key.bytes).epoch !== base.set.epoch) return undefined;
+    const value = base.bytes === undefined ? BLANK_VALUE : decodeValue(base.bytes);
+    const earlier = this.#findEarlierAttempt(base, value);
+    if (earlier !== undefined) return this.#confirm(base, earlier);
+    const change = this.#request.change(value.body);
+    if (change.kind === "write") return this.#write(base, value, change);
+    const answer: UpdateOutcome<Answer> =
+      change.kind === "refuse"
+        ? { kind: "refused", answer: change.answer }
+        : { kind: "kept", answer: change.answer };
+    if (this.#proposer.hazards.refuseFromUnchosen === true) return answer;
+    const chosen = await makeChosen(this.#proposer, key, base);
+    return chosen.kind === "missed" ? this.#missed(chosen) : answer;
+  }
+
+  /** Why there is no answer after the last attempt. */
+  failure(): StoreError {
+    const { hazards, modules } = this.#proposer;
+    if (this.#sentSince !== undefined && hazards.failDefinitely !== true) {
+      return new StoreError({ code: "unknown-outcome" });
+    }
+    if (this.#lastMiss.duel) return new StoreError({ code: "conditional-conflict" });
+    const needed = modules.replicasFor(this.#request.key.bytes).acceptQuorum;
+    return new StoreError({ code: "no-quorum", needed, got: this.#lastMiss.got });
+  }
+
+  /**
+   * Sole proposer, no accept of this key unresolved: the value is that of any member (settled key)
+   * or that of a quorum, and nobody else can have proposed since. No prepare is needed.
+   */
+  async #settledBase(set: Base["set"]): Promise<Base | undefined> {
+    const { key } = this.#request;
+    const { unsettled, options, hazards, trusted } = this.#proposer;
+    if (!options.soleProposer || !trusted || this.#sentSince !== undefined) return undefined;
+    const known = hazards.trustUnsettled === true ? undefined : unsettled.get(key.text);
+    if (known?.unresolved === true || known?.fenced === true) return undefined;
+    if (known === undefined) {
+      const report = await this.#proposer.readMember(key, set);
+      if (report !== undefined) return settledBase(set, report);
+    }
+    const findings = await this.#proposer.readQuorum(key, set);
+    return findings === undefined ? undefined : settledBase(set, findings);
+  }
+
+  #preparedBase(set: Base["set"]): Promise<Base | Missed> {
+    const { key } = this.#request;
+    return this.#proposer.prepare(key, set, mustAskEveryMember(this.#proposer, key));
+  }
+
+  /** Rules 3 and 7; throws `unknown-outcome` when nobody can tell any more. */
+  #findEarlierAttempt(base: Base, value: RegisterValue): AppliedOperation | undefined {
+    const { hazards } = this.#proposer;
+    if (this.#sentSince === undefined || hazards.retryBlindly === true) return undefined;
+    const { operationId } = this.#request;
+    const found = value.window.find((applied) => equalBytes(applied.id, operationId));
+    if (found !== undefined) return found;
+    const collected =
+      hazards.ignoreFloor !== true && compareBallots(base.floor, this.#sentSince) >= 0;
+    if (collected || !this.#provesAbsence(value)) {
+      throw new StoreError({ code: "unknown-outcome" });
+    }
+    return undefined;
+  }
+
+  /**
+   * The id is not in the window: was it ever applied? A window that is not full has dropped
+   * nothing. A full one that still shows the operation right below each accept sent would show the
+   * accept too, since ids enter once and leave in order.
+   */
+  #provesAbsence({ window }: RegisterValue): boolean {
+    if (window.length < WINDOW_OPERATIONS_MAX) return true;
+    if (!this.#anchorsComplete) return false;
+    const ids = new Set(window.map((applied) => idText(applied)));
+    return this.#anchors.every((anchor) => anchor !== undefined && ids.has(anchor));
+  }
+
+  /** The operation took effect; say so once the value that shows it is chosen. */
+  async #confirm(
+    base: Base,
+    applied: AppliedOperation,
+  ): Promise<UpdateOutcome<Answer> | undefined> {
+    const chosen = await makeChosen(this.#proposer, this.#request.key, base);
+    if (chosen.kind === "missed") return this.#missed(chosen);
+    return { kind: "written", ballot: chosen.ballot, result: applied.result };
+  }
+
+  async #write(
+    base: Base,
+    value: RegisterValue,
+    change: Extract<RegisterChange<Answer>, { kind: "write" }>,
+  ): Promise<UpdateOutcome<Answer> | undefined> {
+    const { key, operationId } = this.#request;
+    const { result } = change;
+    const bytes = encodeValue(value, { id: operationId, result }, change.body);
+    const outcome = await this.#proposer.accept(key, base, bytes);
+    if (outcome.verdict === "reached") return { kind: "written", ballot: outcome.ballot, result };
+    if (outcome.mayBeApplied) {
+      const below = value.window.at(-1);
+      this.#anchors.push(below === undefined ? undefined : idText(below));
+      this.#sentSince ??= outcome.ballot;
+    }
+    return this.#missed({ kind: "missed", duel: outcome.duel, got: 0 });
+  }
+
+  #missed(miss: Missed): undefined {
+    this.#lastMiss = miss;
+    return undefined;
+  }
+}
+
+function settledBase(
+  set: Base["set"],
+  found: { readonly accepted: Ballot; readonly value?: Uint8Array | undefined; floor: Ballot },
+): Base {
+  return {
+    kind: "base",
+    set,
+    ballot: undefined,
+    accepted: found.accepted,
+    bytes: found.value,
+    chosen: true,
+    unanimous: false,
+    floor: found.floor,
+  };
+}
+
+function idText(applied: AppliedOperation): string {
+  return asBuffer(applied.id).toString("latin1");
+}
