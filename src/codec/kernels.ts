@@ -11,6 +11,7 @@ import type { Matrix } from "./erasure-matrix.ts";
 import { assertKernelTables, KERNEL_ALIGNMENT, SCRATCH } from "./kernel-layout.ts";
 import { createTwinKernels } from "./twin-kernels.ts";
 import type { SharedMemory } from "./wasm.ts";
+import { createWasmKernels, supportsWasmKernels } from "./wasm-kernels.ts";
 
 /** Which implementation is at work, for logs and benchmarks. */
 export type KernelVariant = "relaxed-simd" | "simd" | "twin";
@@ -63,5 +64,7 @@ export function createKernels(places: KernelPlaces): Kernels {
   const { memory, tablesOffset, scratchOffset } = places;
   assert(scratchOffset % KERNEL_ALIGNMENT === 0, "scratch is aligned");
   assertKernelTables(memory, tablesOffset);
-  return createTwinKernels(memory, scratchOffset + SCRATCH.work);
+  return supportsWasmKernels()
+    ? createWasmKernels(places)
+    : createTwinKernels(memory, scratchOffset + SCRATCH.work);
 }
