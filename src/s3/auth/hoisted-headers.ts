@@ -1,0 +1,28 @@
+/**
+ * Presigned URLs carry `x-amz-*` headers as parameters: who made the URL chose them, who uses it
+ * cannot know them. They count like headers; a header that is there wins, because in a presigned
+ * request it had to be signed too.
+ */
+import { HttpHeaders } from "../../http/headers.ts";
+import type { QueryParameters } from "../query.ts";
+import type { AuthResult } from "./auth-result.ts";
+
+/** Parameters of the authentication itself, and those that must come with the body. */
+const NOT_HOISTED =
+  /^x-amz-(?:algorithm|credential|signature|date|signedheaders|expires|security-token|content-sha256|decoded-content-length|trailer)$/;
+
+export function effectiveHeaders(
+  headers: HttpHeaders,
+  query: QueryParameters,
+  auth: AuthResult,
+): HttpHeaders {
+  if (auth.kind !== "signed" || auth.via !== "query") return headers;
+  const hoisted: string[] = [];
+  for (const [parameter, value] of query.entries()) {
+    const name = parameter.toLowerCase();
+    if (!name.startsWith("x-amz-") || NOT_HOISTED.test(name) || headers.has(name)) continue;
+    hoisted.push(name, value);
+  }
+  if (hoisted.length === 0) return headers;
+  return new HttpHeaders([...[...headers.entries()].flat(), ...hoisted]);
+}
