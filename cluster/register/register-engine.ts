@@ -140,9 +140,18 @@ export class RegisterEngine {
     return this.#proposer.settledBelow();
   }
 
-  /** Keys of which some member may lack the newest value. */
-  get unsettledKeys(): number {
+  /** How many keys there are of which some member may lack the newest value. */
+  get unsettledCount(): number {
     return this.#proposer.unsettled.size;
+  }
+
+  /**
+   * Sole proposer: the keys that a range read of ONE member may show wrongly. A listing takes the
+   * list before and after its range reads and asks `read` for every key in either; all other rows
+   * of that member are chosen and current.
+   */
+  listUnsettled(): Uint8Array[] {
+    return Array.from(this.#proposer.unsettled.values(), (known) => known.key);
   }
 
   /** Turns away what waits and what comes; what is in progress ends by itself. */
