@@ -1,0 +1,195 @@
+/**
+ * Answers a `RangeQuery`: merges the rows of several heads by their relative key and folds keys that
+ * share a common prefix, seeking past each group, so that the cost follows what is returned and not
+ * what lies under a prefix.
+ *
+ * Runs within one turn of the event loop, on one snapshot of the index.
+ */
+import { afterPrefix, compareBytes } from "../base/bytes.ts";
+import { ROW_VISIBLE } from "../base/kv-row.ts";
+import type { RangeQuery } from "./drive.ts";
+import type { Kv, KvScan } from "./kv.ts";
+import { type PackedRange, RowPacker } from "./range-rows.ts";
+
+/** A group this small is walked instead of sought past: a seek costs about four steps. */
+const STEPS_BEFORE_SEEK = 4;
+
+export function scanRange(kv: Kv, query: RangeQuery): PackedRange {
+  const merge = new HeadMerge(kv, query);
+  try {
+    return scanMerged(merge, query);
+  } finally {
+    merge.close();
+  }
+}
+
+function scanMerged(merge: HeadMerge, query: RangeQuery): PackedRange {
+  const { delimiter, visibleOnly, limit, scanMax, prefix } = query;
+  const packer = new RowPacker(limit);
+  let scanned = 0;
+  for (let first = merge.first; first !== undefined; first = merge.first) {
+    if (packer.count >= limit || scanned >= scanMax) {
+      const resume = Buffer.from(first.key);
+      return { ok: true, count: packer.count, rows: packer.finish(), exhausted: false, resume };
+    }
+    scanned += 1;
+    if (visibleOnly && ((first.value[0] ?? 0) & ROW_VISIBLE) === 0) {
+      merge.advance();
+      continue;
+    }
+    const groupBytes = commonPrefixBytes(first.key, prefix.length, delimiter);
+    if (groupBytes === 0) {
+      packer.add(first.index, first.key, first.value);
+      merge.advance();
+    } else {
+      const group = first.key.subarray(0, groupBytes);
+      packer.add(first.index, group, undefined);
+      merge.skipGroup(group);
+    }
+  }
+  const rows = packer.finish();
+  return { ok: true, count: packer.count, rows, exhausted: true, resume: undefined };
+}
+
+/** Length of the common prefix a key folds into (delimiter included), 0 when it stands alone. */
+function commonPrefixBytes(
+  key: Buffer,
+  prefixBytes: number,
+  delimiter: Uint8Array | undefined,
+): number {
+  if (delimiter === undefined || delimiter.length === 0) return 0;
+  const at = key.indexOf(delimiter, prefixBytes);
+  return at < 0 ? 0 : at + delimiter.length;
+}
+
+/** One head's place in its rows. */
+class HeadCursor {
+  readonly index: number;
+  /** Relative to the head. */
+  key: Buffer = Buffer.alloc(0);
+  value: Buffer = this.key;
+  readonly #kv: Kv;
+  readonly #query: RangeQuery;
+  readonly #head: Uint8Array;
+  readonly #before: Uint8Array | undefined;
+  #scan: KvScan;
+
+  constructor(kv: Kv, query: RangeQuery, index: number, from: Uint8Array) {
+    const head = query.heads[index] ?? new Uint8Array(0);
+    this.index = index;
+    this.#kv = kv;
+    this.#query = query;
+    this.#head = head;
+    this.#before = afterPrefix(Buffer.concat([head, query.prefix]));
+    this.#scan = this.#open(from);
+  }
+
+  /** False when the head has no more rows. */
+  next(): boolean {
+    if (!this.#scan.next()) return false;
+    this.key = this.#scan.key.subarray(this.#head.length);
+    this.value = this.#scan.value;
+    return true;
+  }
+
+  /** Moves to the first row with a relative key ≥ `target`. */
+  skipTo(target: Uint8Array): boolean {
+    for (let step = 0; step < STEPS_BEFORE_SEEK; step++) {
+      if (!this.next()) return false;
+      if (compareBytes(this.key, target) >= 0) return true;
+    }
+    this.#scan.close();
+    this.#scan = this.#open(target);
+    return this.next();
+  }
+
+  close(): void {
+    this.#scan.close();
+  }
+
+  #open(from: Uint8Array): KvScan {
+    return this.#kv.scan(this.#query.table, Buffer.concat([this.#head, from]), this.#before);
+  }
+}
+
+/** The heads' cursors as a binary heap, least relative key first, ties by head. */
+class HeadMerge {
+  readonly #heap: HeadCursor[] = [];
+
+  constructor(kv: Kv, query: RangeQuery) {
+    const from = firstKey(query);
+    for (let index = 0; index < query.heads.length; index++) {
+      const cursor = new HeadCursor(kv, query, index, from);
+      if (cursor.next()) this.#heap.push(cursor);
+    }
+    for (let at = (this.#heap.length >>> 1) - 1; at >= 0; at--) this.#siftDown(at);
+  }
+
+  get first(): HeadCursor | undefined {
+    return this.#heap[0];
+  }
+
+  advance(): void {
+    const cursor = this.#heap[0];
+    if (cursor !== undefined) this.#settle(cursor.next());
+  }
+
+  /** Moves every head past the keys that begin with `group`. */
+  skipGroup(group: Uint8Array): void {
+    const target = afterPrefix(group);
+    if (target === undefined) {
+      // Nothing sorts after a group of 0xFF bytes.
+      this.close();
+      this.#heap.length = 0;
+      return;
+    }
+    for (let first = this.first; first !== undefined; first = this.first) {
+      if (compareBytes(first.key, target) >= 0) return;
+      this.#settle(first.skipTo(target));
+    }
+  }
+
+  close(): void {
+    for (const cursor of this.#heap) cursor.close();
+  }
+
+  /** Restores the heap after its first cursor moved, or ended. */
+  #settle(more: boolean): void {
+    if (!more) {
+      const last = this.#heap.pop();
+      if (last === undefined || this.#heap.length === 0) return;
+      this.#heap[0] = last;
+    }
+    this.#siftDown(0);
+  }
+
+  #siftDown(start: number): void {
+    const heap = this.#heap;
+    const moving = heap[start];
+    if (moving === undefined) return;
+    let at = start;
+    for (;;) {
+      const left = heap[2 * at + 1];
+      if (left === undefined) break;
+      const right = heap[2 * at + 2];
+      const rightLess = right !== undefined && isLess(right, left);
+      const least = rightLess ? right : left;
+      if (!isLess(least, moving)) break;
+      heap[at] = least;
+      at = 2 * at + (rightLess ? 2 : 1);
+    }
+    heap[at] = moving;
+  }
+}
+
+function isLess(left: HeadCursor, right: HeadCursor): boolean {
+  const order = compareBytes(left.key, right.key);
+  return order < 0 || (order === 0 && left.index < right.index);
+}
+
+/** The first relative key a page may hold. */
+function firstKey(query: RangeQuery): Uint8Array {
+  const { from, fromExclusive, prefix } = query;
+  const first = fromExclusive ? Buffer.concat([from, Uint8Array.of(0)]) : from;
+  return compareBytes(first, prefix) >= 0 ? first : prefix;
+}
