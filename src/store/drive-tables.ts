@@ -1,0 +1,132 @@
+/**
+ * Keys and values of the drive's index tables, to the byte (docs/FORMATS.md "Drive index tables").
+ */
+import { BALLOT_BYTES, type Ballot, readBallot, writeBallot } from "../base/ballot.ts";
+import { asBuffer } from "../base/bytes.ts";
+import type { DataId } from "../base/ids.ts";
+import { decodeCell, encodeCell, type RegisterCell } from "../base/register-cell.ts";
+import { StoreError } from "../base/store-error.ts";
+
+/** Digest of the bytes; the same bytes give the same digest for ever. At least 8 bytes long. */
+export type RecordDigest = (bytes: Uint8Array) => Uint8Array;
+
+export const RECORD_CHECKSUM_BYTES = 8;
+/** Beginning of a register key that names its partition: type u8, bucket id 16, shard u16. */
+export const PARTITION_KEY_BYTES = 19;
+
+const PENDING_VERSION = 1;
+const PENDING_HEADER_BYTES = 9;
+
+/** Names in the `meta` table, by what they belong to. */
+const META_OWN = 0;
+const META_CALLER = 1;
+const META_FLOOR = 2;
+
+/** `rec`: the first 8 bytes of the digest of (cell ‖ key), then the cell. */
+export function encodeRecord(digest: RecordDigest, key: Uint8Array, cell: RegisterCell): Buffer {
+  const bytes = encodeCell(cell);
+  const row = Buffer.allocUnsafe(RECORD_CHECKSUM_BYTES + bytes.length);
+  row.set(recordChecksum(digest, key, bytes), 0);
+  row.set(bytes, RECORD_CHECKSUM_BYTES);
+  return row;
+}
+
+/** The cell's value is a view of `row`. Throws StoreError `corrupt`. */
+export function decodeRecord(digest: RecordDigest, key: Uint8Array, row: Buffer): RegisterCell {
+  const bytes = row.subarray(RECORD_CHECKSUM_BYTES);
+  const checksum = recordChecksum(digest, key, bytes);
+  if (checksum.compare(row, 0, RECORD_CHECKSUM_BYTES) !== 0) {
+    throw new StoreError({ code: "corrupt", what: "record checksum" });
+  }
+  return decodeCell(bytes);
+}
+
+/** Covers the key too: a row found under another key is as wrong as a flipped bit. */
+function recordChecksum(digest: RecordDigest, key: Uint8Array, cell: Uint8Array): Buffer {
+  const input = Buffer.allocUnsafe(cell.length + key.length);
+  input.set(cell, 0);
+  input.set(key, cell.length);
+  return asBuffer(digest(input)).subarray(0, RECORD_CHECKSUM_BYTES);
+}
+
+/** `recent`: ballot ‖ register key, so that key order is ballot order. The value says nothing. */
+export function recentKey(ballot: Ballot, key: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(BALLOT_BYTES + key.length);
+  writeBallot(bytes, 0, ballot);
+  bytes.set(key, BALLOT_BYTES);
+  return bytes;
+}
+
+export const RECENT_VALUE: Buffer = Buffer.of(0);
+
+export function parseRecentKey(bytes: Buffer): { ballot: Ballot; key: Buffer } {
+  return { ballot: readBallot(bytes, 0), key: bytes.subarray(BALLOT_BYTES) };
+}
+
+/** `pending`: data id ‖ slot u16. */
+export function pendingKey(dataId: DataId, slot: number): Buffer {
+  const bytes = Buffer.allocUnsafe(18);
+  bytes.write(dataId, 0, "hex");
+  bytes.writeUInt16BE(slot, 16);
+  return bytes;
+}
+
+export interface PendingShard {
+  readonly createdMs: number;
+  readonly ownerKey: Uint8Array;
+}
+
+export function encodePending(pending: PendingShard): Buffer {
+  const bytes = Buffer.allocUnsafe(PENDING_HEADER_BYTES + pending.ownerKey.length);
+  bytes[0] = PENDING_VERSION;
+  bytes.writeBigUInt64BE(BigInt(Math.max(0, Math.floor(pending.createdMs))), 1);
+  bytes.set(pending.ownerKey, PENDING_HEADER_BYTES);
+  return bytes;
+}
+
+export function decodePending(row: Uint8Array): PendingShard {
+  const bytes = asBuffer(row);
+  if (bytes.length < PENDING_HEADER_BYTES || bytes[0] !== PENDING_VERSION) {
+    throw new StoreError({ code: "corrupt", what: "pending row" });
+  }
+  return {
+    createdMs: Number(bytes.readBigUInt64BE(1)),
+    ownerKey: bytes.subarray(PENDING_HEADER_BYTES),
+  };
+}
+
+/** What the drive keeps about itself. */
+export type OwnMetaName = "format" | "drive" | "incarnation" | "resync" | "selftest";
+
+export function ownMetaKey(name: OwnMetaName): Buffer {
+  return metaKey(META_OWN, Buffer.from(name, "utf8"));
+}
+
+/** Values that callers keep through `writeMeta`. */
+export function callerMetaKey(name: string): Buffer {
+  return metaKey(META_CALLER, Buffer.from(name, "utf8"));
+}
+
+/** The floor of the partition that the register key belongs to. */
+export function floorKey(registerKey: Uint8Array): Buffer {
+  return metaKey(META_FLOOR, registerKey.subarray(0, PARTITION_KEY_BYTES));
+}
+
+export function encodeBallot(ballot: Ballot): Buffer {
+  const bytes = Buffer.allocUnsafe(BALLOT_BYTES);
+  writeBallot(bytes, 0, ballot);
+  return bytes;
+}
+
+export function encodeU32(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+function metaKey(owner: number, name: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + name.length);
+  bytes[0] = owner;
+  bytes.set(name, 1);
+  return bytes;
+}

@@ -1,0 +1,95 @@
+/**
+ * Group commit: while one transaction is being flushed, everything that arrives is collected; then
+ * it goes out as the next one. A caller is told when its writes are durable, not before.
+ *
+ * A failed commit ends it: nothing is retried and nothing is acknowledged any more, because after a
+ * failed flush nobody knows which pages the kernel still holds (DESIGN §5 c).
+ */
+import type { Kv, KvWrite } from "./kv.ts";
+
+/** "unknown": the transaction was given to the engine and failed. "no": it never was. */
+export type CommitOutcome = "durable" | "unknown" | "no";
+
+export interface GroupCommitModules {
+  readonly kv: Kv;
+  /** Calls back after the current turn's requests were handled. */
+  defer(callback: () => void): void;
+  onFailure(error: unknown): void;
+}
+
+interface Entry {
+  readonly writes: readonly KvWrite[];
+  settle(outcome: CommitOutcome): void;
+}
+
+/** Larger transactions poison LMDB's free list (core-design §6). */
+export const WRITES_PER_COMMIT_MAX = 800;
+
+export class GroupCommit {
+  readonly #modules: GroupCommitModules;
+  #waiting: Entry[] = [];
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(modules: GroupCommitModules) {
+    this.#modules = modules;
+  }
+
+  /**
+   * Stores the writes in one transaction. Without writes: settles once all that was added before is
+   * durable. `settle` is called exactly once, possibly before `add` returns when stopped.
+   */
+  add(writes: readonly KvWrite[], settle: (outcome: CommitOutcome) => void): void {
+    if (this.#stopped) {
+      settle("no");
+      return;
+    }
+    this.#waiting.push({ writes, settle });
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#modules.defer(() => void this.#run());
+  }
+
+  /** The same as a promise. */
+  store(writes: readonly KvWrite[]): Promise<CommitOutcome> {
+    return new Promise((resolve) => this.add(writes, resolve));
+  }
+
+  /** Takes nothing more; what is waiting will not be stored, what is being flushed is unknown. */
+  stop(): void {
+    this.#stopped = true;
+    settleAll(this.#waiting.splice(0), "no");
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#takeGroup();
+      const writes = group.flatMap((entry) => entry.writes);
+      try {
+        if (writes.length > 0) await this.#modules.kv.commit(writes);
+        // A drive that was taken out meanwhile acknowledges nothing, durable or not.
+        settleAll(group, this.#stopped ? "unknown" : "durable");
+      } catch (error) {
+        this.stop();
+        settleAll(group, "unknown");
+        this.#modules.onFailure(error);
+      }
+    }
+    this.#scheduled = false;
+  }
+
+  #takeGroup(): Entry[] {
+    let writes = 0;
+    let count = 0;
+    for (const entry of this.#waiting) {
+      if (count > 0 && writes + entry.writes.length > WRITES_PER_COMMIT_MAX) break;
+      writes += entry.writes.length;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+}
+
+function settleAll(entries: readonly Entry[], outcome: CommitOutcome): void {
+  for (const entry of entries) entry.settle(outcome);
+}

@@ -1,0 +1,247 @@
+/**
+ * The registers of one drive: CASPaxos acceptors in the index.
+ *
+ * Decisions (src/base/register-cell.ts) are taken against the newest state, decided but not yet
+ * durable included, so that two requests in one group commit cannot both be promised; answers leave
+ * when that state is durable. Reads show durable state only (rule 1b).
+ */
+import {
+  type Ballot,
+  compareBallots,
+  equalBallots,
+  readBallot,
+  ZERO_BALLOT,
+} from "../base/ballot.ts";
+import { asBuffer } from "../base/bytes.ts";
+import type { KvRow } from "../base/kv-row.ts";
+import {
+  type AcceptorRefusal,
+  type BallotRefusal,
+  decideAccept,
+  decideInstall,
+  decidePrepare,
+  decidePurge,
+  type RegisterCell,
+} from "../base/register-cell.ts";
+import type { CellReply, Done, DriveRefusal, RegisterProposal } from "./drive.ts";
+import {
+  decodeRecord,
+  encodeBallot,
+  encodeRecord,
+  floorKey,
+  RECENT_VALUE,
+  type RecordDigest,
+  recentKey,
+} from "./drive-tables.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import type { Kv, KvWrite } from "./kv.ts";
+
+export interface RegistersModules {
+  readonly kv: Kv;
+  readonly commits: GroupCommit;
+  readonly digest: RecordDigest;
+  /** False keeps the rest of the drive for deletes: values may not grow. */
+  hasRoom(): boolean;
+  /** A record failed its checksum. */
+  onCorrupt(): void;
+}
+
+/** A full drive still takes values that grow by no more than this: tombstones, changed flags. */
+const GROWTH_WHEN_FULL_BYTES_MAX = 1024;
+
+/** What has been decided for a key or a partition and is not durable yet. */
+interface Undurable<T> {
+  readonly state: T;
+}
+
+type Found =
+  | { readonly kind: "cell"; readonly cell: RegisterCell | undefined }
+  | { readonly kind: "corrupt" };
+
+const DONE: Done = { ok: true };
+const CORRUPT: DriveRefusal = { ok: false, reason: "corrupt", message: "record checksum" };
+
+export class Registers {
+  readonly #modules: RegistersModules;
+  readonly #cells = new Map<string, Undurable<RegisterCell | undefined>>();
+  readonly #floors = new Map<string, Undurable<Ballot>>();
+
+  constructor(modules: RegistersModules) {
+    this.#modules = modules;
+  }
+
+  read(key: Uint8Array): CellReply | DriveRefusal {
+    const found = this.#readDurable(key);
+    return found.kind === "corrupt" ? CORRUPT : report(found.cell, this.#durableFloor(key));
+  }
+
+  prepare(key: Uint8Array, ballot: Ballot): Promise<CellReply | AcceptorRefusal | DriveRefusal> {
+    const found = this.#newest(key);
+    if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
+    const floor = this.#newestFloor(key);
+    const decision = decidePrepare(found.cell, floor, ballot);
+    if (!decision.ok) return this.#refuse(key, decision);
+    const { cell } = decision;
+    return this.#store(key, cell, [this.#recordWrite(key, cell)], report(cell, floor));
+  }
+
+  accept(
+    key: Uint8Array,
+    ballot: Ballot,
+    proposal: RegisterProposal,
+  ): Promise<Done | AcceptorRefusal | DriveRefusal> {
+    const found = this.#newest(key);
+    if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
+    const decision = decideAccept(found.cell, this.#newestFloor(key), ballot, proposal.value);
+    if (!decision.ok) return this.#refuse(key, decision);
+    if (!this.#fits(found.cell, proposal)) return Promise.resolve({ ok: false, reason: "full" });
+    return this.#storeAccepted(key, decision.cell, proposal.rows);
+  }
+
+  install(
+    key: Uint8Array,
+    ballot: Ballot,
+    proposal: RegisterProposal,
+  ): Promise<Done | BallotRefusal | DriveRefusal> {
+    const found = this.#newest(key);
+    const cell = found.kind === "corrupt" ? undefined : found.cell;
+    const decision = decideInstall(cell, ballot, proposal.value);
+    if (!decision.ok) return this.#refuse(key, decision);
+    if (!this.#fits(cell, proposal)) return Promise.resolve({ ok: false, reason: "full" });
+    return this.#storeAccepted(key, decision.cell, proposal.rows);
+  }
+
+  purge(
+    key: Uint8Array,
+    ballot: Ballot,
+    rows: readonly KvRow[],
+  ): Promise<Done | AcceptorRefusal | DriveRefusal> {
+    const found = this.#newest(key);
+    if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
+    const decision = decidePurge(found.cell, this.#newestFloor(key), ballot);
+    if (!decision.ok) return this.#refuse(key, decision);
+    return this.#storeRemoved(key, decision.floor, rows);
+  }
+
+  discard(key: Uint8Array, floor: Ballot, rows: readonly KvRow[]): Promise<Done | DriveRefusal> {
+    const current = this.#newestFloor(key);
+    const raised = compareBallots(floor, current) > 0 ? floor : current;
+    return this.#storeRemoved(key, raised, rows);
+  }
+
+  #storeAccepted(
+    key: Uint8Array,
+    cell: RegisterCell,
+    rows: readonly KvRow[],
+  ): Promise<Done | DriveRefusal> {
+    const recent = recentKey(cell.accepted, key);
+    const writes: KvWrite[] = [
+      this.#recordWrite(key, cell),
+      { table: "recent", key: recent, value: RECENT_VALUE },
+      ...rows,
+    ];
+    return this.#store(key, cell, writes, DONE);
+  }
+
+  #storeRemoved(
+    key: Uint8Array,
+    floor: Ballot,
+    rows: readonly KvRow[],
+  ): Promise<Done | DriveRefusal> {
+    const writes: KvWrite[] = [{ table: "rec", key, value: undefined }, ...rows];
+    if (equalBallots(floor, this.#newestFloor(key))) {
+      return this.#store(key, undefined, writes, DONE);
+    }
+    const name = floorKey(key);
+    writes.push({ table: "meta", key: name, value: encodeBallot(floor) });
+    const id = name.toString("latin1");
+    const decided: Undurable<Ballot> = { state: floor };
+    this.#floors.set(id, decided);
+    return this.#store(key, undefined, writes, DONE).then((reply) => {
+      if (reply.ok && this.#floors.get(id) === decided) this.#floors.delete(id);
+      return reply;
+    });
+  }
+
+  /** Writes the key's new state; answers when it is durable. */
+  #store<Reply>(
+    key: Uint8Array,
+    cell: RegisterCell | undefined,
+    writes: readonly KvWrite[],
+    reply: Reply,
+  ): Promise<Reply | DriveRefusal> {
+    const id = idOf(key);
+    const decided: Undurable<RegisterCell | undefined> = { state: cell };
+    this.#cells.set(id, decided);
+    return new Promise((resolve) => {
+      this.#modules.commits.add(writes, (outcome) => {
+        // What failed stays in the overlay: the drive is faulty and answers nothing any more.
+        if (outcome !== "durable") return resolve(lost(outcome));
+        if (this.#cells.get(id) === decided) this.#cells.delete(id);
+        resolve(reply);
+      });
+    });
+  }
+
+  /** A refusal that rests on undurable state waits until that state is durable (I6). */
+  #refuse<Refusal>(key: Uint8Array, refusal: Refusal): Promise<Refusal | DriveRefusal> {
+    if (!this.#cells.has(idOf(key)) && this.#floors.size === 0) return Promise.resolve(refusal);
+    return new Promise((resolve) => {
+      this.#modules.commits.add([], (outcome) => {
+        resolve(outcome === "durable" ? refusal : { ...lost(outcome), applied: "no" });
+      });
+    });
+  }
+
+  #fits(cell: RegisterCell | undefined, proposal: RegisterProposal): boolean {
+    const growth = proposal.value.length - (cell?.value.length ?? 0);
+    return growth <= GROWTH_WHEN_FULL_BYTES_MAX || this.#modules.hasRoom();
+  }
+
+  #recordWrite(key: Uint8Array, cell: RegisterCell): KvWrite {
+    return { table: "rec", key, value: encodeRecord(this.#modules.digest, key, cell) };
+  }
+
+  #newest(key: Uint8Array): Found {
+    const decided = this.#cells.get(idOf(key));
+    return decided === undefined ? this.#readDurable(key) : { kind: "cell", cell: decided.state };
+  }
+
+  #readDurable(key: Uint8Array): Found {
+    const row = this.#modules.kv.get("rec", key);
+    if (row === undefined) return { kind: "cell", cell: undefined };
+    try {
+      return { kind: "cell", cell: decodeRecord(this.#modules.digest, key, row) };
+    } catch {
+      // decodeRecord throws for one reason only: the row is not what was written.
+      this.#modules.onCorrupt();
+      return { kind: "corrupt" };
+    }
+  }
+
+  #newestFloor(key: Uint8Array): Ballot {
+    const decided =
+      this.#floors.size === 0 ? undefined : this.#floors.get(floorKey(key).toString("latin1"));
+    return decided === undefined ? this.#durableFloor(key) : decided.state;
+  }
+
+  #durableFloor(key: Uint8Array): Ballot {
+    const row = this.#modules.kv.get("meta", floorKey(key));
+    return row === undefined ? ZERO_BALLOT : readBallot(row, 0);
+  }
+}
+
+function report(cell: RegisterCell | undefined, floor: Ballot): CellReply {
+  if (cell === undefined) return { ok: true, promised: ZERO_BALLOT, accepted: ZERO_BALLOT, floor };
+  const { promised, accepted, value } = cell;
+  if (equalBallots(accepted, ZERO_BALLOT)) return { ok: true, promised, accepted, floor };
+  return { ok: true, promised, accepted, value, floor };
+}
+
+function lost(outcome: "unknown" | "no"): DriveRefusal & { reason: "unavailable" } {
+  return { ok: false, reason: "unavailable", applied: outcome, message: "the index failed" };
+}
+
+function idOf(key: Uint8Array): string {
+  return asBuffer(key).toString("latin1");
+}
