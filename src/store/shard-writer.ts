@@ -1,0 +1,162 @@
+/**
+ * One shard file while it is written. Blocks may be appended without waiting for each other; their
+ * places in the file follow the order of the calls.
+ *
+ * A crash at any point leaves a file that no record refers to. A failed write ends the writer: it
+ * closes and removes the file, and every further call repeats the refusal.
+ */
+import { type Disk, type DiskFile, diskErrorCode } from "../base/disk.ts";
+import type { BlockPlace, Done, DriveRefusal } from "./drive.ts";
+
+export interface ShardWriterModules {
+  readonly disk: Disk;
+  readonly memory: Uint8Array;
+  readonly trailerBytes: number;
+  syncFolder(): Promise<void>;
+  onWriteError(error: unknown): void;
+}
+
+const DONE: Done = { ok: true };
+
+export class ShardFileWriter {
+  readonly #modules: ShardWriterModules;
+  readonly #path: string;
+  readonly #file: Promise<DiskFile | undefined>;
+  /** Written in front of the first block. */
+  #header: Uint8Array | undefined;
+  #offset = 0;
+  #running = new Set<Promise<unknown>>();
+  #refusal: DriveRefusal | undefined;
+  #ended = false;
+
+  constructor(modules: ShardWriterModules, path: string, header: Uint8Array) {
+    this.#modules = modules;
+    this.#path = path;
+    this.#header = header;
+    this.#file = modules.disk.create(path).catch((error) => {
+      this.#fail(error);
+      return undefined;
+    });
+  }
+
+  append(place: BlockPlace): Promise<Done | DriveRefusal> {
+    const views = blockViews(this.#modules.memory, place, this.#modules.trailerBytes);
+    return this.#write([...this.#takeHeader(), ...views]);
+  }
+
+  /** Durable when it replies: the bytes and the name. */
+  async finish(): Promise<Done | DriveRefusal> {
+    const header = this.#takeHeader();
+    if (header.length > 0) void this.#write(header);
+    const file = await this.#settleWrites();
+    if (file === undefined) return this.#refusal ?? ended();
+    this.#ended = true;
+    try {
+      await Promise.all([file.fdatasync(), this.#modules.syncFolder()]);
+    } catch (error) {
+      // Never retried: the kernel may have dropped the pages it could not write (DESIGN §5 c).
+      this.#refusal = refuse("sync failed", error, "unknown");
+      this.#modules.onWriteError(error);
+    }
+    await file.close().catch((error) => this.#modules.onWriteError(error));
+    return this.#refusal ?? DONE;
+  }
+
+  /** Removes what was written, once nothing touches it any more. */
+  async abort(): Promise<void> {
+    this.#refusal ??= ended();
+    const file = await this.#settleWrites();
+    if (this.#ended) return;
+    this.#ended = true;
+    if (file !== undefined) await this.#remove(file);
+  }
+
+  async #write(views: readonly Uint8Array[]): Promise<Done | DriveRefusal> {
+    if (this.#refusal !== undefined || this.#ended) return this.#refusal ?? ended();
+    const offset = this.#offset;
+    this.#offset += views.reduce((sum, view) => sum + view.length, 0);
+    const writing = this.#writeAt(views, offset);
+    this.#running.add(writing);
+    await writing;
+    this.#running.delete(writing);
+    return this.#refusal ?? DONE;
+  }
+
+  async #writeAt(views: readonly Uint8Array[], offset: number): Promise<void> {
+    const file = await this.#file;
+    if (file === undefined || this.#refusal !== undefined) return;
+    try {
+      await file.writev(views, offset);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Waits until no write runs; the open file unless something failed. */
+  async #settleWrites(): Promise<DiskFile | undefined> {
+    const file = await this.#file;
+    await Promise.all(this.#running);
+    if (this.#refusal !== undefined && file !== undefined && !this.#ended) {
+      this.#ended = true;
+      await this.#remove(file);
+      return undefined;
+    }
+    return this.#ended ? undefined : file;
+  }
+
+  #takeHeader(): Uint8Array[] {
+    const header = this.#header;
+    this.#header = undefined;
+    return header === undefined ? [] : [header];
+  }
+
+  #fail(error: unknown): void {
+    if (this.#refusal !== undefined) return;
+    if (isNoSpace(error)) {
+      this.#refusal = { ok: false, reason: "full" };
+      return;
+    }
+    this.#refusal = refuse("write failed", error, "no");
+    if (!isCallersTrouble(error)) this.#modules.onWriteError(error);
+  }
+
+  async #remove(file: DiskFile): Promise<void> {
+    await file.close().catch(() => {});
+    // What stays behind is found by the sweeper.
+    await this.#modules.disk.unlink(this.#path).catch(() => {});
+  }
+}
+
+/** Views of a block and of its trailer in the arena. */
+export function blockViews(
+  memory: Uint8Array,
+  place: BlockPlace,
+  trailerBytes: number,
+): [Uint8Array, Uint8Array] {
+  const { blockOffset, blockBytes, trailerOffset } = place;
+  return [
+    memory.subarray(blockOffset, blockOffset + blockBytes),
+    memory.subarray(trailerOffset, trailerOffset + trailerBytes),
+  ];
+}
+
+/** Out of space is a state of the drive, not a fault, as long as it is a write that says so. */
+function isNoSpace(error: unknown): boolean {
+  const code = diskErrorCode(error);
+  return code === "ENOSPC" || code === "EDQUOT";
+}
+
+/** Says nothing about the drive: the name is taken, or this process has no descriptor left. */
+function isCallersTrouble(error: unknown): boolean {
+  const code = diskErrorCode(error);
+  return code === "EEXIST" || code === "EMFILE" || code === "ENFILE";
+}
+
+function refuse(what: string, error: unknown, applied: "no" | "unknown"): DriveRefusal {
+  const message = `${what}: ${diskErrorCode(error) ?? "unknown error"}`;
+  return { ok: false, reason: "unavailable", applied, message };
+}
+
+function ended(): DriveRefusal {
+  return { ok: false, reason: "unavailable", applied: "no", message: "the writer has ended" };
+}
