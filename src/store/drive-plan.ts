@@ -1,0 +1,262 @@
+/**
+ * Decides what a node does with the folders it was given as drives: which it uses, which it formats
+ * anew, which are missing. Pure.
+ *
+ * The rules:
+ * - Nothing that may hold somebody's data is ever formatted, and nothing at all is while it cannot
+ *   be known what the node's drives are (a majority of them missing, or one unreadable at first).
+ * - A drive is known by its id, wherever it is mounted. An empty folder stands for a missing drive
+ *   and becomes a NEW drive at that drive's index, which has to be filled (core-design rule 8: a
+ *   replica that lost its disk never comes back blank under its old identity).
+ * - Further empty folders become further drives. The node's table of drives only grows.
+ */
+import { type DriveId, newDriveId } from "../base/ids.ts";
+import type { Random } from "../base/random.ts";
+import { currentDrives, type DriveFormat, type DriveTableEntry } from "./drive-format.ts";
+import type { FolderFinding, InspectedFolder } from "./drive-inspection.ts";
+
+export interface PlannedDrive {
+  readonly path: string;
+  readonly format: DriveFormat;
+  /** The folder's identity has to be written first (again, if formatting was interrupted). */
+  readonly toFormat: boolean;
+  /** In use, with an identity that does not name all drives of the node yet. */
+  readonly tableGrew: boolean;
+  /** Formatted into an existing set: it holds less than it should. */
+  readonly needsResync: boolean;
+  /** The drive that was at this index before. */
+  readonly replaces: DriveId | undefined;
+}
+
+export interface MissingDrive {
+  readonly index: number;
+  readonly id: DriveId;
+  readonly reason: string;
+}
+
+export interface DrivePlan {
+  readonly ok: true;
+  readonly cluster: string;
+  readonly node: string;
+  /** The node's table, to be written to every drive that has a shorter one. */
+  readonly table: readonly DriveTableEntry[];
+  readonly drives: readonly PlannedDrive[];
+  readonly missing: readonly MissingDrive[];
+}
+
+export interface PlanRefusal {
+  readonly ok: false;
+  /** One line per problem, with the path and what to do. */
+  readonly problems: readonly string[];
+}
+
+export interface PlanOptions {
+  /** The cluster and the node that this must be; undefined takes what is found, or makes new ones. */
+  readonly cluster: string | undefined;
+  readonly node: string | undefined;
+  readonly nowMs: number;
+  readonly random: Random;
+}
+
+type DriveFinding = Extract<FolderFinding, { kind: "drive" }>;
+
+interface FoundDrive {
+  readonly path: string;
+  readonly finding: DriveFinding;
+}
+
+export function planDrives(
+  folders: readonly InspectedFolder[],
+  options: PlanOptions,
+): DrivePlan | PlanRefusal {
+  const problems = folders.flatMap(({ path, finding }) =>
+    finding.kind === "foreign" ? [`${path}: ${finding.message}`] : [],
+  );
+  if (problems.length > 0) return { ok: false, problems };
+  const found = folders.flatMap(({ path, finding }): FoundDrive[] =>
+    finding.kind === "drive" ? [{ path, finding }] : [],
+  );
+  const first = found[0];
+  const unused = found.every(({ finding }) => finding.format.state === "formatting");
+  if (first === undefined || (unused && isWholeSet(folders))) return planNewSet(folders, options);
+  const identityProblems = checkIdentities(found, options);
+  if (identityProblems.length > 0) return { ok: false, problems: identityProblems };
+  return planKnownSet(folders, found, options);
+}
+
+/** Every folder can be formatted: nobody has used any of these drives, and none is out of sight. */
+function isWholeSet(folders: readonly InspectedFolder[]): boolean {
+  return folders.every(({ finding }) => finding.kind === "drive" || finding.kind === "empty");
+}
+
+/** No folder knows of a node: all become the drives of a new one, in the order given. */
+function planNewSet(
+  folders: readonly InspectedFolder[],
+  options: PlanOptions,
+): DrivePlan | PlanRefusal {
+  const problems = folders.flatMap(({ path, finding }) =>
+    finding.kind === "unreadable"
+      ? [`${path}: ${finding.message}; new drives are only formatted when all can be looked at`]
+      : [],
+  );
+  if (problems.length > 0) return { ok: false, problems };
+  const { random, nowMs } = options;
+  const cluster = options.cluster ?? randomId(random);
+  const node = options.node ?? randomId(random);
+  const table = folders.map((_, index) => ({ index, id: newDriveId(random), createdMs: nowMs }));
+  const drives = folders.map(({ path }, index): PlannedDrive => {
+    const entry = table[index];
+    if (entry === undefined) throw new Error("one table entry per folder");
+    const format = newFormat({ cluster, node, table }, entry);
+    return {
+      path,
+      format,
+      toFormat: true,
+      tableGrew: false,
+      needsResync: false,
+      replaces: undefined,
+    };
+  });
+  return { ok: true, cluster, node, table, drives, missing: [] };
+}
+
+/** Same cluster, same node, no drive twice, no drive that was replaced. */
+function checkIdentities(found: readonly FoundDrive[], options: PlanOptions): string[] {
+  const problems: string[] = [];
+  const cluster = options.cluster ?? found[0]?.finding.format.cluster;
+  const node = options.node ?? found[0]?.finding.format.node;
+  const table = longestTable(found);
+  const current = currentDrives(table);
+  const seen = new Map<DriveId, string>();
+  for (const { path, finding } of found) {
+    const { format } = finding;
+    const twin = seen.get(format.drive);
+    seen.set(format.drive, path);
+    if (format.cluster !== cluster) {
+      problems.push(`${path}: belongs to cluster ${format.cluster}, not ${cluster}`);
+    } else if (format.node !== node) {
+      problems.push(`${path}: belongs to node ${format.node}, not ${node}`);
+    } else if (twin !== undefined) {
+      problems.push(`${path}: is the same drive as ${twin} (${format.drive}); remove the copy`);
+    } else if (!isPrefix(format.drives, table)) {
+      problems.push(`${path}: its table of drives contradicts that of another drive`);
+    } else if (current.get(format.index)?.id !== format.drive) {
+      const successor = current.get(format.index)?.id ?? "none";
+      problems.push(
+        `${path}: drive ${format.drive} was replaced by ${successor}; ` +
+          "empty the folder to use it again",
+      );
+    }
+  }
+  return problems;
+}
+
+function planKnownSet(
+  folders: readonly InspectedFolder[],
+  found: readonly FoundDrive[],
+  options: PlanOptions,
+): DrivePlan {
+  const table = [...longestTable(found)];
+  const { cluster, node } = found[0]?.finding.format ?? { cluster: "", node: "" };
+  const known = currentDrives(table);
+  const missing = new Map(known);
+  for (const { finding } of found) missing.delete(finding.format.index);
+  const majorityIsHere = missing.size * 2 < known.size;
+  const allMounted = found.every(({ finding }) => finding.mounted);
+  const drives: PlannedDrive[] = [];
+  for (const { path, finding } of folders) {
+    if (finding.kind === "drive") {
+      const toFormat = finding.format.state === "formatting";
+      const replaces = predecessorOf(table, finding.format);
+      // An interrupted formatting goes on; others of the set may have been in use since.
+      drives.push({
+        path,
+        format: finding.format,
+        toFormat,
+        tableGrew: false,
+        needsResync: toFormat,
+        replaces,
+      });
+    } else if (finding.kind === "empty" && majorityIsHere && (finding.mounted || !allMounted)) {
+      const replaced = missing.values().next().value;
+      const index = replaced?.index ?? known.size;
+      missing.delete(index);
+      const entry = { index, id: newDriveId(options.random), createdMs: options.nowMs };
+      table.push(entry);
+      known.set(index, entry);
+      const format = newFormat({ cluster, node, table: [] }, entry);
+      const replaces = replaced?.id;
+      drives.push({ path, format, toFormat: true, tableGrew: false, needsResync: true, replaces });
+    }
+  }
+  const reason = missingReason(folders, majorityIsHere);
+  return {
+    ok: true,
+    cluster,
+    node,
+    table,
+    drives: drives.map((drive) => ({
+      ...drive,
+      tableGrew: !drive.toFormat && drive.format.drives.length < table.length,
+      format: { ...drive.format, drives: table },
+    })),
+    missing: [...missing.values()].map(({ index, id }) => ({ index, id, reason })),
+  };
+}
+
+/** Why known drives are missing, in words for the log. */
+function missingReason(folders: readonly InspectedFolder[], majorityIsHere: boolean): string {
+  const notes = folders.flatMap(({ path, finding }) => {
+    if (finding.kind === "absent") return [`${path} does not exist`];
+    if (finding.kind === "unreadable") return [`${path}: ${finding.message}`];
+    if (finding.kind !== "empty") return [];
+    if (!majorityIsHere) return [`${path} is empty and is not formatted without a majority`];
+    return finding.mounted ? [] : [`${path} is empty and nothing is mounted there`];
+  });
+  return notes.length === 0 ? "none of the folders holds it" : notes.join("; ");
+}
+
+/** The drive that the table names before this one at the same index. */
+function predecessorOf(
+  table: readonly DriveTableEntry[],
+  format: DriveFormat,
+): DriveId | undefined {
+  const line = table.filter((entry) => entry.index === format.index);
+  return line.at(-2)?.id;
+}
+
+function longestTable(found: readonly FoundDrive[]): readonly DriveTableEntry[] {
+  return found.reduce<readonly DriveTableEntry[]>((longest, { finding }) => {
+    const { drives } = finding.format;
+    return drives.length > longest.length ? drives : longest;
+  }, []);
+}
+
+function isPrefix(
+  shorter: readonly DriveTableEntry[],
+  longer: readonly DriveTableEntry[],
+): boolean {
+  return shorter.every((entry, at) => {
+    const other = longer[at];
+    return other !== undefined && entry.id === other.id && entry.index === other.index;
+  });
+}
+
+function newFormat(
+  of: { cluster: string; node: string; table: readonly DriveTableEntry[] },
+  entry: DriveTableEntry,
+): DriveFormat {
+  return {
+    cluster: of.cluster,
+    node: of.node,
+    drive: entry.id,
+    index: entry.index,
+    state: "formatting",
+    createdMs: entry.createdMs,
+    drives: of.table,
+  };
+}
+
+function randomId(random: Random): string {
+  return random.bytes(16).toString("hex");
+}
