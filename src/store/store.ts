@@ -1,0 +1,245 @@
+/**
+ * The node's drives: looks at the folders, formats what is new, opens each drive in a store thread
+ * and hands out one `Drive` per folder in use. The entry of this layer for the composition root.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Disk } from "../base/disk.ts";
+import type { DriveId } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { createNodeDisk } from "./disk-node.ts";
+import type { Drive } from "./drive.ts";
+import { DriveClient } from "./drive-client.ts";
+import { beginFormatting, finishFormatting, updateTable } from "./drive-formatting.ts";
+import { inspectFolder } from "./drive-inspection.ts";
+import { type DrivePlan, type MissingDrive, type PlannedDrive, planDrives } from "./drive-plan.ts";
+import type { ReserveLimits } from "./drive-space.ts";
+import { type StoreThread, startStoreThread } from "./store-thread.ts";
+
+export interface StoreLimits {
+  /** Per drive: requests sent and not answered. */
+  readonly requestsInFlightMax: number;
+  /** After it a request is answered "unavailable". */
+  readonly requestDeadlineMs: number;
+  /** Between two looks at a drive's folder and free space. */
+  readonly probeIntervalMs: number;
+  /** Per drive: shard files kept open for reading. */
+  readonly openFilesMax: number;
+  readonly reserve: ReserveLimits;
+}
+
+export const STORE_LIMITS: StoreLimits = {
+  requestsInFlightMax: 8192,
+  requestDeadlineMs: 20_000,
+  probeIntervalMs: 5_000,
+  openFilesMax: 256,
+  reserve: { reserveBytesMin: 1024 ** 3, reserveShare: 0.01, reserveShareMax: 0.05 },
+};
+
+export interface StoreOptions {
+  /** One folder per drive. */
+  readonly paths: readonly string[];
+  /** The arena. */
+  readonly memory: SharedArrayBuffer;
+  /** Store threads; the drives are spread over them. No more than one per drive is started. */
+  readonly threads: number;
+  /** What the drives must belong to; undefined takes what is found, or makes new ids. */
+  readonly clusterId?: string;
+  readonly nodeId?: string;
+  readonly limits: StoreLimits;
+}
+
+export interface StoreModules {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+/** A drive that was formatted into an existing set and has to be filled from its peers. */
+export interface FreshDrive {
+  readonly drive: Drive;
+  /** The drive that was at its index before, if there was one. */
+  readonly replaces: DriveId | undefined;
+  /** To be called when it holds all that it should; until then it is fresh at every start. */
+  markSynced(): Promise<{ readonly ok: boolean }>;
+}
+
+export interface Store {
+  /** By index, ascending; some indexes may be missing. */
+  readonly drives: readonly Drive[];
+  readonly clusterId: string;
+  readonly nodeId: string;
+  /** Raised durably on every drive before this was returned (core-design rule 8). */
+  readonly incarnation: number;
+  readonly fresh: readonly FreshDrive[];
+  readonly missing: readonly MissingDrive[];
+  /** Answers what was asked before, then closes. */
+  close(): Promise<void>;
+}
+
+/** The folders cannot be used as they are; `problems` says which and what to do. */
+export class StoreRefusedError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"));
+    this.name = "StoreRefusedError";
+    this.problems = problems;
+  }
+}
+
+interface OpenDrive {
+  readonly planned: PlannedDrive;
+  readonly client: DriveClient;
+  readonly incarnation: number;
+  readonly needsResync: boolean;
+  close(): Promise<void>;
+}
+
+export async function openStore(options: StoreOptions, modules: StoreModules): Promise<Store> {
+  const disk = createNodeDisk();
+  const plan = await makePlan(disk, options, modules);
+  for (const drive of plan.drives) if (drive.toFormat) await beginFormatting(disk, drive);
+  const threads = startThreads(options, plan.drives.length);
+  try {
+    const opened = await openAll(plan.drives, threads, { options, modules });
+    await settleFormats(disk, opened.drives);
+    const incarnation = await raiseIncarnations(opened.drives);
+    for (const { client } of opened.drives) client.start();
+    return {
+      drives: opened.drives.map(({ client }) => client),
+      clusterId: plan.cluster,
+      nodeId: plan.node,
+      incarnation,
+      fresh: opened.drives.filter((drive) => drive.needsResync).map(describeFresh),
+      missing: [...plan.missing, ...opened.missing].sort((a, b) => a.index - b.index),
+      close: () => closeAll(opened.drives, threads),
+    };
+  } catch (error) {
+    await closeAll([], threads);
+    throw error;
+  }
+}
+
+async function makePlan(
+  disk: Disk,
+  options: StoreOptions,
+  modules: StoreModules,
+): Promise<DrivePlan> {
+  const { paths, clusterId, nodeId } = options;
+  const twice = paths.filter((path, at) => paths.indexOf(path) !== at);
+  if (twice.length > 0) throw new StoreRefusedError(twice.map((path) => `${path}: given twice`));
+  const folders = await Promise.all(paths.map((path) => inspectFolder(disk, path)));
+  const plan = planDrives(folders, {
+    cluster: clusterId,
+    node: nodeId,
+    nowMs: modules.clock.nowMs(),
+    random: modules.random,
+  });
+  if (!plan.ok) throw new StoreRefusedError(plan.problems);
+  for (const { index, id, reason } of plan.missing) {
+    modules.log.warn("a drive of this node is missing", { index, drive: id, reason });
+  }
+  return plan;
+}
+
+function startThreads(options: StoreOptions, drives: number): StoreThread[] {
+  const { memory, limits } = options;
+  const count = Math.max(1, Math.min(options.threads, drives));
+  return Array.from({ length: count }, () =>
+    startStoreThread({
+      memory,
+      options: { reserve: limits.reserve, openFilesMax: limits.openFilesMax },
+    }),
+  );
+}
+
+async function openAll(
+  planned: readonly PlannedDrive[],
+  threads: readonly StoreThread[],
+  context: { options: StoreOptions; modules: StoreModules },
+): Promise<{ drives: OpenDrive[]; missing: MissingDrive[] }> {
+  const drives: OpenDrive[] = [];
+  const missing: MissingDrive[] = [];
+  const opening = planned.map(async (drive, at) => {
+    const thread = threads[at % threads.length];
+    if (thread === undefined) throw new Error("there is a thread for every drive");
+    try {
+      drives.push(await openDrive(drive, thread, context));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const { index, drive: id } = drive.format;
+      context.modules.log.error("a drive cannot be used", { path: drive.path, drive: id, reason });
+      missing.push({ index, id, reason: `${drive.path}: ${reason}` });
+    }
+  });
+  await Promise.all(opening);
+  drives.sort((a, b) => a.client.index - b.client.index);
+  return { drives, missing };
+}
+
+async function openDrive(
+  planned: PlannedDrive,
+  thread: StoreThread,
+  context: { options: StoreOptions; modules: StoreModules },
+): Promise<OpenDrive> {
+  const { path, format, toFormat, needsResync } = planned;
+  const opening = { path, id: format.drive, create: toFormat, needsResync };
+  const { link, opened, slot } = await thread.open(opening);
+  const { limits } = context.options;
+  const client = new DriveClient(
+    {
+      id: format.drive,
+      path,
+      index: format.index,
+      requestsInFlightMax: limits.requestsInFlightMax,
+      deadlineMs: limits.requestDeadlineMs,
+      probeIntervalMs: limits.probeIntervalMs,
+    },
+    { link, clock: context.modules.clock, log: context.modules.log },
+    opened.report,
+  );
+  return {
+    planned,
+    client,
+    incarnation: opened.incarnation,
+    needsResync: opened.needsResync,
+    close: () => {
+      client.stop();
+      return thread.close(slot);
+    },
+  };
+}
+
+/** New drives become ready, the others learn the node's table. */
+async function settleFormats(disk: Disk, drives: readonly OpenDrive[]): Promise<void> {
+  for (const { planned } of drives) {
+    if (planned.toFormat) await finishFormatting(disk, planned);
+    else if (planned.tableGrew) await updateTable(disk, planned.path, planned.format);
+  }
+}
+
+/** One above all that any drive has seen, durable on each before a ballot carries it. */
+async function raiseIncarnations(drives: readonly OpenDrive[]): Promise<number> {
+  const incarnation = Math.max(0, ...drives.map((drive) => drive.incarnation)) + 1;
+  await Promise.all(
+    drives.map(async ({ client }) => {
+      const reply = await client.raiseIncarnation(incarnation);
+      if (!reply.ok) client.fail("the incarnation could not be stored");
+    }),
+  );
+  return incarnation;
+}
+
+function describeFresh(drive: OpenDrive): FreshDrive {
+  const { client, planned } = drive;
+  return { drive: client, replaces: planned.replaces, markSynced: () => client.markSynced() };
+}
+
+async function closeAll(
+  drives: readonly OpenDrive[],
+  threads: readonly StoreThread[],
+): Promise<void> {
+  await Promise.all(drives.map((drive) => drive.close()));
+  await Promise.all(threads.map((thread) => thread.terminate()));
+}

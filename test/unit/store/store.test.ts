@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Test, test } from "tap";
+import { newDataId } from "../../../src/base/ids.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import {
+  openStore,
+  STORE_LIMITS,
+  type Store,
+  StoreRefusedError,
+} from "../../../src/store/store.ts";
+import { ballot, objectKey, realClock, realRandom } from "./collaborators.ts";
+
+function makeRoot(t: Test): string {
+  const root = mkdtempSync(join(tmpdir(), "ringfort-store-"));
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  return root;
+}
+
+const memory = new SharedArrayBuffer(4 * 1024 * 1024);
+
+function open(paths: readonly string[], more: object = {}): Promise<Store> {
+  return openStore(
+    { paths, memory, threads: 2, limits: STORE_LIMITS, ...more },
+    { clock: realClock, random: realRandom, log: silentLogger },
+  );
+}
+
+test("openStore: formats new folders, keeps what was accepted, raises the incarnation", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2, 3].map((number) => join(root, "nested", `drive${number}`));
+  const first = await open(paths);
+  t.equal(first.incarnation, 1);
+  t.equal(first.fresh.length, 0);
+  t.equal(first.missing.length, 0);
+  t.same(
+    first.drives.map((drive) => drive.index),
+    [0, 1, 2],
+  );
+  const key = objectKey("photo.jpg");
+  const value = Buffer.alloc(5000, 9);
+  for (const drive of first.drives) {
+    t.match(await drive.prepare(key, ballot(5)), { ok: true });
+    const rows = [{ table: "list", key, value: Buffer.of(1, 2, 3) }] as const;
+    t.same(await drive.accept(key, ballot(5), { value, rows }), { ok: true });
+  }
+  const ids = first.drives.map((drive) => drive.id);
+  await first.close();
+
+  // Mounted in another order: drives are known by their ids.
+  const second = await open([...paths].reverse());
+  t.equal(second.incarnation, 2);
+  t.equal(second.clusterId, first.clusterId);
+  t.equal(second.nodeId, first.nodeId);
+  t.same(
+    second.drives.map((drive) => drive.id),
+    ids,
+  );
+  for (const drive of second.drives) {
+    const reply = await drive.read(key);
+    t.ok(reply.ok && reply.value !== undefined && value.equals(reply.value));
+    const page = await drive.range({
+      table: "list",
+      heads: [key.subarray(0, 19)],
+      from: Buffer.alloc(0),
+      fromExclusive: false,
+      prefix: Buffer.alloc(0),
+      visibleOnly: true,
+      limit: 10,
+      scanMax: 100,
+    });
+    t.ok(page.ok && page.rows.length === 1 && page.exhausted);
+    t.same(await drive.recent(10), { ok: true, keys: [key], upTo: 5 });
+    t.ok(drive.status().freeBytes > 0);
+  }
+  await second.close();
+  const afterClose = await second.drives[0]?.read(key);
+  t.match(afterClose, { ok: false, reason: "unavailable", applied: "no" });
+});
+
+test("openStore: shards written from the arena come back into it", async (t) => {
+  const root = makeRoot(t);
+  const store = await open([join(root, "a")]);
+  t.teardown(() => store.close());
+  const [drive] = store.drives;
+  if (drive === undefined) throw new Error("one drive");
+  const arena = Buffer.from(memory);
+  const dataId = newDataId(realRandom);
+  const spec = { dataId, slot: 2, k: 2, m: 1, stripeDataBytes: 8192, ownerKey: objectKey("big") };
+  const writer = drive.createShard(spec);
+  arena.fill(1, 0, 4096).fill(2, 4096, 4128);
+  arena.fill(3, 8192, 8192 + 1024).fill(4, 12_288, 12_320);
+  const appended = await Promise.all([
+    writer.append({ blockOffset: 0, blockBytes: 4096, trailerOffset: 4096 }),
+    writer.append({ blockOffset: 8192, blockBytes: 1024, trailerOffset: 12_288 }),
+  ]);
+  t.same(appended, [{ ok: true }, { ok: true }]);
+  t.same(await writer.finish(), { ok: true });
+
+  const place = { blockOffset: 65_536, blockBytes: 1024, trailerOffset: 70_000 };
+  const fileOffset = 128 + 4096 + 32;
+  t.same(await drive.readBlock({ dataId, slot: 2, fileOffset, place }), { ok: true });
+  t.ok(arena.subarray(65_536, 65_536 + 1024).equals(Buffer.alloc(1024, 3)));
+  t.ok(arena.subarray(70_000, 70_032).equals(Buffer.alloc(32, 4)));
+
+  const listed = await drive.listShards("", 10);
+  t.match(listed, { ok: true, shards: [{ dataId, slot: 2, bytes: 128 + 4096 + 32 + 1024 + 32 }] });
+  t.same(await drive.dropShard(dataId, 2), { ok: true });
+  t.same(await drive.dropShard(dataId, 2), { ok: true });
+  const gone = await drive.readBlock({ dataId, slot: 2, fileOffset, place });
+  t.same(gone, { ok: false, reason: "missing" });
+});
+
+test("openStore: refuses a folder that somebody else uses", async (t) => {
+  const root = makeRoot(t);
+  const store = await open([join(root, "a")]);
+  await store.close();
+  await t.rejects(open([root]), StoreRefusedError);
+  await t.rejects(open([join(root, "a")], { clusterId: "f".repeat(32) }), /belongs to cluster/);
+});
