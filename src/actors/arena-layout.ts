@@ -2,7 +2,7 @@
  * What lies in the arena below its stripes: the kernels' tables, shared by all threads, and for each
  * thread that computes its own scratch and the states of the MD5 lanes that it works on.
  *
- *   | tables | thread 0: scratch, lanes | thread 1: scratch, lanes | … | stripes …
+ *   | tables | front scratch | thread 0: scratch, lanes | thread 1: scratch, lanes | … | stripes …
  *
  * Thread 0 is the front; codec actors and whoever else needs kernels follow.
  */
@@ -13,6 +13,8 @@ import { stripeGeometry } from "../codec/stripe.ts";
 
 /** MD5 streams that one actor advances together: what fills the widest kernel. */
 export const MD5_LANES = 8;
+/** Room for bytes of the front that are not in a stripe. */
+export const FRONT_SCRATCH_BYTES = 16 * 1024;
 const ALIGNMENT = 64;
 
 export interface ThreadPlaces {
@@ -22,17 +24,19 @@ export interface ThreadPlaces {
   readonly lanesOffset: number;
 }
 
-const tablesBytes = alignUp(KERNEL_TABLES_BYTES);
+/** Only thread 0 uses it, within one synchronous call. */
+export const FRONT_SCRATCH_OFFSET: number = alignUp(KERNEL_TABLES_BYTES);
+const threadsOffset = FRONT_SCRATCH_OFFSET + FRONT_SCRATCH_BYTES;
 const scratchBytes = alignUp(KERNEL_SCRATCH_BYTES);
 const threadBytes = scratchBytes + alignUp(MD5_LANES * MD5_STATE_BYTES);
 
 /** Bytes to reserve for `threads` threads. */
 export function reservedBytes(threads: number): number {
-  return tablesBytes + threads * threadBytes;
+  return threadsOffset + threads * threadBytes;
 }
 
 export function threadPlaces(thread: number): ThreadPlaces {
-  const scratchOffset = tablesBytes + thread * threadBytes;
+  const scratchOffset = threadsOffset + thread * threadBytes;
   return { tablesOffset: 0, scratchOffset, lanesOffset: scratchOffset + scratchBytes };
 }
 

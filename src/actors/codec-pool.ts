@@ -11,8 +11,9 @@ import type { Kernels } from "../codec/kernels.ts";
 import { stripeGeometry } from "../codec/stripe.ts";
 import { type DecodeResult, decodeStripe, type LoadedStripe } from "../codec/stripe-codec.ts";
 import { CodecActor } from "./codec-actor.ts";
-import type { DigestPlan, EncodeReply, EncodeRequest } from "./codec-messages.ts";
+import type { DigestPlan, EncodeReply, EncodeRequest, PayloadDigests } from "./codec-messages.ts";
 import type { CodecThreadClient } from "./codec-threads.ts";
+import { digestInline } from "./inline-digest.ts";
 
 export interface CodecPoolOptions {
   /** Jobs of one thread that may wait; more are refused as busy. */
@@ -32,8 +33,8 @@ export interface CodecUpload {
 }
 
 export class CodecPool {
-  /** For small computations of the calling thread. */
-  readonly kernels: Kernels;
+  /** Of the calling thread. */
+  readonly #kernels: Kernels;
   readonly #options: CodecPoolOptions;
   readonly #actors: readonly CodecActor[];
   #nextUpload = 0;
@@ -44,7 +45,7 @@ export class CodecPool {
   ) {
     assert(modules.threads.length > 0, "a codec pool has at least one thread");
     this.#options = options;
-    this.kernels = modules.kernels;
+    this.#kernels = modules.kernels;
     this.#actors = modules.threads.map((thread) => new CodecActor(thread, options.queuedJobsMax));
   }
 
@@ -74,10 +75,15 @@ export class CodecPool {
     };
   }
 
+  /** The digests of a small payload, in the calling thread and at once. */
+  digest(content: Uint8Array, plan: DigestPlan): PayloadDigests {
+    return digestInline(this.#kernels, content, plan);
+  }
+
   decode(loaded: LoadedStripe): Promise<DecodeResult> {
     const bytes = blockBytesOf(loaded);
     if (bytes <= this.#options.inlineBytesMax) {
-      return Promise.resolve(decodeStripe(this.kernels, loaded));
+      return Promise.resolve(decodeStripe(this.#kernels, loaded));
     }
     return this.#leastLoaded().call({ call: "decode", request: loaded }, bytes);
   }

@@ -57,4 +57,9 @@ export interface PayloadSource {
   /** Starts the flow into `sink`, at most once. Chunks may arrive before it returns. */
   start(sink: PayloadSink): void;
   resume(): void;
+  /**
+   * The sink refused the payload and ignores what still comes: a source that can save itself the
+   * work stops, and need call neither `end` nor `fail`.
+   */
+  stop?(): void;
 }

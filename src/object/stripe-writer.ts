@@ -1,0 +1,279 @@
+/**
+ * Turns the bytes of one upload into shards: copies them once into stripes of the arena, has each
+ * full stripe hashed and encoded by a codec actor, and appends its blocks to all drives at once.
+ *
+ *   source ──copy──► stripe being filled ──► codec actor ──► n drives ──► arena
+ *
+ * At most `windowMax` stripes of an upload are under way, fewer when the arena is short. Without a
+ * stripe, what is left of the chunk waits in a bounded overflow on the heap and the source pauses.
+ * The last stripe is appended only after every expectation was verified. Whatever happens, each
+ * stripe goes back to the arena exactly once, when nobody works on its memory any more.
+ */
+import type { Arena, Stripe, StripeRequest } from "../actors/arena.ts";
+import type { EncodeReply, PayloadDigests } from "../actors/codec-messages.ts";
+import type { CodecUpload } from "../actors/codec-pool.ts";
+import { assert } from "../base/assert.ts";
+import { StoreError } from "../base/store-error.ts";
+import { blockOffset, stripeGeometry, trailerOffset } from "../codec/stripe.ts";
+import type { StripePlace } from "../codec/stripe-codec.ts";
+import type { BlockPlace } from "../store/drive.ts";
+import {
+  ShardSet,
+  type ShardSetLimits,
+  type ShardSetModules,
+  type ShardSetOptions,
+} from "./stripe-shards.ts";
+
+export type SegmentCheck = (sha256: Uint8Array) => StoreError | undefined;
+
+export interface StripeWriterLimits extends ShardSetLimits {
+  /** Stripes of one upload that may be filled, encoded or written at a time. */
+  readonly windowMax: number;
+  /** Bytes on the heap beyond which a source that was asked to pause may not go on. */
+  readonly overflowBytesMax: number;
+}
+
+export interface StripeWriterModules extends ShardSetModules {
+  readonly arena: Arena;
+  readonly upload: CodecUpload;
+}
+
+export interface StripeWriterEvents {
+  /** What the digests of the whole payload contradict. */
+  verify(digests: PayloadDigests): StoreError | undefined;
+  /** There is room again after `write` returned false. */
+  onResume(): void;
+  /** Durable on enough drives; bit s of `missing` is set when slot s is not. */
+  onStored(missing: number, digests: PayloadDigests): void;
+  /** Called once, instead of `onStored`. The shards are being deleted. */
+  onFailed(error: StoreError): void;
+}
+
+/** With less than this share of the arena free, an upload keeps two stripes at the most. */
+const SCARCE_SHARE = 1 / 4;
+
+export class StripeWriter {
+  readonly #shard: Omit<ShardSetOptions, "onLost">;
+  readonly #limits: StripeWriterLimits;
+  readonly #arena: Arena;
+  readonly #upload: CodecUpload;
+  readonly #events: StripeWriterEvents;
+  readonly #shards: ShardSet;
+  #state: "open" | "ended" | "failed" | "stored" = "open";
+  #current: Stripe | undefined;
+  #filled = 0;
+  #stripeIndex = 0;
+  /** Payload bytes in the stripes before the current one. */
+  #submittedBytes = 0;
+  /** Payload bytes taken, those in the overflow included. */
+  #takenBytes = 0;
+  #segmentEnds: number[] = [];
+  readonly #segmentChecks: SegmentCheck[] = [];
+  #overflow: Uint8Array[] = [];
+  #overflowBytes = 0;
+  #paused = false;
+  /** Stripes from being taken to being settled on the live drives. */
+  #inWindow = 0;
+  #waitingForStripe: StripeRequest | undefined;
+
+  constructor(
+    shard: Omit<ShardSetOptions, "onLost">,
+    limits: StripeWriterLimits,
+    modules: StripeWriterModules,
+    events: StripeWriterEvents,
+  ) {
+    this.#shard = shard;
+    this.#limits = limits;
+    this.#arena = modules.arena;
+    this.#upload = modules.upload;
+    this.#events = events;
+    const onLost = (error: StoreError) => this.fail(error);
+    this.#shards = new ShardSet({ ...shard, onLost }, limits, modules);
+  }
+
+  /** Copies the chunk. False: pause until `onResume`. */
+  write(chunk: Uint8Array): boolean {
+    if (this.#state !== "open") return true;
+    this.#takenBytes += chunk.length;
+    const taken = this.#overflow.length > 0 ? 0 : this.#fill(chunk);
+    if (taken === chunk.length || this.#state !== "open") return true;
+    if (this.#overflowBytes >= this.#limits.overflowBytesMax) {
+      this.fail(new StoreError({ code: "busy" }));
+      return true;
+    }
+    this.#overflow.push(Uint8Array.from(chunk.subarray(taken)));
+    this.#overflowBytes += chunk.length - taken;
+    this.#paused = true;
+    return false;
+  }
+
+  endSegment(check: SegmentCheck): void {
+    if (this.#state !== "open") return;
+    this.#segmentEnds.push(this.#takenBytes);
+    this.#segmentChecks.push(check);
+  }
+
+  /** The payload, at least one byte, is complete. */
+  end(): void {
+    if (this.#state !== "open") return;
+    this.#state = "ended";
+    this.#pump();
+  }
+
+  fail(error: StoreError): void {
+    if (this.#state === "failed" || this.#state === "stored") return;
+    this.#state = "failed";
+    this.#waitingForStripe?.cancel();
+    this.#overflow = [];
+    if (this.#current !== undefined) this.#arena.release(this.#current);
+    this.#current = undefined;
+    this.#upload.close();
+    this.#shards.abort();
+    this.#events.onFailed(error);
+  }
+
+  /** Copies as much as stripes can be had for; returns how much. */
+  #fill(chunk: Uint8Array): number {
+    const { stripeDataBytes } = this.#shard;
+    let taken = 0;
+    while (taken < chunk.length) {
+      // A full stripe waits for the next byte: only then is it known not to be the last.
+      if (this.#current !== undefined && this.#filled === stripeDataBytes) this.#submit(false);
+      const stripe = this.#current ?? this.#takeStripe();
+      if (stripe === undefined) break;
+      const count = Math.min(chunk.length - taken, stripeDataBytes - this.#filled);
+      stripe.bytes.set(chunk.subarray(taken, taken + count), this.#filled);
+      this.#filled += count;
+      taken += count;
+    }
+    return taken;
+  }
+
+  #takeStripe(): Stripe | undefined {
+    if (this.#waitingForStripe !== undefined || this.#inWindow >= this.#windowNow()) {
+      return undefined;
+    }
+    const stripe = this.#arena.tryAcquire("write");
+    if (stripe === undefined) this.#waitForStripe();
+    else this.#own(stripe);
+    return stripe;
+  }
+
+  #waitForStripe(): void {
+    this.#waitingForStripe = this.#arena.request("write", (stripe) => {
+      this.#waitingForStripe = undefined;
+      this.#own(stripe);
+      this.#pump();
+    });
+    if (this.#waitingForStripe === undefined) this.fail(new StoreError({ code: "busy" }));
+  }
+
+  #own(stripe: Stripe): void {
+    this.#current = stripe;
+    this.#filled = 0;
+    this.#inWindow++;
+  }
+
+  #windowNow(): number {
+    if (this.#arena.waitingCount > 0) return 1;
+    const scarce = this.#arena.freeCount < this.#arena.stripeCount * SCARCE_SHARE;
+    return scarce ? Math.min(2, this.#limits.windowMax) : this.#limits.windowMax;
+  }
+
+  /** Moves on what waits: the overflow, then the end or the source. */
+  #pump(): void {
+    while (this.#overflow.length > 0) {
+      const [first] = this.#overflow;
+      assert(first !== undefined, "the overflow has a first chunk");
+      const taken = this.#fill(first);
+      this.#overflowBytes -= taken;
+      // Unless taking a stripe failed the upload, which empties the overflow.
+      if (this.#overflow.length === 0) return;
+      if (taken < first.length) {
+        this.#overflow[0] = first.subarray(taken);
+        return;
+      }
+      this.#overflow.shift();
+    }
+    if (this.#state === "ended") {
+      if (this.#current !== undefined) this.#submit(true);
+    } else if (this.#state === "open" && this.#paused) {
+      this.#paused = false;
+      this.#events.onResume();
+    }
+  }
+
+  #submit(last: boolean): void {
+    const stripe = this.#current;
+    assert(stripe !== undefined, "there is a stripe to submit");
+    const { dataId, placement } = this.#shard;
+    const { k, m } = placement;
+    const stripeIndex = this.#stripeIndex++;
+    const length = this.#filled;
+    const place: StripePlace = { offset: stripe.offset, length, k, m, dataId, stripeIndex };
+    const segmentEnds = this.#cutSegmentEnds(length);
+    this.#current = undefined;
+    this.#upload.encode({ place, segmentEnds, last }).then(
+      (reply) => this.#onEncoded(stripe, place, reply),
+      (error) => {
+        this.#arena.release(stripe);
+        this.fail(StoreError.from(error));
+      },
+    );
+  }
+
+  /** Segment ends up to the end of the current stripe, counted from its start. */
+  #cutSegmentEnds(length: number): number[] {
+    const start = this.#submittedBytes;
+    this.#submittedBytes += length;
+    const ends: number[] = [];
+    for (const end of this.#segmentEnds) {
+      if (end > this.#submittedBytes) break;
+      ends.push(end - start);
+    }
+    this.#segmentEnds = this.#segmentEnds.slice(ends.length);
+    return ends;
+  }
+
+  #onEncoded(stripe: Stripe, place: StripePlace, reply: EncodeReply): void {
+    const problem = this.#state === "failed" ? undefined : this.#check(reply);
+    if (problem !== undefined) this.fail(problem);
+    if (this.#state === "failed") {
+      this.#arena.release(stripe);
+      return;
+    }
+    this.#shards.append({
+      places: blockPlaces(place),
+      onSettled: () => {
+        this.#inWindow--;
+        if (this.#paused) this.#pump();
+      },
+      onFree: () => this.#arena.release(stripe),
+    });
+    const { digests } = reply;
+    if (digests === undefined) return;
+    this.#shards.finish((missing) => {
+      this.#state = "stored";
+      this.#events.onStored(missing, digests);
+    });
+  }
+
+  #check(reply: EncodeReply): StoreError | undefined {
+    for (const sha256 of reply.segments) {
+      const check = this.#segmentChecks.shift();
+      assert(check !== undefined, "each segment end came with its check");
+      const problem = check(sha256);
+      if (problem !== undefined) return problem;
+    }
+    return reply.digests === undefined ? undefined : this.#events.verify(reply.digests);
+  }
+}
+
+function blockPlaces({ offset, length, k, m }: StripePlace): BlockPlace[] {
+  const geometry = stripeGeometry(length, k, m);
+  return Array.from({ length: k + m }, (_, slot) => ({
+    blockOffset: offset + blockOffset(geometry, slot),
+    blockBytes: geometry.blockBytes,
+    trailerOffset: offset + trailerOffset(geometry, slot),
+  }));
+}

@@ -1,0 +1,134 @@
+/** The data path in one thread over memory drives: everything real but the disks and the threads. */
+import { Arena } from "../../src/actors/arena.ts";
+import { reservedBytes, stripeBufferBytes } from "../../src/actors/arena-layout.ts";
+import { CodecThread } from "../../src/actors/codec-jobs.ts";
+import { CodecPool } from "../../src/actors/codec-pool.ts";
+import { createInlineThread } from "../../src/actors/codec-threads.ts";
+import { SHARD_HEADER_BYTES } from "../../src/codec/shard-header.ts";
+import { stripeFileOffset, stripeGeometry, stripesOfRange } from "../../src/codec/stripe.ts";
+import { WASM_PAGE_BYTES } from "../../src/codec/wasm.ts";
+import type { ShardedData, WriteDataRequest } from "../../src/object/data.ts";
+import { DriveTable } from "../../src/object/data-drives.ts";
+import { ErasureDataWriter } from "../../src/object/data-writer.ts";
+import type { BufferSource } from "./buffer-source.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { MemoryDrive } from "./memory-drive.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+export interface DataWorldOptions {
+  readonly drives: number;
+  readonly parity?: number;
+  readonly stripes?: number;
+  readonly stripeDataBytes?: number;
+  readonly windowMax?: number;
+  readonly waitersMax?: number;
+  readonly seed?: number;
+}
+
+export const INLINE_BYTES_MAX = 256;
+export const LAG_GRACE_MS = 5000;
+export const FINISH_GRACE_MS = 1000;
+export const OVERFLOW_BYTES_MAX = 4096;
+export const HEDGE = { floorMs: 10, ceilingMs: 100 };
+
+export class DataWorld {
+  readonly arena: Arena;
+  readonly clock = new ManualClock();
+  readonly random: SeededRandom;
+  readonly drives: MemoryDrive[];
+  readonly table: DriveTable;
+  readonly writer: ErasureDataWriter;
+  readonly codec: CodecPool;
+  readonly stripeDataBytes: number;
+
+  constructor(options: DataWorldOptions) {
+    const stripeDataBytes = options.stripeDataBytes ?? 1024;
+    this.stripeDataBytes = stripeDataBytes;
+    // A whole page at least, so that the arena has exactly as many stripes as asked for.
+    const stripeBytes = Math.max(WASM_PAGE_BYTES, stripeBufferBytes(stripeDataBytes, 16));
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.arena = new Arena({
+      budgetBytes: roundUp(reservedBytes(2)) + roundUp((options.stripes ?? 16) * stripeBytes),
+      threads: 2,
+      stripeBytes,
+      waitersMax: options.waitersMax ?? 100,
+    });
+    const { memory } = this.arena;
+    this.drives = Array.from(
+      { length: options.drives },
+      (_, index) => new MemoryDrive({ index, random: this.random, memory }),
+    );
+    this.table = new DriveTable(this.drives, HEDGE);
+    this.codec = new CodecPool(
+      { queuedJobsMax: 1000, inlineBytesMax: 0 },
+      {
+        kernels: new CodecThread(memory, 0).kernels,
+        threads: [createInlineThread(memory, 1)],
+      },
+    );
+    this.writer = new ErasureDataWriter(
+      {
+        stripeDataBytes,
+        parity: { STANDARD: options.parity, REDUCED_REDUNDANCY: undefined },
+        windowMax: options.windowMax ?? 3,
+        overflowBytesMax: OVERFLOW_BYTES_MAX,
+        lagGraceMs: LAG_GRACE_MS,
+        finishGraceMs: FINISH_GRACE_MS,
+      },
+      {
+        arena: this.arena,
+        codec: this.codec,
+        drives: this.table,
+        clock: this.clock,
+        random: this.random,
+      },
+    );
+  }
+
+  /** No stripe is leased, nobody waits for one, no timer is left behind. */
+  get isAtRest(): boolean {
+    const { arena, clock } = this;
+    return (
+      arena.freeCount === arena.stripeCount && arena.waitingCount === 0 && clock.timerCount === 0
+    );
+  }
+
+  request(source: BufferSource, overrides: Partial<WriteDataRequest> = {}): WriteDataRequest {
+    return {
+      source,
+      ownerKey: Buffer.from("owner"),
+      storageClass: "STANDARD",
+      bytesMax: 10_000_000,
+      inlineBytesMax: INLINE_BYTES_MAX,
+      checksums: [],
+      ...overrides,
+    };
+  }
+
+  /** The payload put together from the data shards, block by block; missing ones leave zeros. */
+  assemble(data: ShardedData): Buffer {
+    const content = Buffer.alloc(data.bytes);
+    for (const slice of stripesOfRange(data, data.bytes, { offset: 0, length: data.bytes })) {
+      const { blockBytes, dataBytes } = stripeGeometry(slice.geometry.dataBytes, data.k, data.m);
+      const from = stripeFileOffset(data, slice.stripeIndex) - SHARD_HEADER_BYTES;
+      for (let slot = 0; slot < data.k; slot++) {
+        const file = this.drives[data.drives[slot] ?? -1]?.file(data.dataId, slot);
+        const start = slot * blockBytes;
+        const length = Math.max(0, Math.min(blockBytes, dataBytes - start));
+        if (file?.state !== "durable") continue;
+        const target = slice.stripeIndex * data.stripeDataBytes + start;
+        file.content.copy(content, target, from, from + length);
+      }
+    }
+    return content;
+  }
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+}
+
+/** Lets replies under way arrive: enough turns of the loop for anything that is not held back. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
