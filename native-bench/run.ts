@@ -1,0 +1,43 @@
+/**
+ * `npm run bench [-- [--tiny] [filter]]`: runs every bench whose file name contains the filter, one
+ * after the other; prints JSON lines as results come, and a table at the end.
+ */
+import { readdirSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Bench, type BenchResult, type BenchSize, formatTable, runBench } from "./harness.ts";
+
+const BENCH_FILE = ".bench.js";
+
+/** Paths of the compiled bench files, relative to this folder. */
+export function listBenches(filter: string): string[] {
+  const folder = dirname(fileURLToPath(import.meta.url));
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(BENCH_FILE) && path.includes(filter))
+    .sort();
+}
+
+export async function loadBench(path: string): Promise<Bench> {
+  const loaded: { readonly bench: Bench } = await import(`./${path}`);
+  return loaded.bench;
+}
+
+async function main(parameters: readonly string[]): Promise<void> {
+  const size: BenchSize = parameters.includes("--tiny") ? "tiny" : "full";
+  const filter = parameters.find((parameter) => !parameter.startsWith("--")) ?? "";
+  const model = cpus()[0]?.model.trim() ?? "unknown";
+  const load = loadavg().map((value) => value.toFixed(2));
+  console.log(JSON.stringify({ node: process.version, cpu: model, cpus: cpus().length, load }));
+  const results: BenchResult[] = [];
+  for (const path of listBenches(filter)) {
+    const bench = await loadBench(path);
+    const report = await runBench(bench, size);
+    for (const result of report.results) console.log(JSON.stringify(result));
+    for (const what of report.skipped) console.log(JSON.stringify({ skipped: what }));
+    results.push(...report.results);
+  }
+  console.log(`\n${formatTable(results)}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));
