@@ -1,0 +1,199 @@
+/**
+ * The HTTP front on node:http and node:https: slower, without a native library. It is the twin that
+ * the tests hold the fast front against, and the way out where that one cannot be loaded.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { Duplex } from "node:stream";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { emptyBody } from "./body-flow.ts";
+import type { CertificatePair, CertificateSet } from "./certificates.ts";
+import { ExchangeWatch } from "./exchange-watch.ts";
+import { type ListenAddress, listenError } from "./listen-address.ts";
+import { NodeExchange, type NodeServerState } from "./node-exchange.ts";
+import { normalizeRemoteAddress } from "./remote-address.ts";
+import { parseRequestHead, type RawHead } from "./request-head.ts";
+import { statusText } from "./response-head.ts";
+import { runHandler } from "./run-handler.ts";
+import type { HttpServer, HttpServerModules, HttpServerOptions } from "./server.ts";
+
+export function createNodeServer(
+  options: HttpServerOptions,
+  modules: HttpServerModules,
+): HttpServer {
+  return new NodeServer(options, modules);
+}
+
+/** As the fast front has them. */
+const IDLE_MS_MAX = 10_000;
+const NOT_ASCII = /[\x80-\xff]/;
+const LIBRARY_HEAD_BYTES_MAX = 96 * 1024;
+
+interface OpenServer {
+  readonly server: Server | TlsServer;
+  readonly address: ListenAddress;
+}
+
+class NodeServer implements HttpServer {
+  readonly #options: HttpServerOptions;
+  readonly #modules: HttpServerModules;
+  readonly #state: NodeServerState;
+  #open: OpenServer[] = [];
+  #contexts = new Map<string, SecureContext>();
+
+  constructor(options: HttpServerOptions, modules: HttpServerModules) {
+    this.#options = options;
+    this.#modules = modules;
+    const watch = new ExchangeWatch(modules.clock);
+    this.#state = { limits: options.limits, watch, draining: false };
+  }
+
+  get addresses(): readonly ListenAddress[] {
+    return this.#open.map((open) => open.address);
+  }
+
+  async start(): Promise<void> {
+    const { certificates } = this.#modules;
+    if (certificates !== undefined) this.#contexts = contextsOf(certificates.current);
+    for (const address of this.#options.listen) {
+      try {
+        this.#open.push(await this.#listen(address));
+      } catch (error) {
+        await this.stop(0);
+        throw listenError(address, error instanceof Error ? errnoOf(error) : undefined);
+      }
+    }
+    this.#state.watch.start();
+    certificates?.onChange((next) => this.#replaceCertificates(next));
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#state.draining = true;
+    const closed = this.#open.map(({ server }) => new Promise((resolve) => server.close(resolve)));
+    await this.#state.watch.idle(graceMs);
+    this.#state.watch.stop();
+    // The last answer may not have left yet.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const { server } of this.#open) server.closeAllConnections();
+    await Promise.all(closed);
+    this.#open = [];
+  }
+
+  #listen(address: ListenAddress): Promise<OpenServer> {
+    const server = this.#createServer();
+    server.keepAliveTimeout = IDLE_MS_MAX;
+    server.headersTimeout = IDLE_MS_MAX;
+    // An upload takes the time it takes; standing still is what `stallMsMax` ends.
+    server.requestTimeout = 0;
+    // Headers over a count would be dropped without a word; the count is checked here instead.
+    server.maxHeadersCount = 0;
+    server.on("clientError", refuseBadRequest);
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
+        const bound = server.address();
+        const port = bound !== null && typeof bound === "object" ? bound.port : address.port;
+        resolve({ server, address: { host: address.host, port } });
+      });
+    });
+  }
+
+  #createServer(): Server | TlsServer {
+    const handle = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      this.#handle(incoming, outgoing);
+    };
+    const { certificates } = this.#modules;
+    const http = { maxHeaderSize: LIBRARY_HEAD_BYTES_MAX };
+    if (certificates === undefined) return createServer(http, handle);
+    const { defaultPair, passphrase } = certificates.current;
+    const tls = {
+      ...http,
+      ...tlsOptions(defaultPair, passphrase),
+      SNICallback: this.#chooseContext,
+    };
+    return createTlsServer(tls, handle);
+  }
+
+  readonly #chooseContext = (
+    hostName: string,
+    chosen: (error: Error | null, context?: SecureContext) => void,
+  ): void => {
+    const name = hostName.toLowerCase();
+    const wildcard = `*${name.slice(name.indexOf("."))}`;
+    chosen(null, this.#contexts.get(name) ?? this.#contexts.get(wildcard));
+  };
+
+  #replaceCertificates(next: CertificateSet): void {
+    this.#contexts = contextsOf(next);
+    for (const { server } of this.#open) {
+      if ("setSecureContext" in server) {
+        server.setSecureContext(tlsOptions(next.defaultPair, next.passphrase));
+      }
+    }
+  }
+
+  #handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const head = parseRequestHead(copyHead(incoming), this.#options.limits);
+    const status = incoming.httpVersion === "1.1" ? head : 505;
+    if (typeof status === "number" || typeof head === "number") {
+      outgoing.writeHead(Number(status), { Connection: "close", "Content-Length": 0 });
+      outgoing.end();
+      return;
+    }
+    const hasBody = head.chunked || (head.contentLength ?? 0) > 0;
+    const exchange = new NodeExchange({ incoming, outgoing }, this.#state, hasBody);
+    const request = {
+      ...head,
+      remoteAddress: normalizeRemoteAddress(incoming.socket.remoteAddress ?? ""),
+      secure: this.#modules.certificates !== undefined,
+      id: this.#modules.requestId(),
+      hasBody,
+      body: exchange.body ?? emptyBody,
+    };
+    runHandler(this.#modules, request, exchange);
+  }
+}
+
+function copyHead(incoming: IncomingMessage): RawHead {
+  const url = incoming.url ?? "";
+  const mark = url.indexOf("?");
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const query = mark < 0 ? "" : url.slice(mark + 1);
+  const headers = incoming.rawHeaders.map((text, index) =>
+    index % 2 === 0 ? text.toLowerCase() : decodeText(text),
+  );
+  return { method: incoming.method ?? "", path, query, headers };
+}
+
+/** node:http hands over one character per byte. */
+function decodeText(latin1: string): string {
+  return NOT_ASCII.test(latin1) ? Buffer.from(latin1, "latin1").toString("utf8") : latin1;
+}
+
+/** node:http found no request in the bytes, or a body with broken framing. */
+function refuseBadRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === "ECONNRESET" || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
+  const head = `HTTP/1.1 ${statusText(status)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  socket.end(head, () => socket.destroy());
+}
+
+function contextsOf(set: CertificateSet): Map<string, SecureContext> {
+  const contexts = new Map<string, SecureContext>();
+  for (const [name, pair] of set.byHostName) {
+    contexts.set(name, createSecureContext(tlsOptions(pair, set.passphrase)));
+  }
+  return contexts;
+}
+
+function tlsOptions(pair: CertificatePair, passphrase: string | undefined) {
+  const options = { cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" } as const;
+  return passphrase === undefined ? options : { ...options, passphrase };
+}
+
+function errnoOf(error: Error): string | undefined {
+  return "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
