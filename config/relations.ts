@@ -1,0 +1,100 @@
+/**
+ * Checks between settings, each with the reason and the way out. A check is skipped when one of its
+ * settings is itself not valid: that problem is reported already.
+ */
+import { formatBytesText } from "./bytes-text.ts";
+import type { SettingName } from "./catalogue.ts";
+import type { KnownSettings } from "./defaults.ts";
+import { ERASURE_WIDTH_MAX, parityMax } from "./storage-class.ts";
+
+export interface RelationProblem {
+  /** The setting to change, whose origin is shown. */
+  readonly setting: SettingName;
+  /** Continues after the setting's name. */
+  readonly problem: string;
+}
+
+/** Stripes that must fit into the memory budget: below this a few slow clients block all others. */
+export const STRIPES_MIN = 16;
+
+type Relation = (known: KnownSettings) => RelationProblem | undefined;
+
+const RELATIONS: readonly Relation[] = [
+  (known) => parityFits("storageClassStandard", known),
+  (known) => parityFits("storageClassRrs", known),
+  reducedIsNotMore,
+  memoryHoldsStripes,
+  inlineIsLessThanAStripe,
+  listenersDiffer,
+  threadsHaveDrives,
+];
+
+export function findRelationProblems(known: KnownSettings): RelationProblem[] {
+  return RELATIONS.flatMap((relation) => relation(known) ?? []);
+}
+
+/** Bytes of the arena that one stripe takes: the data, and parity of the same share per drive. */
+export function stripeBufferBytes(stripeDataBytes: number, width: number, parity: number): number {
+  const shardBytes = Math.ceil(stripeDataBytes / (width - parity));
+  return shardBytes * width;
+}
+
+function parityFits(
+  setting: "storageClassStandard" | "storageClassRrs",
+  known: KnownSettings,
+): RelationProblem | undefined {
+  const { drives, [setting]: storageClass } = known;
+  if (drives === undefined || storageClass === undefined) return undefined;
+  const highest = parityMax(drives.length);
+  if (storageClass.parity <= highest) return undefined;
+  const asked = `asks for ${storageClass.parity} parity drives, and ${drives.length} drive(s) allow`;
+  return { setting, problem: `${asked} at most EC:${highest}; lower it or give more drives` };
+}
+
+function reducedIsNotMore(known: KnownSettings): RelationProblem | undefined {
+  const standard = known.storageClassStandard?.parity;
+  const reduced = known.storageClassRrs?.parity;
+  if (standard === undefined || reduced === undefined) return undefined;
+  // MinIO lets a deployment without parity (EC:0) keep its default of EC:1 for the other class.
+  if (standard === 0 || reduced <= standard) return undefined;
+  return {
+    setting: "storageClassRrs",
+    problem: `has more parity (EC:${reduced}) than the standard class (EC:${standard}); lower it`,
+  };
+}
+
+function memoryHoldsStripes(known: KnownSettings): RelationProblem | undefined {
+  const { drives, memory, stripeDataBytes, storageClassStandard } = known;
+  if (!drives || !memory || !stripeDataBytes || !storageClassStandard) return undefined;
+  const width = Math.min(drives.length, ERASURE_WIDTH_MAX);
+  const { parity } = storageClassStandard;
+  if (parity > parityMax(width)) return undefined;
+  const needed = stripeBufferBytes(stripeDataBytes, width, parity) * STRIPES_MIN;
+  if (memory >= needed) return undefined;
+  const holds = `is ${formatBytesText(memory)}, and ${STRIPES_MIN} stripes need ${needed} bytes`;
+  return { setting: "memory", problem: `${holds}; raise it or lower stripe-data-bytes` };
+}
+
+function inlineIsLessThanAStripe(known: KnownSettings): RelationProblem | undefined {
+  const { inlineBytesMax, stripeDataBytes } = known;
+  if (inlineBytesMax === undefined || stripeDataBytes === undefined) return undefined;
+  if (inlineBytesMax < stripeDataBytes) return undefined;
+  const limit = formatBytesText(stripeDataBytes);
+  return { setting: "inlineBytesMax", problem: `must be less than stripe-data-bytes (${limit})` };
+}
+
+function listenersDiffer(known: KnownSettings): RelationProblem | undefined {
+  const { address, consoleAddress } = known;
+  if (!address || !consoleAddress || address.port === 0) return undefined;
+  if (address.port !== consoleAddress.port) return undefined;
+  const problem = `has the port of the S3 address (${address.port}); choose another`;
+  return { setting: "consoleAddress", problem };
+}
+
+function threadsHaveDrives(known: KnownSettings): RelationProblem | undefined {
+  const { drives, driveThreads } = known;
+  if (drives === undefined || driveThreads === undefined) return undefined;
+  if (driveThreads <= drives.length) return undefined;
+  const problem = `is ${driveThreads}, and a thread serves at least one of ${drives.length} drive(s)`;
+  return { setting: "driveThreads", problem: `${problem}; lower it or leave it out` };
+}

@@ -1,0 +1,230 @@
+/**
+ * Every setting of Ringfort: its kind, limits, default and one line of documentation, in two halves:
+ * `cluster` must be equal on every node of a deployment, `node` belongs to one process.
+ *
+ * Names follow one rule: `inlineBytesMax` here is `inline-bytes-max` in the YAML file and
+ * `RINGFORT_INLINE_BYTES_MAX` in the environment. docs/CONFIGURATION.md is generated from this file.
+ * Settings without a literal default get theirs from config/defaults.ts.
+ */
+import { z } from "zod";
+import { GIB, KIB, MIB, TIB } from "../src/base/bytes.ts";
+import { DRIVES_MAX } from "./drive-list.ts";
+import {
+  accessKeyKind,
+  addressKind,
+  bytesKind,
+  choiceKind,
+  countKind,
+  domainsKind,
+  drivesKind,
+  durationKind,
+  passwordKind,
+  pathKind,
+  type RawValue,
+  regionKind,
+  storageClassKind,
+  switchKind,
+} from "./setting-kinds.ts";
+
+/** What people read about a setting, and where else its value may come from. */
+export interface SettingNotes {
+  readonly doc: string;
+  /** The literal default, as one would write it. */
+  readonly default?: RawValue;
+  /** How the default is found when it is not literal; config/defaults.ts does it. */
+  readonly computed?: string;
+  /** Words that ask for the computed default. */
+  readonly automatic?: readonly string[];
+  readonly example: string;
+  /** MinIO's variables that mean the same, the preferred one first. */
+  readonly minio?: readonly string[];
+  readonly flag?: string;
+  /** `X_FILE` names a file that holds the value. */
+  readonly fromFile?: true;
+  readonly secret?: true;
+  /** Understood and checked, but nothing happens yet; reported once at start. */
+  readonly noEffectYet?: true;
+}
+
+export const settingNotes = z.registry<SettingNotes>();
+
+/** MinIO's built-in credentials, which everybody knows. */
+export const DEFAULT_ROOT_USER = "minioadmin";
+export const DEFAULT_ROOT_PASSWORD = "minioadmin";
+/** The pages of one WebAssembly memory end here. */
+const ARENA_BYTES_MAX = 4 * GIB;
+const HOUR_MS = 3_600_000;
+
+export const clusterSchema = z.strictObject({
+  rootUser: accessKeyKind(3).register(settingNotes, {
+    doc: "Access key of the root account, at least 3 characters.",
+    default: DEFAULT_ROOT_USER,
+    example: "admin",
+    minio: ["MINIO_ROOT_USER", "MINIO_ACCESS_KEY"],
+    fromFile: true,
+  }),
+  rootPassword: passwordKind(8).register(settingNotes, {
+    doc: "Secret key of the root account, at least 8 characters.",
+    default: DEFAULT_ROOT_PASSWORD,
+    example: "a-long-random-secret",
+    minio: ["MINIO_ROOT_PASSWORD", "MINIO_SECRET_KEY"],
+    fromFile: true,
+    secret: true,
+  }),
+  region: regionKind()
+    .optional()
+    .register(settingNotes, {
+      doc: "Region that requests must be signed for; without it every region is accepted.",
+      example: "us-east-1",
+      minio: ["MINIO_SITE_REGION", "MINIO_REGION", "MINIO_REGION_NAME"],
+    }),
+  domains: domainsKind().register(settingNotes, {
+    doc: "Host names below which a bucket is a host name of its own (bucket.DOMAIN).",
+    default: [],
+    example: "s3.example.com,s3.internal",
+    minio: ["MINIO_DOMAIN"],
+  }),
+  storageClassStandard: storageClassKind().register(settingNotes, {
+    doc: "Parity drives of an object in the STANDARD storage class, at most half of the drives.",
+    computed: "1 drive EC:0, 2–3 EC:1, 4–5 EC:2, 6–7 EC:3, 8 or more EC:4",
+    automatic: ["auto"],
+    example: "EC:2",
+    minio: ["MINIO_STORAGE_CLASS_STANDARD"],
+  }),
+  storageClassRrs: storageClassKind().register(settingNotes, {
+    doc: "Parity drives of an object in the REDUCED_REDUNDANCY storage class.",
+    computed: "1 drive EC:0, otherwise EC:1",
+    automatic: ["auto"],
+    example: "EC:1",
+    minio: ["MINIO_STORAGE_CLASS_RRS"],
+  }),
+  inlineBytesMax: bytesKind({ bytesMin: 0, bytesMax: 256 * KIB }).register(settingNotes, {
+    doc: "Shards up to this size live in the metadata record, without a file of their own.",
+    default: "16KiB",
+    example: "16KiB",
+  }),
+  stripeDataBytes: bytesKind({
+    bytesMin: 64 * KIB,
+    bytesMax: 16 * MIB,
+    powerOfTwo: true,
+  }).register(settingNotes, {
+    doc: "Bytes of an object that are hashed and erasure-coded together.",
+    default: "1MiB",
+    example: "1MiB",
+  }),
+  bucketShards: countKind({ min: 1, max: 256, powerOfTwo: true }).register(settingNotes, {
+    doc: "Hash shards of the listing of a new bucket; a power of two. Existing buckets keep theirs.",
+    default: 16,
+    example: "16",
+  }),
+});
+
+export const nodeSchema = z.strictObject({
+  drives: drivesKind().register(settingNotes, {
+    doc: "Drive folders, separated by spaces; {1...4} is expanded. On the command line: the DIR words.",
+    example: "/mnt/drive{1...4}",
+    minio: ["MINIO_VOLUMES", "MINIO_ARGS", "MINIO_ENDPOINTS"],
+  }),
+  address: addressKind().register(settingNotes, {
+    doc: "Where S3, the admin API, metrics and health checks listen.",
+    default: ":9000",
+    example: ":9000",
+    minio: ["MINIO_ADDRESS"],
+    flag: "--address",
+  }),
+  consoleAddress: addressKind().register(settingNotes, {
+    doc: "Where the web console will listen.",
+    computed: "the port after the one of the address, so :9001",
+    example: ":9001",
+    minio: ["MINIO_CONSOLE_ADDRESS"],
+    flag: "--console-address",
+    noEffectYet: true,
+  }),
+  certsDir: pathKind().register(settingNotes, {
+    doc: "Folder of public.crt and private.key; with both there, the address speaks HTTPS.",
+    computed: "~/.ringfort/certs; ~/.minio/certs where only that exists",
+    example: "/etc/ringfort/certs",
+    flag: "--certs-dir",
+  }),
+  memory: bytesKind({ bytesMin: 32 * MIB, bytesMax: ARENA_BYTES_MAX }).register(settingNotes, {
+    doc: "Memory for object data in flight. When it is used up, clients wait; it never grows.",
+    computed: "a quarter of the memory of the machine or container, at most 1GiB, at least 64MiB",
+    automatic: ["auto"],
+    example: "512MiB",
+  }),
+  codecThreads: countKind({ min: 1, max: 256 }).register(settingNotes, {
+    doc: "Threads that hash, encrypt and erasure-code.",
+    computed: "one fewer than the processors, at least 1, at most 16",
+    automatic: ["auto"],
+    example: "3",
+  }),
+  driveThreads: countKind({ min: 1, max: DRIVES_MAX }).register(settingNotes, {
+    doc: "Threads that read and write the drives, at most one for each drive.",
+    computed: "one for each drive, at most the processors and at least 2",
+    automatic: ["auto"],
+    example: "4",
+  }),
+  freeSpaceReserve: bytesKind({ bytesMin: 0, bytesMax: TIB }).register(settingNotes, {
+    doc: "Writes are refused when a drive has less free space than this; deletes still work.",
+    default: "256MiB",
+    example: "10GiB",
+  }),
+  requestsMax: countKind({ min: 1, max: 1_000_000 }).register(settingNotes, {
+    doc: "Requests served at a time; more are answered 503 SlowDown at once.",
+    computed: "one for each 128KiB of memory, between 256 and 16384",
+    automatic: ["auto", "0"],
+    example: "4096",
+    minio: ["MINIO_API_REQUESTS_MAX"],
+  }),
+  headerBytesMax: bytesKind({ bytesMin: 4 * KIB, bytesMax: MIB }).register(settingNotes, {
+    doc: "Request line and headers together; a larger head is refused. At most 100 headers.",
+    default: "16KiB",
+    example: "16KiB",
+  }),
+  idleTimeout: durationKind({ msMin: 1000, msMax: 24 * HOUR_MS }).register(settingNotes, {
+    doc: "A connection on which nothing moves for this long is closed.",
+    default: "30s",
+    example: "30s",
+    minio: ["MINIO_IDLE_TIMEOUT"],
+    flag: "--idle-timeout",
+  }),
+  shutdownGrace: durationKind({ msMin: 0, msMax: HOUR_MS }).register(settingNotes, {
+    doc: "How long a stopping server waits for the requests it has begun.",
+    default: "25s",
+    example: "25s",
+    minio: ["MINIO_SHUTDOWN_TIMEOUT"],
+    flag: "--shutdown-timeout",
+  }),
+  logLevel: choiceKind(["debug", "info", "warn", "error"]).register(settingNotes, {
+    doc: "The least important message that is logged.",
+    default: "info",
+    example: "info",
+  }),
+  logFormat: choiceKind(["auto", "json", "pretty"]).register(settingNotes, {
+    doc: "Log form: json (one object a line), pretty, or auto (pretty on a terminal, otherwise json).",
+    default: "auto",
+    example: "json",
+    flag: "--json",
+  }),
+  quiet: switchKind().register(settingNotes, {
+    doc: "Leaves out the start-up text and messages below warn.",
+    default: "off",
+    example: "on",
+    flag: "--quiet",
+  }),
+  anonymous: switchKind().register(settingNotes, {
+    doc: "Leaves bucket names, object names and addresses of clients out of the log.",
+    default: "off",
+    example: "on",
+    flag: "--anonymous",
+  }),
+});
+
+export const settingsSchema = z.strictObject({ cluster: clusterSchema, node: nodeSchema });
+
+export type ClusterSettings = Readonly<z.output<typeof clusterSchema>>;
+export type NodeSettings = Readonly<z.output<typeof nodeSchema>>;
+export interface Settings {
+  readonly cluster: ClusterSettings;
+  readonly node: NodeSettings;
+}

@@ -1,0 +1,143 @@
+/**
+ * The YAML file as a layer. Keys are the kebab-case names of the settings; MinIO's own file layout
+ * (`version`, `rootUser`, `rootPassword`, `pools`, `options`) is read too, so that the file of a moved
+ * deployment works as it is. An unknown key is a problem. Values never appear in messages from here.
+ */
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { SETTINGS, type SettingName, settingByName } from "./catalogue.ts";
+import { didYouMean } from "./did-you-mean.ts";
+import type { Candidate, Findings, Layer } from "./layer.ts";
+import type { RawValue } from "./setting-kinds.ts";
+
+/** MinIO's spellings of our keys. */
+const MINIO_KEYS: ReadonlyMap<string, SettingName> = new Map([
+  ["rootUser", "rootUser"],
+  ["rootPassword", "rootPassword"],
+] as const);
+const LAYOUT_KEYS = ["version", "pools", "options"];
+const VERSIONS = ["v1", "v2"];
+
+interface Reading {
+  readonly findings: Findings;
+  readonly layer: Map<SettingName, Candidate>;
+}
+
+/** The settings in `text`; `file` is its name for messages. */
+export function readYamlLayer(text: string, file: string, findings: Findings): Layer {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const layer = new Map<SettingName, Candidate>();
+  for (const error of document.errors) {
+    const { line } = lines.linePos(error.pos[0]);
+    findings.problems.push(`${file}:${line}: this is not valid YAML (${error.code})`);
+  }
+  if (document.errors.length > 0 || document.contents === null) return layer;
+  if (!isMap(document.contents)) {
+    findings.problems.push(
+      `${file}: the file must hold KEY: VALUE lines; see docs/CONFIGURATION.md`,
+    );
+    return layer;
+  }
+  const place = (node: unknown): string => {
+    // Every node of a parsed document carries its range; the type also covers built ones.
+    const start = (node as Node | null)?.range?.[0];
+    return start === undefined ? file : `${file}:${lines.linePos(start).line}`;
+  };
+  const reading: Reading = { findings, layer };
+  for (const { key, value } of document.contents.items) {
+    const name = isScalar(key) ? String(key.value) : "?";
+    readEntry(name, { origin: place(key), node: value }, reading);
+  }
+  return layer;
+}
+
+interface Entry {
+  readonly origin: string;
+  readonly node: unknown;
+}
+
+function readEntry(key: string, entry: Entry, reading: Reading): void {
+  if (key === "version") checkVersion(entry, reading.findings);
+  else if (key === "options") reportOptions(entry, reading.findings);
+  else readSetting(key, entry, reading);
+}
+
+function readSetting(key: string, entry: Entry, { findings, layer }: Reading): void {
+  const setting = key === "pools" ? settingByName("drives") : settingOfKey(key);
+  if (setting === undefined) {
+    const keys = [...SETTINGS.map(({ yamlKey }) => yamlKey), ...MINIO_KEYS.keys(), ...LAYOUT_KEYS];
+    findings.problems.push(`${entry.origin}: unknown key ${key}${didYouMean(key, keys)}`);
+    return;
+  }
+  const value = key === "pools" ? poolWords(entry, findings) : plainValue(entry.node);
+  if (value === null || value === "") return;
+  if (value === undefined) {
+    findings.problems.push(`${entry.origin}: ${key} must be one value or a list of values`);
+  } else if (layer.has(setting.name)) {
+    findings.problems.push(
+      `${entry.origin}: ${key} says the same as ${layer.get(setting.name)?.origin}; keep one`,
+    );
+  } else {
+    layer.set(setting.name, { value, origin: entry.origin });
+  }
+}
+
+function settingOfKey(key: string) {
+  const minioName = MINIO_KEYS.get(key);
+  return minioName === undefined
+    ? SETTINGS.find((candidate) => candidate.yamlKey === key)
+    : settingByName(minioName);
+}
+
+function checkVersion({ origin, node }: Entry, findings: Findings): void {
+  const version = plainValue(node);
+  if (typeof version === "string" && VERSIONS.includes(version)) return;
+  findings.problems.push(`${origin}: version must be v1 or v2, the layouts of MinIO's file`);
+}
+
+/** MinIO's ftp and sftp sections: understood, not served. */
+function reportOptions({ origin, node }: Entry, findings: Findings): void {
+  if (!isMap(node)) return;
+  for (const { key } of node.items) {
+    const name = isScalar(key) ? String(key.value) : "?";
+    if (name === "ftp" || name === "sftp") findings.noEffect.push(`options.${name}`);
+    else findings.problems.push(`${origin}: unknown key options.${name}; known are ftp and sftp`);
+  }
+}
+
+/**
+ * The drive words of MinIO's pools, each a list of words (v1) or `{args: [words]}` (v2). The pools
+ * of one node are simply all of its drives here.
+ */
+function poolWords({ origin, node }: Entry, findings: Findings): RawValue | undefined {
+  if (!isSeq(node)) return undefined;
+  const words: string[] = [];
+  for (const pool of node.items) {
+    const list = isMap(pool) ? pool.get("args", true) : pool;
+    const value = plainValue(list);
+    if (!Array.isArray(value)) {
+      findings.problems.push(`${origin}: each of pools must be a list, or have args: [DIR…]`);
+      continue;
+    }
+    if (isMap(pool) && pool.has("set-drive-count")) {
+      findings.noEffect.push("pools.set-drive-count");
+    }
+    words.push(...value);
+  }
+  return words;
+}
+
+/** Undefined when the node is no scalar and no list of texts; null when it is empty. */
+function plainValue(node: unknown): RawValue | null | undefined {
+  if (node === null) return null;
+  if (isScalar(node)) {
+    const { value } = node;
+    if (value === null) return null;
+    const plain = typeof value === "string" || typeof value === "boolean";
+    if (plain) return value;
+    return typeof value === "number" ? value : undefined;
+  }
+  if (!isSeq(node)) return undefined;
+  const values = node.items.map((item) => (isScalar(item) ? item.value : undefined));
+  return values.every((value): value is string => typeof value === "string") ? values : undefined;
+}

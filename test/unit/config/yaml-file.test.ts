@@ -1,0 +1,112 @@
+/** The YAML file: our layout, MinIO's layout, the sample, and what is refused. */
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "tap";
+import { SETTINGS } from "../../../config/catalogue.ts";
+import { load, problemsOf, settingsOf, type World } from "./settings-support.ts";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../../../..");
+
+function withYaml(text: string): World {
+  return { words: ["--config", "/c.yaml"], files: { "/c.yaml": text } };
+}
+
+test("yaml: every setting of the sample file is read from it", async (t) => {
+  const world = withYaml(readFileSync(`${root}/config/ringfort.sample.yaml`, "utf8"));
+  const result = load(world);
+  if (!result.ok) throw new Error(result.problems.join("\n"));
+  const automatic = ["codecThreads", "driveThreads", "requestsMax"];
+  for (const { name, yamlKey } of SETTINGS) {
+    const expected = automatic.includes(name) ? /^default$/ : /^\/c\.yaml:\d+$/;
+    t.match(result.origins.get(name), expected, `${yamlKey} stands in the sample`);
+  }
+  t.strictSame(
+    result.settings.node.drives,
+    [1, 2, 3, 4].map((n) => `/mnt/drive${n}`),
+  );
+});
+
+test("yaml: MinIO's layouts v1 and v2 work as they are", async (t) => {
+  const v1 = settingsOf(
+    withYaml(`
+version: v1
+address: ":9100"
+rootUser: admin
+rootPassword: long-secret
+console-address: ":9101"
+certs-dir: /c
+pools:
+  - - /mnt/a{1...2}
+  - - /mnt/b1
+    - /mnt/b2
+`),
+  );
+  t.strictSame(v1.node.drives, ["/mnt/a1", "/mnt/a2", "/mnt/b1", "/mnt/b2"]);
+  t.equal(v1.cluster.rootUser, "admin");
+  t.equal(v1.node.address.port, 9100);
+  const v2 = load(
+    withYaml(`
+version: v2
+rootUser: admin
+rootPassword: long-secret
+pools:
+  - args: ["/mnt/a{1...4}"]
+    set-drive-count: 4
+options:
+  ftp: { address: ":8021" }
+  sftp: { address: ":8022" }
+`),
+  );
+  t.ok(v2.ok && v2.settings.node.drives.length === 4);
+  t.strictSame(v2.warnings, [
+    "accepted, no effect yet: pools.set-drive-count, options.ftp, options.sftp",
+  ]);
+});
+
+test("yaml: problems name the line, and never a value", async (t) => {
+  const problems = problemsOf(
+    withYaml(`drives: [/d]
+adress: hunter2
+root-user: admin
+root-password: 12345678
+memory: { much: hunter2 }
+options: { telnet: {} }
+version: v3
+rootUser: again
+`),
+  );
+  t.strictSame(problems, [
+    "/c.yaml:2: unknown key adress; did you mean address?",
+    "/c.yaml:5: memory must be one value or a list of values",
+    "/c.yaml:6: unknown key options.telnet; known are ftp and sftp",
+    "/c.yaml:7: version must be v1 or v2, the layouts of MinIO's file",
+    "/c.yaml:8: rootUser says the same as /c.yaml:3; keep one",
+    "/c.yaml:4 (root-password) must be text; put it in quotes",
+  ]);
+});
+
+test("yaml: numbers and switches need no quotes, null means not set", async (t) => {
+  const { node, cluster } = settingsOf(
+    withYaml("drives: /d\nbucket-shards: 64\nquiet: true\nmemory: 67108864\nregion:\naddress: ~\n"),
+  );
+  t.equal(cluster.bucketShards, 64);
+  t.equal(cluster.region, undefined);
+  t.equal(node.quiet, true);
+  t.equal(node.memory, 64 * 1024 ** 2);
+  t.equal(node.address.port, 9000);
+});
+
+test("yaml: broken files are refused with the line", async (t) => {
+  t.match(
+    problemsOf(withYaml("drives: [/d\nx: hunter2"))[0],
+    /^\/c\.yaml:\d: this is not valid YAML/,
+  );
+  t.match(problemsOf(withYaml("a: 1\na: 2\n"))[0], /DUPLICATE_KEY/);
+  t.match(problemsOf(withYaml("- /d\n"))[0], /must hold KEY: VALUE/);
+  t.match(problemsOf(withYaml("pools: [/d]\n"))[0], /each of pools must be a list/);
+  t.match(problemsOf({ words: ["--config", "/no.yaml", "/d"] }), [
+    "--config names /no.yaml, and there is no such file",
+  ]);
+  t.match(problemsOf(withYaml("")), [/no drive is given/]);
+});
