@@ -1,0 +1,252 @@
+/**
+ * One process per drive: a lock on each drive folder that the kernel releases when the process
+ * dies, kill -9 included, and that also holds between containers that share the folder.
+ *
+ * Node has no flock, so the lock is a chain of Unix sockets in `<drive>/.lock`, named 1, 2, 3 …
+ * A socket is alive while its process listens on it, and once dead it is dead for ever: nobody can
+ * listen on an existing socket file again. So:
+ *   1. Look at the highest number. Alive: the drive is in use. Dead, or none: its successor is free.
+ *   2. Listen on a socket of a fresh name, then `link` it to the successor's name. Linking is atomic
+ *      and refuses an existing name, so of several processes exactly one gets the number; the others
+ *      start over and find it alive.
+ *   3. Look again: a contender that slept through two owners may have got a number that was tidied
+ *      away. A higher one then exists, because the highest is never removed, not even at the end.
+ * The owner removes lower numbers only.
+ *
+ * Where a folder cannot hold sockets (some network and shared mounts), Linux's abstract sockets take
+ * their place, named after the folder's device and inode; they do not reach into other containers.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
+import { connect, createServer, type Server } from "node:net";
+import { hostname } from "node:os";
+import { join } from "node:path";
+
+export interface DriveLocks {
+  /** Lets the drives go. The process's death does the same. */
+  release(): Promise<void>;
+}
+
+/** The drive belongs to another process, or cannot be locked at all. */
+export class DriveLockError extends Error {
+  readonly drive: string;
+  /** Of the owner, where it could be found out. */
+  readonly pid: number | undefined;
+
+  constructor(drive: string, problem: string, pid?: number) {
+    super(`the drive ${drive} ${problem}`);
+    this.name = "DriveLockError";
+    this.drive = drive;
+    this.pid = pid;
+  }
+}
+
+const LOCK_FOLDER = ".lock";
+const PID_FILE = "pid";
+const NEW_PREFIX = "new-";
+const LINK_NAME = /^[1-9]\d{0,14}$/;
+/** A chain moves on only when a contender wins; losing this often in a row means a broken disk. */
+const ATTEMPTS_MAX = 100;
+/** Bytes of a socket's path that every Unix accepts. */
+const SOCKET_PATH_BYTES_MAX = 100;
+const NO_SOCKETS_HERE = ["ENOTSUP", "EOPNOTSUPP", "EPERM", "EINVAL", "ENOSYS"];
+
+/** Locks every drive folder or none. Missing folders are created. */
+export async function lockDrives(drives: readonly string[]): Promise<DriveLocks> {
+  const held: Server[] = [];
+  const driveOf = new Map<string, string>();
+  const release = async (): Promise<void> => {
+    await Promise.all(held.splice(0).map(closeServer));
+  };
+  try {
+    for (const drive of drives) {
+      const inode = await makeLockFolder(drive);
+      const twin = driveOf.get(inode);
+      if (twin !== undefined) {
+        throw new DriveLockError(drive, `is the same folder as ${twin}; give it once`);
+      }
+      driveOf.set(inode, drive);
+      held.push(await lockDrive(drive, inode));
+    }
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { release };
+}
+
+/** Makes the folder of the lock and tells its identity, whatever its path. */
+async function makeLockFolder(drive: string): Promise<string> {
+  const folder = join(drive, LOCK_FOLDER);
+  try {
+    await mkdir(folder, { recursive: true });
+    const { dev, ino } = await stat(folder, { bigint: true });
+    return `${dev}-${ino}`;
+  } catch (error) {
+    throw new DriveLockError(drive, `cannot be used: ${messageOf(error)}`);
+  }
+}
+
+async function lockDrive(drive: string, inode: string): Promise<Server> {
+  const folder = join(drive, LOCK_FOLDER);
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return await lockFolder(drive, folder, handle);
+  } catch (error) {
+    if (error instanceof DriveLockError) throw error;
+    if (!NO_SOCKETS_HERE.includes(codeOf(error))) {
+      throw new DriveLockError(drive, `cannot be locked: ${messageOf(error)}`);
+    }
+    return await lockByInode(drive, folder, inode);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Steps 1 to 3 above, until the lock is ours or is seen to be another's. */
+async function lockFolder(drive: string, folder: string, handle: FileHandle): Promise<Server> {
+  const socketPath = (name: string): string => shortSocketPath(folder, handle, name);
+  const ownName = `${NEW_PREFIX}${randomBytes(8).toString("hex")}`;
+  let server: Server | undefined;
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+      const highest = highestNumber(await readdir(folder));
+      if (highest > 0 && (await isAlive(socketPath(String(highest))))) {
+        throw await inUse(drive, folder);
+      }
+      server ??= await listen(socketPath(ownName));
+      const number = String(highest + 1);
+      if (!(await linkIfFree(join(folder, ownName), join(folder, number)))) continue;
+      if (highestNumber(await readdir(folder)) === highest + 1) {
+        await tidy(folder, highest + 1);
+        return server;
+      }
+      await rm(join(folder, number), { force: true });
+    }
+    throw new DriveLockError(drive, "cannot be locked: other processes keep starting on it");
+  } catch (error) {
+    if (server !== undefined) await closeServer(server);
+    await rm(join(folder, ownName), { force: true });
+    throw error;
+  }
+}
+
+/** Removes what earlier owners and failed contenders left, and says in a file who we are. */
+async function tidy(folder: string, number: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const obsolete = LINK_NAME.test(name) ? Number(name) < number : name.startsWith(NEW_PREFIX);
+    if (obsolete) await rm(join(folder, name), { force: true });
+  }
+  await writePid(folder);
+}
+
+async function lockByInode(drive: string, folder: string, inode: string): Promise<Server> {
+  if (process.platform !== "linux") {
+    throw new DriveLockError(drive, "cannot be locked: no Unix socket can be made in it");
+  }
+  try {
+    const server = await listen(`\0ringfort-drive-${inode}`);
+    await writePid(folder);
+    return server;
+  } catch (error) {
+    if (codeOf(error) === "EADDRINUSE") throw await inUse(drive, folder);
+    throw new DriveLockError(drive, `cannot be locked: ${messageOf(error)}`);
+  }
+}
+
+function writePid(folder: string): Promise<void> {
+  return writeFile(join(folder, PID_FILE), `${process.pid} ${hostname()}\n`);
+}
+
+async function inUse(drive: string, folder: string): Promise<DriveLockError> {
+  const text = await readFile(join(folder, PID_FILE), "utf8").catch(() => "");
+  const [, pid, host] = /^(\d+) (\S+)$/.exec(text.trim()) ?? [];
+  // Of another container, a pid alone would name the wrong process.
+  const elsewhere = host === undefined || host === hostname() ? "" : ` on ${host}`;
+  const owner = pid === undefined ? "another process" : `another process (pid ${pid}${elsewhere})`;
+  const problem = `is in use by ${owner}; stop it first`;
+  return new DriveLockError(drive, problem, pid === undefined ? undefined : Number(pid));
+}
+
+function highestNumber(names: readonly string[]): number {
+  const numbers = names.filter((name) => LINK_NAME.test(name)).map(Number);
+  return Math.max(0, ...numbers);
+}
+
+/** False when the name is taken, or our own file was tidied away by a new owner. */
+async function linkIfFree(source: string, target: string): Promise<boolean> {
+  try {
+    await link(source, target);
+    return true;
+  } catch (error) {
+    if (["EEXIST", "ENOENT"].includes(codeOf(error))) return false;
+    throw error;
+  }
+}
+
+/**
+ * A socket's path may have about 100 bytes, a drive's may have more: on Linux the open folder has a
+ * short name, too.
+ */
+function shortSocketPath(folder: string, handle: FileHandle, name: string): string {
+  const path = join(folder, name);
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path;
+  if (process.platform === "linux") return `/proc/self/fd/${handle.fd}/${name}`;
+  throw new DriveLockError(folder, "cannot be locked: its path is too long for a Unix socket");
+}
+
+function listen(path: string): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    // Nobody has anything to say on this socket; that it accepts is the whole message.
+    const server = createServer((socket) => socket.destroy());
+    server.unref();
+    server.once("error", reject);
+    server.listen(path, () => {
+      server.off("error", reject);
+      server.on("error", () => {});
+      resolve(server);
+    });
+  });
+}
+
+/** A refused or missing socket is dead, a full backlog alive; anything else cannot be told. */
+function isAlive(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error) => {
+      const code = codeOf(error);
+      if (code === "EAGAIN" || code === "EWOULDBLOCK") resolve(true);
+      else if (code === "ECONNREFUSED" || code === "ENOENT") resolve(false);
+      else reject(error);
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

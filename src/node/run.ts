@@ -1,0 +1,102 @@
+/**
+ * What happens between the words of the command line and the exit code. main.ts calls it with the
+ * real process and node.ts; tests call it with a node of their own.
+ */
+import { readFileSync } from "node:fs";
+import { settingsDocument } from "../../config/document.ts";
+import type { CommandLineLayer } from "../../config/load.ts";
+import { type LoadResult, loadSettings, readSettingsFile, thisMachine } from "../../config/load.ts";
+import { showSettings } from "../../config/show.ts";
+import { type Invocation, parseCommandLine, parseServerOptions } from "./command-line.ts";
+import { isServerAlive } from "./health-check.ts";
+import { type LoadNode, serve } from "./serve.ts";
+
+/** The exit codes of the help text. */
+export const EXIT_OK = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** Does what the words say and returns the exit code. `loadNode` is called only to serve. */
+export async function runRingfort(words: readonly string[], loadNode: LoadNode): Promise<number> {
+  const version = readVersion();
+  const invocation = parseCommandLine(words, version);
+  switch (invocation.kind) {
+    case "print":
+      print(invocation.text);
+      return EXIT_OK;
+    case "usage-error":
+      complain(invocation.text);
+      return EXIT_USAGE;
+    case "config-document":
+      print(settingsDocument().trimEnd());
+      return EXIT_OK;
+    case "health":
+      return await runHealth(invocation.line);
+    default:
+      return await runWithSettings(invocation, { version, loadNode });
+  }
+}
+
+async function runWithSettings(
+  invocation: Extract<Invocation, { kind: "server" | "config-show" | "config-check" }>,
+  modules: { readonly version: string; readonly loadNode: LoadNode },
+): Promise<number> {
+  const loaded = load(invocation.line);
+  if (!loaded.ok) {
+    complainAboutSettings(loaded);
+    return EXIT_USAGE;
+  }
+  if (invocation.kind === "server") {
+    const { settings, warnings } = loaded;
+    return (await serve({ settings, warnings, ...modules })) ? EXIT_OK : EXIT_FAILED;
+  }
+  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
+  if (invocation.kind === "config-show") print(showSettings(loaded.settings, loaded.origins));
+  else print("the settings are valid");
+  return EXIT_OK;
+}
+
+async function runHealth(line: CommandLineLayer): Promise<number> {
+  const loaded = load(line);
+  // The drives need not be known to ask a question; the address must be.
+  const address = loaded.ok ? loaded.settings.node.address : loaded.known.address;
+  if (address === undefined) {
+    if (!loaded.ok) complainAboutSettings(loaded);
+    return EXIT_USAGE;
+  }
+  return (await isServerAlive(address)) ? EXIT_OK : EXIT_FAILED;
+}
+
+function load(line: CommandLineLayer): LoadResult {
+  return loadSettings({
+    commandLine: line,
+    variables: process.env,
+    parseOptions: parseServerOptions,
+    readFile: readSettingsFile,
+    machine: thisMachine(),
+  });
+}
+
+function complainAboutSettings(loaded: Extract<LoadResult, { ok: false }>): void {
+  for (const warning of loaded.warnings) complain(`warning: ${warning}`);
+  const { problems } = loaded;
+  const count = problems.length === 1 ? "a problem" : `${problems.length} problems`;
+  complain(`error: ${count} in the settings:`);
+  for (const problem of problems) complain(`  - ${problem}`);
+  complain("All settings: ringfort config document");
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  const parsed: unknown = JSON.parse(text);
+  const known = typeof parsed === "object" && parsed !== null && "version" in parsed;
+  return known ? String(parsed.version) : "unknown";
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

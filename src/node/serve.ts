@@ -1,0 +1,165 @@
+/**
+ * The life of a serving process: lock the drives, start the node, say where it listens, wait for a
+ * signal, stop in good order.
+ *
+ * SIGTERM or SIGINT stops gracefully: begun requests finish within the grace, nothing new is taken.
+ * A second signal ends the process at once, which is safe: what was acknowledged is on the drives.
+ * An error that nobody caught ends it too: its state cannot be trusted any more.
+ */
+import { DEFAULT_ROOT_PASSWORD, type Settings } from "../../config/schema.ts";
+import type { Logger } from "../base/log.ts";
+import { bannerLines } from "./banner.ts";
+import { createLogger, type LogOptions, type RootLogger } from "./log-pino.ts";
+import { type DriveLocks, lockDrives } from "./process-lock.ts";
+
+export interface RunningNode {
+  /** URLs under which the node can be reached, the best one first. */
+  readonly endpoints: readonly string[];
+  /** Finishes what was begun, within the grace of the settings, and closes everything. */
+  stop(): Promise<void>;
+}
+
+export interface NodeModule {
+  startNode(settings: Settings, log: Logger): Promise<RunningNode>;
+}
+
+/** Loads the node's code late: some of it reads the environment as it loads. */
+export type LoadNode = () => Promise<NodeModule>;
+
+export interface ServeOptions {
+  readonly settings: Settings;
+  readonly warnings: readonly string[];
+  readonly version: string;
+  readonly loadNode: LoadNode;
+}
+
+/** On top of the grace, for closing the drives. */
+const CLOSE_MS_MAX = 10_000;
+const EXIT_FAILED = 1;
+/** 128 + SIGINT, what shells expect of an interrupted process. */
+const EXIT_INTERRUPTED = 130;
+
+/** Serves until a signal asks to stop. False when it could not start or stop in good order. */
+export async function serve(options: ServeOptions): Promise<boolean> {
+  const { settings } = options;
+  const root = createLogger(logOptions(settings));
+  dieOnUncaught(root);
+  const stopping = stopSignal(root);
+  try {
+    for (const warning of options.warnings) root.log.warn(warning);
+    process.env["UWS_HTTP_MAX_HEADERS_SIZE"] = String(settings.node.headerBytesMax);
+    return await startAndWait(options, root, stopping);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    root.fatal("Ringfort cannot start", { reason, error });
+    return false;
+  } finally {
+    root.flush();
+  }
+}
+
+async function startAndWait(
+  options: ServeOptions,
+  { log }: RootLogger,
+  stopping: Promise<NodeJS.Signals>,
+): Promise<boolean> {
+  const { settings, version } = options;
+  const locks = await lockDrives(settings.node.drives);
+  let node: RunningNode;
+  try {
+    const { startNode } = await options.loadNode();
+    node = await startNode(settings, log);
+  } catch (error) {
+    await locks.release();
+    throw error;
+  }
+  const { endpoints } = node;
+  if (prettyLog(settings)) announce(options, endpoints);
+  else log.info("serving", { version, endpoints, drives: settings.node.drives });
+  await stopping;
+  return await stopInTime({ node, locks, graceMs: settings.node.shutdownGrace, log });
+}
+
+async function stopInTime(running: {
+  readonly node: RunningNode;
+  readonly locks: DriveLocks;
+  readonly graceMs: number;
+  readonly log: Logger;
+}): Promise<boolean> {
+  const { node, locks, graceMs, log } = running;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), graceMs + CLOSE_MS_MAX);
+  });
+  try {
+    const outcome = await Promise.race([node.stop(), late]);
+    if (outcome === "late") {
+      log.error("stopping took too long, giving up", { graceMs, closeMsMax: CLOSE_MS_MAX });
+      return false;
+    }
+    await locks.release();
+    log.info("stopped");
+    return true;
+  } catch (error) {
+    log.error("stopping failed", { error });
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Resolves with the first signal; the second one ends the process. */
+function stopSignal(root: RootLogger): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let asked = false;
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (asked) {
+        root.log.warn("stopped at once by a second signal", { signal });
+        root.flush();
+        process.exit(EXIT_INTERRUPTED);
+      }
+      asked = true;
+      root.log.info("asked to stop; a second signal stops at once", { signal });
+      resolve(signal);
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+function dieOnUncaught(root: RootLogger): void {
+  const die = (error: unknown, kind: string): void => {
+    root.fatal("an error that nothing caught ends the process", { kind, error });
+    root.flush();
+    process.exit(EXIT_FAILED);
+  };
+  process.on("uncaughtException", (error) => die(error, "uncaughtException"));
+  process.on("unhandledRejection", (reason) => die(reason, "unhandledRejection"));
+}
+
+function logOptions({ node }: Settings): LogOptions {
+  const { logLevel, quiet, anonymous } = node;
+  const level = quiet && (logLevel === "info" || logLevel === "debug") ? "warn" : logLevel;
+  return { level, anonymous, format: prettyLog({ node }) ? "pretty" : "json" };
+}
+
+function prettyLog({ node }: Pick<Settings, "node">): boolean {
+  if (node.logFormat !== "auto") return node.logFormat === "pretty";
+  return process.stdout.isTTY === true;
+}
+
+function announce({ settings, version }: ServeOptions, endpoints: readonly string[]): void {
+  if (settings.node.quiet) return;
+  const { cluster, node } = settings;
+  const password = cluster.rootPassword.reveal();
+  const lines = bannerLines({
+    version,
+    endpoints,
+    rootUser: cluster.rootUser,
+    defaultPassword: password === DEFAULT_ROOT_PASSWORD ? password : undefined,
+    drives: node.drives,
+    parity: cluster.storageClassStandard.parity,
+    region: cluster.region,
+  });
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
