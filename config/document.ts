@@ -17,19 +17,34 @@ export function settingsDocument(): string {
   ].join("\n\n");
 }
 
+const COLUMNS = ["YAML key", "Variables", "Default", "Meaning"];
+
+/** Columns are padded to one width, as the formatter wants Markdown tables. */
 function table(half: SettingDefinition["half"]): string {
-  const rows = SETTINGS.filter((setting) => setting.half === half).map(row);
-  const head = "| YAML key | Variables | Default | Meaning |\n|---|---|---|---|";
-  return `${head}\n${rows.join("\n")}`;
+  const rows = [COLUMNS, ...SETTINGS.filter((setting) => setting.half === half).map(cells)];
+  const widths = COLUMNS.map((_, column) => Math.max(...rows.map((row) => lengthOf(row[column]))));
+  const lines = rows.map((row) =>
+    lineOf(row.map((cell, column) => cell.padEnd(widths[column] ?? 0))),
+  );
+  lines.splice(1, 0, lineOf(widths.map((width) => "-".repeat(width))));
+  return lines.join("\n");
 }
 
-function row({ yamlKey, variable, notes }: SettingDefinition): string {
+function lineOf(row: readonly string[]): string {
+  return `| ${row.join(" | ")} |`;
+}
+
+function lengthOf(cell: string | undefined): number {
+  return cell?.length ?? 0;
+}
+
+function cells({ yamlKey, variable, notes }: SettingDefinition): string[] {
   const variables = [variable, ...(notes.minio ?? [])].map(code);
   if (notes.fromFile) variables.push("each also with `_FILE`");
   const flag = notes.flag === undefined ? "" : ` Flag: ${code(notes.flag)}.`;
   const effect = notes.noEffectYet ? " Accepted, no effect yet." : "";
-  const example = ` Example: ${code(notes.example)}.`;
-  return `| ${code(yamlKey)} | ${variables.join("<br>")} | ${defaultText(notes)} | ${notes.doc}${flag}${effect}${example} |`;
+  const meaning = `${notes.doc}${flag}${effect} Example: ${code(notes.example)}.`;
+  return [code(yamlKey), variables.join("<br>"), defaultText(notes), meaning];
 }
 
 function defaultText(notes: SettingDefinition["notes"]): string {
