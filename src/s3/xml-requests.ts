@@ -1,0 +1,187 @@
+/**
+ * The request documents of S3, each from its bytes to plain data. Strict as AWS's schema: unknown,
+ * repeated or missing elements are MalformedXML, because an element that is passed over may be the
+ * one that would have held a client back.
+ */
+import { CHECKSUM_ALGORITHMS, type Checksum } from "../base/payload.ts";
+import type { CompletePart } from "../object/object-store.ts";
+import { checksumElement, decodeChecksum } from "./checksum-headers.ts";
+import { parseConditionSize, parseConditionTime, unquoteTag } from "./conditions.ts";
+import { parseObjectKey } from "./object-key.ts";
+import { S3Error } from "./s3-error.ts";
+import { malformedXml, parseXml, type XmlElement } from "./xml-parse.ts";
+
+export interface CreateBucketDocument {
+  readonly locationConstraint: string | undefined;
+}
+
+export function parseCreateBucket(body: Uint8Array): CreateBucketDocument {
+  const root = parseRoot(body, "CreateBucketConfiguration");
+  for (const { name } of root.children) {
+    if (name === "Location" || name === "Bucket" || name === "Tags") throw notImplemented(name);
+  }
+  const fields = leaves(root, ["LocationConstraint"]);
+  const location = fields.get("LocationConstraint")?.trim();
+  return { locationConstraint: location === "" ? undefined : location };
+}
+
+export interface VersioningDocument {
+  readonly status: "enabled" | "suspended";
+}
+
+export function parseVersioning(body: Uint8Array): VersioningDocument {
+  const root = parseRoot(body, "VersioningConfiguration");
+  if (root.children.some(({ name }) => name === "ExcludedPrefixes")) {
+    throw notImplemented("ExcludedPrefixes");
+  }
+  const fields = leaves(root, ["Status", "MfaDelete", "MFADelete", "ExcludeFolders"]);
+  const mfa = fields.get("MfaDelete") ?? fields.get("MFADelete") ?? "Disabled";
+  if (mfa !== "Disabled") throw notImplemented("MfaDelete");
+  if ((fields.get("ExcludeFolders") ?? "false") !== "false") throw notImplemented("ExcludeFolders");
+  switch (fields.get("Status")) {
+    case "Enabled":
+      return { status: "enabled" };
+    case "Suspended":
+      return { status: "suspended" };
+    default:
+      throw new S3Error("IllegalVersioningConfigurationException");
+  }
+}
+
+export const DELETE_ENTRIES_MAX = 1000;
+
+export interface DeleteEntry {
+  readonly key: string;
+  readonly versionId?: string;
+  /** Without quotes; "*" matches any. */
+  readonly etag?: string;
+  readonly lastModifiedMs?: number;
+  readonly bytes?: number;
+}
+
+export interface DeleteDocument {
+  readonly entries: readonly DeleteEntry[];
+  readonly quiet: boolean;
+}
+
+export function parseDeleteObjects(body: Uint8Array): DeleteDocument {
+  const root = parseRoot(body, "Delete");
+  const objects = root.children.filter(({ name }) => name === "Object");
+  if (objects.length === 0 || objects.length > DELETE_ENTRIES_MAX) throw malformedXml();
+  const fields = leaves(root, ["Quiet"], ["Object"]);
+  return { entries: objects.map(parseDeleteEntry), quiet: parseBoolean(fields.get("Quiet")) };
+}
+
+function parseDeleteEntry(object: XmlElement): DeleteEntry {
+  const fields = leaves(object, ["Key", "VersionId", "ETag", "LastModifiedTime", "Size"]);
+  const key = fields.get("Key");
+  const versionId = fields.get("VersionId");
+  const etag = fields.get("ETag");
+  const time = fields.get("LastModifiedTime");
+  const size = fields.get("Size");
+  if (key === undefined || key === "") throw malformedXml();
+  return {
+    key: parseObjectKey(key),
+    ...(versionId === undefined || versionId === "" ? {} : { versionId }),
+    ...(etag === undefined ? {} : { etag: parseTag(etag) }),
+    ...(time === undefined ? {} : { lastModifiedMs: parseConditionTime("LastModifiedTime", time) }),
+    ...(size === undefined ? {} : { bytes: parseConditionSize("Size", size) }),
+  };
+}
+
+function parseBoolean(text: string | undefined): boolean {
+  const value = text?.trim().toLowerCase() ?? "false";
+  if (value === "true" || value === "1") return true;
+  if (value === "false" || value === "0" || value === "") return false;
+  throw malformedXml();
+}
+
+function parseTag(text: string): string {
+  const tag = unquoteTag(text.trim());
+  if (tag === "") throw malformedXml();
+  return tag;
+}
+
+export const PARTS_MAX = 10_000;
+
+/** The parts in the order of the document; whether that is ascending is the object layer's check. */
+export function parseCompleteUpload(body: Uint8Array): readonly CompletePart[] {
+  const root = parseRoot(body, "CompleteMultipartUpload");
+  leaves(root, [], ["Part"]);
+  if (root.children.length === 0 || root.children.length > PARTS_MAX) throw malformedXml();
+  return root.children.map(parsePart);
+}
+
+const CHECKSUM_ELEMENTS = CHECKSUM_ALGORITHMS.map(
+  (algorithm) => [algorithm, checksumElement(algorithm)] as const,
+);
+const PART_ELEMENTS = ["PartNumber", "ETag", ...CHECKSUM_ELEMENTS.map(([, name]) => name)];
+
+function parsePart(part: XmlElement): CompletePart {
+  const fields = leaves(part, PART_ELEMENTS);
+  const numberText = fields.get("PartNumber")?.trim() ?? "";
+  const etag = fields.get("ETag");
+  if (!/^\d{1,9}$/.test(numberText) || etag === undefined) throw malformedXml();
+  const number = Number(numberText);
+  if (number < 1 || number > PARTS_MAX) {
+    throw new S3Error("InvalidArgument", {
+      message: `PartNumber must be an integer between 1 and ${PARTS_MAX}, inclusive`,
+      details: [
+        ["ArgumentName", "partNumber"],
+        ["ArgumentValue", numberText],
+      ],
+    });
+  }
+  const checksum = parsePartChecksum(fields);
+  return { number, etag: parseTag(etag), ...(checksum === undefined ? {} : { checksum }) };
+}
+
+function parsePartChecksum(fields: ReadonlyMap<string, string>): Checksum | undefined {
+  let found: Checksum | undefined;
+  for (const [algorithm, name] of CHECKSUM_ELEMENTS) {
+    const text = fields.get(name);
+    if (text === undefined) continue;
+    const value = decodeChecksum(algorithm, text.trim());
+    if (value === undefined) {
+      throw new S3Error("InvalidRequest", { message: `Value for ${name} is invalid.` });
+    }
+    if (found !== undefined) {
+      throw new S3Error("InvalidRequest", { message: "Expecting a single checksum per part." });
+    }
+    found = { algorithm, value };
+  }
+  return found;
+}
+
+function parseRoot(body: Uint8Array, name: string): XmlElement {
+  const root = parseXml(body);
+  if (root.name !== name) throw malformedXml();
+  return root;
+}
+
+/**
+ * The text of each child, by name. Every child must be one of `names`, at most once and without
+ * children of its own, or one of `groups`, which the caller reads itself.
+ */
+function leaves(
+  element: XmlElement,
+  names: readonly string[],
+  groups: readonly string[] = [],
+): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  if (element.text.trim() !== "") throw malformedXml();
+  for (const child of element.children) {
+    if (groups.includes(child.name)) continue;
+    const known = names.includes(child.name) && !fields.has(child.name);
+    if (!known || child.children.length > 0) throw malformedXml();
+    fields.set(child.name, child.text);
+  }
+  return fields;
+}
+
+function notImplemented(element: string): S3Error {
+  return new S3Error("NotImplemented", {
+    message: `The element ${element} implies functionality that is not implemented.`,
+    details: [["Element", element]],
+  });
+}

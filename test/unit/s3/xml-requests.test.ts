@@ -1,0 +1,263 @@
+import fc from "fast-check";
+import { test } from "tap";
+import { S3Error } from "../../../src/s3/s3-error.ts";
+import { escapeXml } from "../../../src/s3/xml.ts";
+import {
+  parseXml,
+  XML_BYTES_MAX,
+  XML_DEPTH_MAX,
+  XML_PIECE_LENGTH_MAX,
+  XML_REFERENCES_MAX,
+  XML_TAGS_MAX,
+} from "../../../src/s3/xml-parse.ts";
+import {
+  DELETE_ENTRIES_MAX,
+  PARTS_MAX,
+  parseCompleteUpload,
+  parseCreateBucket,
+  parseDeleteObjects,
+  parseVersioning,
+} from "../../../src/s3/xml-requests.ts";
+import { refusal } from "./refusal.ts";
+
+const NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"';
+
+function bytes(text: string): Buffer {
+  return Buffer.from(text, "utf8");
+}
+
+test("parseXml: elements, text, references, CDATA, comments and prefixes", async (t) => {
+  const text = `\ufeff<?xml version="1.0" encoding="UTF-8"?><!-- c --><s3:A xmlns:s3="u">
+    <s3:B at="1">a&amp;&lt;&gt;&quot;&apos;&#65;&#x1F600;&#x1;<![CDATA[<&amp;>]]> </s3:B><C/></s3:A>`;
+  const root = parseXml(bytes(text));
+  t.equal(root.name, "A");
+  t.equal(root.text.trim(), "");
+  t.strictSame(root.children, [
+    { name: "B", children: [], text: `a&<>"'A😀\u0001<&amp;> ` },
+    { name: "C", children: [], text: "" },
+  ]);
+});
+
+for (const [title, text] of [
+  ["nothing", ""],
+  ["text only", "hello"],
+  ["an open element", "<A>"],
+  ["crossed elements", "<A><B></A></B>"],
+  ["two roots", "<A/><B/>"],
+  ["text after the root", "<A></A>x"],
+  ["a document type", "<!DOCTYPE A><A/>"],
+  ["an entity declaration", '<!DOCTYPE A [<!ENTITY x "y">]><A>&x;</A>'],
+  ["an external entity", '<!DOCTYPE A [<!ENTITY x SYSTEM "file:///etc/passwd">]><A>&x;</A>'],
+  ["an entity of nobody", "<A>&x;</A>"],
+  ["an HTML entity", "<A>&nbsp;</A>"],
+  ["a bare ampersand", "<A>a & b</A>"],
+  ["a reference without end", "<A>&amp</A>"],
+  ["a reference to half a character", "<A>&#xD800;</A>"],
+  ["a reference beyond Unicode", "<A>&#x110000;</A>"],
+  ["a repeated attribute", '<A a="1" a="2"/>'],
+  ["an open comment", "<A><!-- x</A>"],
+  ["open CDATA", "<A><![CDATA[x</A>"],
+  ["a name of the prototype", "<A><__proto__>x</__proto__></A>"],
+  ["too deep", `${"<A>".repeat(XML_DEPTH_MAX + 2)}${"</A>".repeat(XML_DEPTH_MAX + 2)}`],
+  ["a tag without end in sight", `<A ${" ".repeat(XML_PIECE_LENGTH_MAX)}></A>`],
+  ["a text without end in sight", `<A>${"x".repeat(XML_PIECE_LENGTH_MAX + 1)}</A>`],
+  ["too many references", `<A>${"<B>&lt;&lt;</B>".repeat(XML_REFERENCES_MAX / 2 + 1)}</A>`],
+  ["text after an empty root", "<A/>x"],
+  ["text before the root", "x<A/>"],
+  ["too many elements", `<A>${"<B/>".repeat(XML_TAGS_MAX)}</A>`],
+] as const) {
+  test(`parseXml: refuses ${title}`, async (t) => {
+    t.equal(refusal(() => parseXml(bytes(text))).code, "MalformedXML");
+  });
+}
+
+test("parseXml: refuses what is too large or no UTF-8", async (t) => {
+  t.equal(refusal(() => parseXml(Buffer.alloc(XML_BYTES_MAX + 1, 0x20))).code, "MalformedXML");
+  t.equal(refusal(() => parseXml(Buffer.from("<A>\xff</A>", "latin1"))).code, "MalformedXML");
+});
+
+test("parseXml: names of the prototype harm nobody", async (t) => {
+  for (const name of ["constructor", "hasOwnProperty", "toString", "prototype", "__proto__"]) {
+    try {
+      const root = parseXml(bytes(`<A><${name}>x</${name}></A>`));
+      t.equal(root.children.length, 1);
+    } catch (error) {
+      t.type(error, S3Error);
+    }
+    t.equal(Object.keys(Object.prototype).length, 0);
+  }
+});
+
+test("parseXml: throws nothing but S3Error, whatever comes", async (t) => {
+  const piece = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("<A>", "</A>", "<B/>", "&amp;", "&#", "<![CDATA[", "]]>", "<!--", "-->", "<?"),
+  );
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      try {
+        parseXml(bytes(pieces.join("")));
+      } catch (error) {
+        if (!(error instanceof S3Error)) throw error;
+      }
+    }),
+    { numRuns: 500 },
+  );
+  t.pass();
+});
+
+test("parseCreateBucket: with and without a location", async (t) => {
+  const read = (inner: string) =>
+    parseCreateBucket(
+      bytes(`<CreateBucketConfiguration ${NAMESPACE}>${inner}</CreateBucketConfiguration>`),
+    );
+  t.equal(read("").locationConstraint, undefined);
+  t.equal(read("<LocationConstraint/>").locationConstraint, undefined);
+  t.equal(
+    read("<LocationConstraint>eu-west-1</LocationConstraint>").locationConstraint,
+    "eu-west-1",
+  );
+  const location = "<LocationConstraint>a</LocationConstraint>";
+  t.equal(refusal(() => read(location + location)).code, "MalformedXML");
+  t.equal(refusal(() => read("<Other/>")).code, "MalformedXML");
+  t.equal(refusal(() => read("text")).code, "MalformedXML");
+  t.equal(refusal(() => read("<Tags/>")).code, "NotImplemented");
+  t.equal(refusal(() => parseCreateBucket(bytes("<Delete/>"))).code, "MalformedXML");
+});
+
+test("parseVersioning: a status is needed, MFA is not there", async (t) => {
+  const read = (inner: string) =>
+    parseVersioning(bytes(`<VersioningConfiguration>${inner}</VersioningConfiguration>`));
+  t.equal(read("<Status>Enabled</Status>").status, "enabled");
+  t.equal(read("<Status>Suspended</Status><MfaDelete>Disabled</MfaDelete>").status, "suspended");
+  t.equal(read("<Status>Enabled</Status><ExcludeFolders>false</ExcludeFolders>").status, "enabled");
+  for (const [inner, code] of [
+    ["", "IllegalVersioningConfigurationException"],
+    ["<Status>enabled</Status>", "IllegalVersioningConfigurationException"],
+    ["<Status/>", "IllegalVersioningConfigurationException"],
+    ["<Status>Enabled</Status><Status>Enabled</Status>", "MalformedXML"],
+    ["<Status><A/>Enabled</Status>", "MalformedXML"],
+    ["<Status>Enabled</Status><Other/>", "MalformedXML"],
+    ["<Status>Enabled</Status><MfaDelete>Enabled</MfaDelete>", "NotImplemented"],
+    ["<Status>Enabled</Status><ExcludeFolders>true</ExcludeFolders>", "NotImplemented"],
+    ["<Status>Enabled</Status><ExcludedPrefixes/>", "NotImplemented"],
+  ] as const) {
+    t.equal(refusal(() => read(inner)).code, code, inner);
+  }
+});
+
+function deletion(inner: string) {
+  return parseDeleteObjects(bytes(`<Delete ${NAMESPACE}>${inner}</Delete>`));
+}
+
+test("parseDeleteObjects: keys, versions and conditions", async (t) => {
+  t.strictSame(
+    deletion(
+      `<Quiet>true</Quiet>
+       <Object><Key> a b </Key></Object>
+       <Object><Key>k</Key><VersionId>v</VersionId><ETag>"e"</ETag><Size>7</Size>
+         <LastModifiedTime>Thu, 01 Jan 1970 00:00:01 GMT</LastModifiedTime></Object>
+       <Object><VersionId></VersionId><Key>x</Key></Object>`,
+    ),
+    {
+      entries: [
+        { key: " a b " },
+        { key: "k", versionId: "v", etag: "e", lastModifiedMs: 1000, bytes: 7 },
+        { key: "x" },
+      ],
+      quiet: true,
+    },
+  );
+  t.equal(deletion("<Object><Key>k</Key></Object>").quiet, false);
+});
+
+for (const [title, inner, code] of [
+  ["no object", "<Quiet>true</Quiet>", "MalformedXML"],
+  [
+    "too many objects",
+    "<Object><Key>k</Key></Object>".repeat(DELETE_ENTRIES_MAX + 1),
+    "MalformedXML",
+  ],
+  ["an object without a key", "<Object><VersionId>v</VersionId></Object>", "MalformedXML"],
+  ["an empty key", "<Object><Key></Key></Object>", "MalformedXML"],
+  ["two keys", "<Object><Key>a</Key><Key>b</Key></Object>", "MalformedXML"],
+  ["an element in a key", "<Object><Key>a<b/></Key></Object>", "MalformedXML"],
+  ["an unknown element", "<Object><Key>a</Key><If>x</If></Object>", "MalformedXML"],
+  ["an unknown element beside", "<Object><Key>a</Key></Object><If/>", "MalformedXML"],
+  ["a strange Quiet", "<Quiet>maybe</Quiet><Object><Key>a</Key></Object>", "MalformedXML"],
+  ["an empty ETag", '<Object><Key>a</Key><ETag>""</ETag></Object>', "MalformedXML"],
+  ["a negative size", "<Object><Key>a</Key><Size>-1</Size></Object>", "InvalidArgument"],
+  [
+    "a date that is none",
+    "<Object><Key>a</Key><LastModifiedTime>x</LastModifiedTime></Object>",
+    "InvalidArgument",
+  ],
+  ["a long key", `<Object><Key>${"k".repeat(1025)}</Key></Object>`, "KeyTooLongError"],
+] as const) {
+  test(`parseDeleteObjects: refuses ${title}`, async (t) => {
+    t.equal(refusal(() => deletion(inner)).code, code);
+  });
+}
+
+test("parseDeleteObjects: a key comes back as it was escaped, a full batch is read", async (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 }), (key) => {
+      t.equal(deletion(`<Object><Key>${escapeXml(key)}</Key></Object>`).entries[0]?.key, key);
+    }),
+  );
+  const full = "<Object><Key>k</Key></Object>".repeat(DELETE_ENTRIES_MAX);
+  t.equal(deletion(full).entries.length, DELETE_ENTRIES_MAX);
+});
+
+function completion(inner: string) {
+  const text = `<CompleteMultipartUpload ${NAMESPACE}>${inner}</CompleteMultipartUpload>`;
+  return parseCompleteUpload(bytes(text));
+}
+
+test("parseCompleteUpload: numbers, tags and checksums in the order given", async (t) => {
+  t.strictSame(
+    completion(
+      `<Part><ETag>&quot;b&quot;</ETag><PartNumber>2</PartNumber></Part>
+       <Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32></Part>`,
+    ),
+    [
+      { number: 2, etag: "b" },
+      { number: 1, etag: "a", checksum: { algorithm: "crc32", value: Buffer.from([0, 0, 0, 1]) } },
+    ],
+  );
+  const full = "<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>".repeat(PARTS_MAX);
+  t.equal(completion(full).length, PARTS_MAX);
+  t.equal(refusal(() => completion(`${full}<Part/>`)).code, "MalformedXML");
+});
+
+for (const [title, inner, code] of [
+  ["no part", "", "MalformedXML"],
+  ["a part without a number", "<Part><ETag>a</ETag></Part>", "MalformedXML"],
+  ["a part without a tag", "<Part><PartNumber>1</PartNumber></Part>", "MalformedXML"],
+  ["an empty tag", "<Part><PartNumber>1</PartNumber><ETag/></Part>", "MalformedXML"],
+  ["a number in words", "<Part><PartNumber>one</PartNumber><ETag>a</ETag></Part>", "MalformedXML"],
+  ["a negative number", "<Part><PartNumber>-1</PartNumber><ETag>a</ETag></Part>", "MalformedXML"],
+  ["part zero", "<Part><PartNumber>0</PartNumber><ETag>a</ETag></Part>", "InvalidArgument"],
+  ["part 10001", "<Part><PartNumber>10001</PartNumber><ETag>a</ETag></Part>", "InvalidArgument"],
+  [
+    "a checksum that is none",
+    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumSHA1>AAAA</ChecksumSHA1></Part>",
+    "InvalidRequest",
+  ],
+  [
+    "two checksums",
+    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32><ChecksumCRC32C>AAAAAQ==</ChecksumCRC32C></Part>",
+    "InvalidRequest",
+  ],
+  [
+    "an unknown checksum",
+    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumMD5>AAAA</ChecksumMD5></Part>",
+    "MalformedXML",
+  ],
+  ["something else", "<Other/>", "MalformedXML"],
+  ["text between", "<Part><PartNumber>1</PartNumber>x<ETag>a</ETag></Part>", "MalformedXML"],
+] as const) {
+  test(`parseCompleteUpload: refuses ${title}`, async (t) => {
+    t.equal(refusal(() => completion(inner)).code, code);
+  });
+}
