@@ -1,0 +1,123 @@
+/**
+ * The commit of a new version: the one moment at which an object comes into being. Before it the
+ * data is durable and nobody knows of it; a crash there leaves pending rows for the sweeper.
+ */
+import type { RegisterChange } from "../../cluster/register/register-contract.ts";
+import { StoreError, type StoreErrorCode, type StoreErrorData } from "../base/store-error.ts";
+import type { BucketEntry } from "./buckets.ts";
+import { checkWriteConditions } from "./conditions.ts";
+import type { Data, WrittenData } from "./data.ts";
+import { checksumText, type StoredChecksum } from "./data-descriptor.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { decodeObjectRecord, encodeObjectRecord } from "./object-record.ts";
+import type { Bucket, PutObjectResult, WriteConditions } from "./object-store.ts";
+import { corrupt } from "./record-bytes.ts";
+import type { VersionDraft } from "./stored-version.ts";
+import { addVersion, type ChangeContext } from "./version-changes.ts";
+import { newTimeId } from "./version-id.ts";
+import { decodeWriteResult, encodeWriteResult, type WriteResult } from "./write-result.ts";
+
+export interface VersionCommit {
+  readonly bucket: Bucket;
+  readonly registerKey: Uint8Array;
+  readonly draft: VersionDraft;
+  readonly conditions: WriteConditions;
+  /** What the draft's content was written for this commit: deleted when it does not happen. */
+  readonly written: Data;
+}
+
+/** Errors after which the register certainly was not changed, and never will be by this attempt. */
+const NOT_COMMITTED: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
+  "no-such-bucket",
+  "no-such-key",
+  "no-such-upload",
+  "precondition-failed",
+  "conditional-conflict",
+  "too-many-versions",
+  "no-quorum",
+  "busy",
+  "drive-full",
+  "invalid-argument",
+]);
+
+/** Undefined outcomes keep their data: the record may refer to it. The sweeper finds out. */
+export function isCertainlyNotCommitted(error: unknown): boolean {
+  return error instanceof StoreError && NOT_COMMITTED.has(error.code);
+}
+
+export async function commitVersion(
+  core: ObjectCore,
+  commit: VersionCommit,
+): Promise<PutObjectResult> {
+  const newId = newTimeId(core.clock, core.random);
+  try {
+    return await core.buckets.commit(commit.bucket, async (entry) => {
+      const outcome = await core.registers.update<StoreErrorData>(commit.registerKey, (body) =>
+        versionChange(commit, body, { newId, context: changeContext(core, entry) }),
+      );
+      if (outcome.kind !== "written") throw new StoreError(outcome.answer);
+      return putResult(commit.draft, entry, decodeWriteResult(outcome.result));
+    });
+  } catch (error) {
+    if (isCertainlyNotCommitted(error)) core.writer.discard(commit.written);
+    throw error;
+  }
+}
+
+export function changeContext(core: ObjectCore, entry: BucketEntry): ChangeContext {
+  const nowMs = core.clock.nowMs();
+  return {
+    versioning: entry.versioning,
+    bucketEpoch: entry.epoch,
+    nowMs,
+    dueMs: nowMs + core.options.trashGraceMs,
+  };
+}
+
+function versionChange(
+  commit: VersionCommit,
+  body: Uint8Array | undefined,
+  { newId, context }: { newId: Buffer; context: ChangeContext },
+): RegisterChange<StoreErrorData> {
+  const record = decodeObjectRecord(body);
+  const refusal = checkWriteConditions(commit.conditions, record.versions[0]);
+  if (refusal !== undefined) return { kind: "refuse", answer: refusal };
+  const change = addVersion(record, commit.draft, newId, context);
+  if (change === undefined) return { kind: "refuse", answer: { code: "too-many-versions" } };
+  return {
+    kind: "write",
+    body: encodeObjectRecord(change.record, body),
+    result: encodeWriteResult(change.version),
+  };
+}
+
+function putResult(
+  draft: VersionDraft,
+  entry: BucketEntry,
+  result: WriteResult | undefined,
+): PutObjectResult {
+  if (result === undefined) throw corrupt("write result: nothing written");
+  const { checksum } = draft;
+  return {
+    etag: Buffer.from(draft.etag).toString("hex"),
+    versionId: entry.versioning === "unversioned" ? undefined : result.versionId,
+    bytes: draft.bytes,
+    mtimeMs: result.mtimeMs,
+    ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, 0) }),
+  };
+}
+
+export function shownChecksum(checksum: StoredChecksum, parts: number) {
+  const { algorithm, type } = checksum;
+  return { algorithm, type, text: checksumText(checksum, parts) };
+}
+
+/** The checksum of written data, when one was asked for. */
+export function writtenChecksum(
+  written: WrittenData,
+  algorithm: StoredChecksum["algorithm"] | undefined,
+): StoredChecksum | undefined {
+  if (algorithm === undefined) return undefined;
+  const value = written.digests.checksums[algorithm];
+  return value === undefined ? undefined : { algorithm, type: "FULL_OBJECT", value };
+}

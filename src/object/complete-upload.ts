@@ -1,0 +1,288 @@
+/**
+ * CompleteMultipartUpload and AbortMultipartUpload.
+ *
+ * Completing, with the upload's gate closed so that no part comes or goes:
+ *   1. read the parts and check them against the request;
+ *   2. upload: open → completing, with all that is going to be written;
+ *   3. object: the new version, and the upload's id among those completed into the record, which
+ *      makes a repetition of this step harmless;
+ *   4. upload: completing → done, with the answer.
+ * A crash before 2 leaves an open upload. After 2, whoever comes next (a retry, or the janitor when
+ * the record falls due) goes on with 3 and 4. A condition that does not hold in 3 leads back to
+ * open. No bytes move: parts keep their data, which now belongs to the object.
+ */
+import { createHash } from "node:crypto";
+import type { RegisterChange } from "../../cluster/register/register-contract.ts";
+import { ID_BYTES } from "../base/ids.ts";
+import { StoreError, type StoreErrorData } from "../base/store-error.ts";
+import type { BucketEntry } from "./buckets.ts";
+import { changeContext, shownChecksum } from "./commit-version.ts";
+import { checkExpected, checkOrder, checkPart, checkSizes } from "./completion-checks.ts";
+import { checkWriteConditions } from "./conditions.ts";
+import { checksumText, type StoredPart } from "./data-descriptor.ts";
+import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { decodeObjectRecord, encodeObjectRecord, hasId } from "./object-record.ts";
+import type {
+  CompletePart,
+  CompleteUploadInput,
+  PutObjectResult,
+  UploadAddress,
+} from "./object-store.ts";
+import { objectKeyBeside, parseRegisterKey, uploadKey } from "./register-keys.ts";
+import type { VersionDraft } from "./stored-version.ts";
+import {
+  type CompletionManifest,
+  type CompletionResult,
+  decodeUploadRecord,
+  encodeUploadRecord,
+  type UploadRecord,
+  type UploadState,
+} from "./upload-record.ts";
+import { gateName, partsOf } from "./uploads.ts";
+import { addVersion } from "./version-changes.ts";
+import { formatVersionId, newTimeId, parseUploadId } from "./version-id.ts";
+import { decodeWriteResult, encodeWriteResult } from "./write-result.ts";
+
+/** A completion that is not done by then was cut off. */
+const COMPLETING_MS_MAX = 60_000;
+const PARTS_PER_PAGE = 1000;
+const NO_RESULT = new Uint8Array(0);
+const NO_SUCH_UPLOAD: StoreErrorData = { code: "no-such-upload" };
+
+export async function completeUpload(
+  core: ObjectCore,
+  input: CompleteUploadInput,
+): Promise<PutObjectResult> {
+  return core.buckets.commit(input.bucket, (bucket) => {
+    const key = uploadKey(bucket, input.key, parseUploadId(input.uploadId));
+    return core.uploadGate.close(gateName(key), async () => {
+      const request = requestDigest(input.parts);
+      let record = await readUpload(core, key);
+      if (record.state.kind === "completing") {
+        await finishCompletion(core, bucket, key, record);
+        record = await readUpload(core, key);
+      }
+      const { state } = record;
+      if (state.kind === "done" || state.kind === "finished") {
+        return answerAgain(state.result, request);
+      }
+      if (state.kind !== "open") throw new StoreError(NO_SUCH_UPLOAD);
+      const manifest = await checkedManifest(core, { bucket, key, record, input, request });
+      await changeState(core, key, "open", {
+        kind: "completing",
+        dueMs: core.clock.nowMs() + COMPLETING_MS_MAX,
+        manifest,
+      });
+      const completing: UploadRecord = { ...record, state: completingState(core, manifest) };
+      return shownResult(await finishCompletion(core, bucket, key, completing));
+    });
+  });
+}
+
+/** Steps 3 and 4 of a completion whose manifest is chosen. The gates are held. */
+export async function finishCompletion(
+  core: ObjectCore,
+  bucket: BucketEntry,
+  key: Buffer,
+  record: UploadRecord,
+): Promise<CompletionResult> {
+  if (record.state.kind !== "completing") throw new StoreError(NO_SUCH_UPLOAD);
+  const { manifest } = record.state;
+  const outcome = await core.registers.update<StoreErrorData | undefined>(
+    objectKeyOf(key),
+    (body) => objectChange(core, { bucket, key, record, manifest }, body),
+  );
+  if (outcome.kind === "refused" && outcome.answer !== undefined) {
+    await changeState(core, key, "completing", { kind: "open" });
+    throw new StoreError(outcome.answer);
+  }
+  const written =
+    outcome.kind === "written" ? decodeWriteResult(outcome.result)?.mtimeMs : undefined;
+  const result: CompletionResult = {
+    request: manifest.request,
+    versionId: manifest.versionId,
+    versioned: bucket.versioning !== "unversioned",
+    etag: manifest.etag,
+    partCount: manifest.parts.length,
+    bytes: manifest.bytes,
+    mtimeMs: written ?? (await completedTime(core, key, manifest)),
+    checksum: manifest.checksum,
+  };
+  const nowMs = core.clock.nowMs();
+  await changeState(core, key, "completing", {
+    kind: "done",
+    dueMs: nowMs,
+    result,
+    dataIds: manifest.parts.flatMap(({ data }) =>
+      data.kind === "shards" ? [Buffer.from(data.dataId, "hex")] : [],
+    ),
+  });
+  return result;
+}
+
+export async function abortUpload(core: ObjectCore, address: UploadAddress): Promise<void> {
+  await core.buckets.commit(address.bucket, (bucket) =>
+    abortInside(core, uploadKey(bucket, address.key, parseUploadId(address.uploadId))),
+  );
+}
+
+/** The bucket's gate is held. Only an open upload can be aborted. */
+export function abortInside(core: ObjectCore, key: Buffer): Promise<void> {
+  return core.uploadGate.close(gateName(key), () =>
+    changeState(core, key, "open", { kind: "aborted", dueMs: core.clock.nowMs() }),
+  );
+}
+
+/** Moves an upload from one state to another, or rejects with no-such-upload. */
+export async function changeState(
+  core: ObjectCore,
+  key: Uint8Array,
+  from: UploadState["kind"],
+  to: UploadState,
+): Promise<void> {
+  const outcome = await core.registers.update<StoreErrorData>(key, (body) => {
+    const record = body === undefined ? undefined : decodeUploadRecord(body);
+    if (record?.state.kind !== from) return { kind: "refuse", answer: NO_SUCH_UPLOAD };
+    const changed = encodeUploadRecord({ ...record, state: to }, body);
+    return { kind: "write", body: changed, result: NO_RESULT };
+  });
+  if (outcome.kind !== "written") throw new StoreError(outcome.answer);
+}
+
+export async function readUpload(core: ObjectCore, key: Uint8Array): Promise<UploadRecord> {
+  const body = await core.registers.read(key);
+  if (body === undefined) throw new StoreError(NO_SUCH_UPLOAD);
+  return decodeUploadRecord(body);
+}
+
+function completingState(core: ObjectCore, manifest: CompletionManifest): UploadState {
+  return { kind: "completing", dueMs: core.clock.nowMs() + COMPLETING_MS_MAX, manifest };
+}
+
+interface Completion {
+  readonly bucket: BucketEntry;
+  readonly key: Buffer;
+  readonly record: UploadRecord;
+}
+
+/** Step 1: what the request asks for, from the parts that are there. */
+async function checkedManifest(
+  core: ObjectCore,
+  completion: Completion & { input: CompleteUploadInput; request: Buffer },
+): Promise<CompletionManifest> {
+  const { bucket, key, record, input, request } = completion;
+  checkOrder(input.parts);
+  const uploaded = new Map<number, StoredPart>();
+  let degraded = false;
+  for await (const part of partsOf(core, key, 0, PARTS_PER_PAGE)) {
+    uploaded.set(part.part.number, part.part);
+    degraded ||= part.degraded;
+  }
+  const parts = input.parts.map((wanted) => checkPart(wanted, uploaded, record.checksum));
+  checkSizes(parts, input.bytes);
+  const plan = record.checksum;
+  const checksum = plan === undefined ? undefined : multipartChecksum(plan, parts);
+  checkExpected(
+    input,
+    plan,
+    checksum === undefined ? undefined : checksumText(checksum, parts.length),
+  );
+  return {
+    request,
+    versionId: bucket.versioning === "enabled" ? newTimeId(core.clock, core.random) : undefined,
+    etag: multipartEtag(parts),
+    bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
+    checksum,
+    conditions: input.conditions,
+    parts,
+    degraded,
+  };
+}
+
+/** Step 3. An id that is there already says that it has happened. */
+function objectChange(
+  core: ObjectCore,
+  completion: Completion & { manifest: CompletionManifest },
+  body: Uint8Array | undefined,
+): RegisterChange<StoreErrorData | undefined> {
+  const { bucket, key, record: upload, manifest } = completion;
+  const record = decodeObjectRecord(body);
+  const uploadId = uploadIdOf(key);
+  if (record.completed.some((id) => id.equals(uploadId)))
+    return { kind: "keep", answer: undefined };
+  const refusal = checkWriteConditions(manifest.conditions, record.versions[0]);
+  if (refusal !== undefined) return { kind: "refuse", answer: refusal };
+  const { versionId } = manifest;
+  const context = changeContext(core, bucket);
+  // The version id was chosen with the manifest, and with it the state of versioning.
+  const change = addVersion(record, draftOf(upload, manifest), Buffer.from(versionId ?? []), {
+    ...context,
+    versioning: versionId === undefined ? "suspended" : "enabled",
+  });
+  if (change === undefined) return { kind: "refuse", answer: { code: "too-many-versions" } };
+  const completed = [...change.record.completed, uploadId];
+  return {
+    kind: "write",
+    body: encodeObjectRecord({ ...change.record, completed }, body),
+    result: encodeWriteResult(change.version),
+  };
+}
+
+function draftOf(upload: UploadRecord, manifest: CompletionManifest): VersionDraft {
+  return {
+    headers: upload.headers,
+    checksum: manifest.checksum,
+    content: { kind: "parts", parts: manifest.parts },
+    storageClass: upload.storageClass,
+    bytes: manifest.bytes,
+    etag: manifest.etag,
+    degraded: manifest.degraded,
+  };
+}
+
+/** When the version was written by an earlier attempt; now, when it is gone again. */
+async function completedTime(
+  core: ObjectCore,
+  key: Buffer,
+  manifest: CompletionManifest,
+): Promise<number> {
+  const record = decodeObjectRecord(await core.registers.read(objectKeyOf(key)));
+  const id = manifest.versionId === undefined ? undefined : Buffer.from(manifest.versionId);
+  const version = record.versions.find((candidate) => hasId(candidate, id));
+  return version?.mtimeMs ?? core.clock.nowMs();
+}
+
+export function objectKeyOf(uploadRegisterKey: Buffer): Buffer {
+  const parsed = parseRegisterKey(uploadRegisterKey);
+  if (parsed?.kind !== "upload" && parsed?.kind !== "part") throw new StoreError(NO_SUCH_UPLOAD);
+  return objectKeyBeside(uploadRegisterKey, parsed.key);
+}
+
+export function uploadIdOf(uploadRegisterKey: Buffer): Buffer {
+  return uploadRegisterKey.subarray(uploadRegisterKey.length - ID_BYTES);
+}
+
+function requestDigest(parts: readonly CompletePart[]): Buffer {
+  const hash = createHash("sha256");
+  for (const { number, etag } of parts) hash.update(`${number} ${etag}\n`);
+  return hash.digest().subarray(0, ID_BYTES);
+}
+
+/** A repeated request gets the first one's answer; another request meets no upload. */
+function answerAgain(result: CompletionResult, request: Buffer): PutObjectResult {
+  if (!request.equals(result.request)) throw new StoreError(NO_SUCH_UPLOAD);
+  return shownResult(result);
+}
+
+function shownResult(result: CompletionResult): PutObjectResult {
+  const { etag, partCount, bytes, mtimeMs, checksum, versionId } = result;
+  const id = versionId === undefined ? undefined : Buffer.from(versionId);
+  return {
+    etag: `${Buffer.from(etag).toString("hex")}-${partCount}`,
+    versionId: result.versioned ? formatVersionId(id) : undefined,
+    bytes,
+    mtimeMs,
+    ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, partCount) }),
+  };
+}

@@ -1,0 +1,90 @@
+/** What a CompleteMultipartUpload request may ask for, given the parts that were uploaded. */
+import { MIB } from "../base/bytes.ts";
+import { StoreError } from "../base/store-error.ts";
+import type { ChecksumPlan, StoredPart } from "./data-descriptor.ts";
+import type { CompletePart, CompleteUploadInput } from "./object-store.ts";
+import { OBJECT_BYTES_MAX } from "./put-object.ts";
+
+/** Every part but the last, as in S3. */
+export const PART_BYTES_MIN = 5 * MIB;
+
+/** Numbers ascend, and there is at least one. */
+export function checkOrder(parts: readonly CompletePart[]): void {
+  let previous = 0;
+  for (const { number } of parts) {
+    if (number <= previous) throw new StoreError({ code: "invalid-part-order" });
+    previous = number;
+  }
+  if (parts.length === 0) {
+    throw new StoreError({ code: "invalid-argument", message: "No part was named" });
+  }
+}
+
+/** The uploaded part that the request names. */
+export function checkPart(
+  wanted: CompletePart,
+  uploaded: ReadonlyMap<number, StoredPart>,
+  plan: ChecksumPlan | undefined,
+): StoredPart {
+  const invalid = new StoreError({ code: "invalid-part", partNumber: wanted.number });
+  const part = uploaded.get(wanted.number);
+  if (part === undefined || Buffer.from(part.etag).toString("hex") !== wanted.etag) throw invalid;
+  const { checksum } = wanted;
+  if (checksum === undefined) {
+    if (plan?.type === "COMPOSITE") throw invalid;
+    return part;
+  }
+  const same =
+    part.checksum?.algorithm === checksum.algorithm &&
+    Buffer.compare(part.checksum.value, checksum.value) === 0;
+  if (!same) throw invalid;
+  return part;
+}
+
+/** Every part but the last is large enough, and the sum is what S3 allows and the client says. */
+export function checkSizes(parts: readonly StoredPart[], expected: number | undefined): void {
+  const last = parts.at(-1);
+  let total = 0;
+  for (const part of parts) {
+    total += part.bytes;
+    if (part === last || part.bytes >= PART_BYTES_MIN) continue;
+    const { number, bytes, etag } = part;
+    throw new StoreError({
+      code: "entity-too-small",
+      partNumber: number,
+      bytes,
+      etag: Buffer.from(etag).toString("hex"),
+    });
+  }
+  if (total > OBJECT_BYTES_MAX) {
+    throw new StoreError({ code: "entity-too-large", bytesMax: OBJECT_BYTES_MAX });
+  }
+  if (expected !== undefined && expected !== total) {
+    throw new StoreError({
+      code: "invalid-argument",
+      message: `The provided 'x-amz-mp-object-size' header value ${expected} does not match what was computed: ${total}`,
+    });
+  }
+}
+
+/** What the client expects of the whole object. */
+export function checkExpected(
+  input: CompleteUploadInput,
+  plan: ChecksumPlan | undefined,
+  text: string | undefined,
+): void {
+  const { checksum, checksumType } = input;
+  if (checksumType !== undefined && plan !== undefined && checksumType !== plan.type) {
+    throw new StoreError({
+      code: "invalid-argument",
+      message: `Checksum Type mismatch occurred, expected checksum Type: ${plan.type}, actual checksum Type: ${checksumType}`,
+    });
+  }
+  if (checksum === undefined) return;
+  const withoutCount = text?.replace(/-\d+$/, "");
+  const same = checksum.text === text || checksum.text === withoutCount;
+  if (plan?.algorithm !== checksum.algorithm || !same) {
+    const { algorithm } = checksum;
+    throw new StoreError({ code: "digest-mismatch", digest: "checksum", algorithm });
+  }
+}

@@ -1,0 +1,84 @@
+/** DELETE of an object, of one version, or the making of a delete marker. */
+import type { RegisterChange } from "../../cluster/register/register-contract.ts";
+import { StoreError, type StoreErrorData } from "../base/store-error.ts";
+import { changeContext } from "./commit-version.ts";
+import { checkDeleteConditions } from "./conditions.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { decodeObjectRecord, encodeObjectRecord, hasId } from "./object-record.ts";
+import type { DeleteConditions, DeleteObjectInput, DeleteObjectResult } from "./object-store.ts";
+import { objectKey } from "./register-keys.ts";
+import { type ChangeContext, deleteLatest, deleteVersion } from "./version-changes.ts";
+import { newTimeId, parseVersionId } from "./version-id.ts";
+import { decodeWriteResult, encodeWriteResult, type WriteResult } from "./write-result.ts";
+
+interface Deletion {
+  /** Undefined: the request names no version. */
+  readonly target: { readonly id: Buffer | undefined } | undefined;
+  readonly newId: Buffer;
+  readonly conditions: DeleteConditions;
+}
+
+type Refusal = { readonly error: StoreErrorData };
+
+export async function deleteObject(
+  core: ObjectCore,
+  input: DeleteObjectInput,
+): Promise<DeleteObjectResult> {
+  const { versionId, conditions } = input;
+  const deletion: Deletion = {
+    target: versionId === undefined ? undefined : { id: parseVersionId(versionId) },
+    newId: newTimeId(core.clock, core.random),
+    conditions,
+  };
+  return core.buckets.commit(input.bucket, async (entry) => {
+    const outcome = await core.registers.update<Refusal | undefined>(
+      objectKey(entry, input.key),
+      (body) => deletionChange(deletion, body, changeContext(core, entry)),
+    );
+    if (outcome.kind === "written") {
+      const result = decodeWriteResult(outcome.result);
+      return answer(input, result, entry.versioning !== "unversioned");
+    }
+    if (outcome.answer !== undefined) throw new StoreError(outcome.answer.error);
+    return answer(input, undefined, entry.versioning !== "unversioned");
+  });
+}
+
+function deletionChange(
+  deletion: Deletion,
+  body: Uint8Array | undefined,
+  context: ChangeContext,
+): RegisterChange<Refusal | undefined> {
+  const { target, newId, conditions } = deletion;
+  const record = decodeObjectRecord(body);
+  const addressed =
+    target === undefined
+      ? record.versions[0]
+      : record.versions.find((version) => hasId(version, target.id));
+  const error = checkDeleteConditions(conditions, addressed);
+  if (error !== undefined) return { kind: "refuse", answer: { error } };
+  const change =
+    target === undefined
+      ? deleteLatest(record, newId, context)
+      : deleteVersion(record, target.id, context);
+  if (change === undefined) {
+    return { kind: "refuse", answer: { error: { code: "too-many-versions" } } };
+  }
+  // Deleting what is not there succeeds, as in S3.
+  if (change.version === undefined) return { kind: "keep", answer: undefined };
+  return {
+    kind: "write",
+    body: encodeObjectRecord(change.record, body),
+    result: encodeWriteResult(change.version),
+  };
+}
+
+function answer(
+  input: DeleteObjectInput,
+  result: WriteResult | undefined,
+  versioned: boolean,
+): DeleteObjectResult {
+  const deleteMarker = result?.deleteMarker ?? false;
+  if (input.versionId !== undefined) return { versionId: input.versionId, deleteMarker };
+  return { versionId: versioned ? result?.versionId : undefined, deleteMarker };
+}

@@ -1,0 +1,92 @@
+/**
+ * ListObjects: pages of live keys and common prefixes, from the rows alone. Order is that of the
+ * keys' UTF-8 bytes; a page is filled whatever lies between (deleted keys, markers).
+ */
+import { afterPrefix, utf8 } from "../base/bytes.ts";
+import { readObjectRow } from "./list-row.ts";
+import type { ObjectCore } from "./object-core.ts";
+import type { ListObjectsInput, ListObjectsPage, ObjectVersion } from "./object-store.ts";
+import { shownVersion } from "./open-object.ts";
+import { headsOf, OBJECT_TAG } from "./register-keys.ts";
+import { scanRows } from "./row-scan.ts";
+
+const EMPTY_PAGE: ListObjectsPage = {
+  objects: [],
+  commonPrefixes: [],
+  truncated: false,
+  next: undefined,
+};
+
+export async function listObjects(
+  core: ObjectCore,
+  input: ListObjectsInput,
+): Promise<ListObjectsPage> {
+  const bucket = await core.buckets.current(input.bucket);
+  const start = startOf(input.prefix, input.delimiter, input.after);
+  if (input.limit <= 0 || start === undefined) return EMPTY_PAGE;
+  const objects: ObjectVersion[] = [];
+  const commonPrefixes: string[] = [];
+  let next: string | undefined;
+  const rows = scanRows(core.registers, {
+    heads: headsOf(OBJECT_TAG, bucket),
+    ...start,
+    prefix: utf8(input.prefix),
+    ...delimiterOf(input.delimiter),
+    visibleOnly: true,
+    pageRows: input.limit + 1,
+  });
+  for await (const row of rows) {
+    if (objects.length + commonPrefixes.length === input.limit) {
+      return { objects, commonPrefixes, truncated: true, next };
+    }
+    next = Buffer.from(row.key).toString("utf8");
+    if (row.value === undefined) {
+      commonPrefixes.push(next);
+      continue;
+    }
+    const latest = readObjectRow(row.value).versions[0];
+    if (latest !== undefined) objects.push(shownVersion(latest, next, true));
+  }
+  return { objects, commonPrefixes, truncated: false, next: undefined };
+}
+
+export interface ScanStart {
+  readonly from: Uint8Array;
+  readonly fromExclusive: boolean;
+}
+
+/**
+ * Where a listing begins after `after`. A key inside a common prefix skips the whole of it, because
+ * the prefix itself sorts before the key. Undefined: nothing can follow.
+ */
+export function startOf(
+  prefix: string,
+  delimiter: string | undefined,
+  after: string | undefined,
+): ScanStart | undefined {
+  const prefixBytes = utf8(prefix);
+  if (after === undefined) return { from: prefixBytes, fromExclusive: false };
+  const group = groupOf(utf8(after), prefixBytes, delimiter);
+  if (group === undefined) return { from: utf8(after), fromExclusive: true };
+  const from = afterPrefix(group);
+  return from === undefined ? undefined : { from, fromExclusive: false };
+}
+
+/** The common prefix that a key folds into, delimiter included. */
+export function groupOf(
+  key: Buffer,
+  prefix: Uint8Array,
+  delimiter: string | undefined,
+): Buffer | undefined {
+  if (delimiter === undefined || delimiter === "") return undefined;
+  if (key.length < prefix.length || key.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) {
+    return undefined;
+  }
+  const bytes = utf8(delimiter);
+  const at = key.indexOf(bytes, prefix.length);
+  return at < 0 ? undefined : key.subarray(0, at + bytes.length);
+}
+
+function delimiterOf(delimiter: string | undefined): { delimiter?: Uint8Array } {
+  return delimiter === undefined || delimiter === "" ? {} : { delimiter: utf8(delimiter) };
+}

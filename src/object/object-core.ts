@@ -1,0 +1,55 @@
+/** What every operation of the object layer works with: settings, collaborators, and the gates. */
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { Buckets } from "./buckets.ts";
+import type { DataReader, DataWriter, ShardedData, StorageClass } from "./data.ts";
+import type { KeyedGate } from "./keyed-gate.ts";
+import type { Registers } from "./registers.ts";
+
+export interface ObjectOptions {
+  /** Payloads up to here live in the record. */
+  readonly inlineBytesMax: number;
+  /** How long data that a record gave up stays readable for those who are reading it. */
+  readonly trashGraceMs: number;
+  /** How long a completed upload answers a repeated CompleteMultipartUpload. */
+  readonly completedUploadMs: number;
+  /** Index shards of a new bucket: a power of two. */
+  readonly bucketShards: number;
+  /** Buckets kept in memory. */
+  readonly bucketsCachedMax: number;
+}
+
+export const DEFAULT_OBJECT_OPTIONS: ObjectOptions = {
+  inlineBytesMax: 16 * 1024,
+  trashGraceMs: 60 * 60 * 1000,
+  completedUploadMs: 24 * 60 * 60 * 1000,
+  bucketShards: 16,
+  bucketsCachedMax: 10_000,
+};
+
+/** The node's drives as writers see them. */
+export interface Geometry {
+  /** The data has fewer slots than the node's drives allow when all are there. */
+  isDegraded(data: ShardedData, storageClass: StorageClass): boolean;
+}
+
+/** Remembers which record data belongs to, so that damage found while reading can be repaired. */
+export interface DataOwners {
+  remember(data: ShardedData, registerKey: Uint8Array): void;
+}
+
+export interface ObjectCore {
+  readonly options: ObjectOptions;
+  readonly registers: Registers;
+  readonly writer: DataWriter;
+  readonly reader: DataReader;
+  readonly geometry: Geometry;
+  readonly owners: DataOwners;
+  readonly buckets: Buckets;
+  /** By register key of the upload: parts pass, completion and abort close. */
+  readonly uploadGate: KeyedGate;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}

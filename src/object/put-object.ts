@@ -1,0 +1,103 @@
+/** PUT and COPY: bytes become durable data, then one commit makes the object. */
+
+import { TIB } from "../base/bytes.ts";
+import type { ChecksumAlgorithm, PayloadSource } from "../base/payload.ts";
+import { commitVersion, writtenChecksum } from "./commit-version.ts";
+import type { Data, StorageClass, WrittenData } from "./data.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { sourceOf } from "./object-source.ts";
+import type {
+  Bucket,
+  CopyObjectInput,
+  CopyObjectResult,
+  PutObjectInput,
+  PutObjectResult,
+  StoredHeaders,
+  WriteConditions,
+} from "./object-store.ts";
+import { readVersion } from "./open-object.ts";
+import { objectKey } from "./register-keys.ts";
+
+/** As in S3. */
+export const OBJECT_BYTES_MAX = 5 * TIB;
+
+interface ObjectWrite {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly source: PayloadSource;
+  readonly headers: StoredHeaders;
+  readonly storageClass: StorageClass;
+  readonly conditions: WriteConditions;
+  readonly algorithm: ChecksumAlgorithm | undefined;
+}
+
+export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutObjectResult> {
+  const algorithm = declaredChecksum(input.source) ?? input.checksumAlgorithm;
+  return writeObject(core, { ...input, algorithm });
+}
+
+/**
+ * The bytes always move to data of their own: one data item belongs to one record for ever (I3).
+ * The copy has a checksum of its own over the whole object, of the source's kind if it can be.
+ */
+export async function copyObject(
+  core: ObjectCore,
+  input: CopyObjectInput,
+): Promise<CopyObjectResult> {
+  const { source, target } = input;
+  const found = await readVersion(core, source);
+  const { version } = found;
+  const meta = version.meta();
+  const kept = meta.checksum?.type === "FULL_OBJECT" ? meta.checksum.algorithm : undefined;
+  const result = await writeObject(core, {
+    ...target,
+    source: sourceOf(core.reader, version, undefined),
+    headers: input.headers ?? meta.headers,
+    storageClass: input.storageClass ?? version.storageClass,
+    algorithm: input.checksumAlgorithm ?? kept ?? "crc64nvme",
+  });
+  const versioned = found.bucket.versioning !== "unversioned";
+  return { ...result, sourceVersionId: versioned ? version.versionId : undefined };
+}
+
+/** What the client declares up front or in a trailer: verified, so it is worth keeping. */
+export function declaredChecksum(source: PayloadSource): ChecksumAlgorithm | undefined {
+  return source.expectations.checksum?.algorithm ?? source.trailingChecksum;
+}
+
+async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObjectResult> {
+  const { source, algorithm, headers, storageClass, conditions } = write;
+  const bucket = await core.buckets.current(write.bucket);
+  const registerKey = objectKey(bucket, write.key);
+  const written = await core.writer.write({
+    source,
+    ownerKey: registerKey,
+    storageClass,
+    bytesMax: OBJECT_BYTES_MAX,
+    inlineBytesMax: core.options.inlineBytesMax,
+    checksums: algorithm === undefined ? [] : [algorithm],
+  });
+  return commitVersion(core, {
+    bucket,
+    registerKey,
+    conditions,
+    written: written.data,
+    draft: {
+      headers,
+      checksum: writtenChecksum(written, algorithm),
+      content: written.data,
+      storageClass,
+      bytes: written.bytes,
+      etag: etagOf(written),
+      degraded: isDegraded(core, written.data, storageClass),
+    },
+  });
+}
+
+function etagOf(written: WrittenData): Uint8Array {
+  return written.digests.md5;
+}
+
+function isDegraded(core: ObjectCore, data: Data, storageClass: StorageClass): boolean {
+  return data.kind === "shards" && core.geometry.isDegraded(data, storageClass);
+}

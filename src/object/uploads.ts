@@ -1,0 +1,265 @@
+/** Multipart uploads until their completion: creating, uploading and copying parts, listing them. */
+import { GIB } from "../base/bytes.ts";
+import type { PayloadSource } from "../base/payload.ts";
+import { StoreError, type StoreErrorData } from "../base/store-error.ts";
+import type { BucketEntry } from "./buckets.ts";
+import { isCertainlyNotCommitted, writtenChecksum } from "./commit-version.ts";
+import type { WrittenData } from "./data.ts";
+import { checksumText, type StoredPart } from "./data-descriptor.ts";
+import { readPartRow } from "./list-row.ts";
+import { canBeFullObject } from "./multipart-checksum.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { sourceOf } from "./object-source.ts";
+import type {
+  CopyPartInput,
+  CreateUploadInput,
+  ListPartsPage,
+  PutPartInput,
+  Upload,
+  UploadAddress,
+  UploadedPart,
+} from "./object-store.ts";
+import { readVersion } from "./open-object.ts";
+import { declaredChecksum } from "./put-object.ts";
+import { HEAD_BYTES, PART_NUMBER_MAX, partKey, uploadKey } from "./register-keys.ts";
+import { scanAll, scanRows } from "./row-scan.ts";
+import {
+  decodePartRecord,
+  decodeUploadRecord,
+  encodePartRecord,
+  encodeUploadRecord,
+  type PartRecord,
+  type UploadRecord,
+} from "./upload-record.ts";
+import { withTrash } from "./version-changes.ts";
+import { formatUploadId, newTimeId, parseUploadId } from "./version-id.ts";
+
+/** As in S3. */
+export const PART_BYTES_MAX = 5 * GIB;
+
+const NO_RESULT = new Uint8Array(0);
+
+export async function createUpload(core: ObjectCore, input: CreateUploadInput): Promise<Upload> {
+  const { key, headers, storageClass, checksum } = input;
+  if (checksum?.type === "FULL_OBJECT" && !canBeFullObject(checksum.algorithm)) {
+    throw new StoreError({
+      code: "invalid-argument",
+      message: `The FULL_OBJECT checksum type cannot be used with the ${checksum.algorithm} checksum algorithm.`,
+    });
+  }
+  const id = newTimeId(core.clock, core.random);
+  const record: UploadRecord = {
+    bucketName: input.bucket.name,
+    initiatedMs: core.clock.nowMs(),
+    headers,
+    storageClass,
+    checksum,
+    state: { kind: "open" },
+  };
+  await core.buckets.commit(input.bucket, (entry) =>
+    core.registers.update(uploadKey(entry, key, id), (body) => ({
+      kind: "write",
+      body: encodeUploadRecord(record, body),
+      result: NO_RESULT,
+    })),
+  );
+  return shownUpload(key, formatUploadId(id), record);
+}
+
+/** An upload that parts can be added to. */
+export interface OpenUpload {
+  readonly bucket: BucketEntry;
+  readonly registerKey: Buffer;
+  readonly record: UploadRecord;
+}
+
+/** Rejects with no-such-upload when it is completed, aborted or never was. */
+export async function openUpload(core: ObjectCore, address: UploadAddress): Promise<OpenUpload> {
+  const bucket = await core.buckets.current(address.bucket);
+  const registerKey = uploadKey(bucket, address.key, parseUploadId(address.uploadId));
+  return { bucket, registerKey, record: await readOpen(core, registerKey) };
+}
+
+async function readOpen(core: ObjectCore, registerKey: Uint8Array): Promise<UploadRecord> {
+  const body = await core.registers.read(registerKey);
+  const record = body === undefined ? undefined : decodeUploadRecord(body);
+  if (record?.state.kind !== "open") throw new StoreError({ code: "no-such-upload" });
+  return record;
+}
+
+export async function findUpload(core: ObjectCore, address: UploadAddress): Promise<Upload> {
+  const { record } = await openUpload(core, address);
+  return shownUpload(address.key, address.uploadId, record);
+}
+
+export function shownUpload(
+  key: string,
+  uploadId: string,
+  record: Pick<UploadRecord, "initiatedMs" | "storageClass" | "checksum">,
+): Upload {
+  const { initiatedMs, storageClass, checksum } = record;
+  return { key, uploadId, initiatedMs, storageClass, checksum };
+}
+
+export async function putPart(core: ObjectCore, input: PutPartInput): Promise<UploadedPart> {
+  const upload = await openUpload(core, input);
+  return writePart(core, upload, input.partNumber, input.source);
+}
+
+export async function copyPart(
+  core: ObjectCore,
+  input: CopyPartInput,
+): Promise<UploadedPart & { sourceVersionId: string | undefined }> {
+  const upload = await openUpload(core, input);
+  const { bucket, version } = await readVersion(core, input.source);
+  const { range } = input;
+  const size = version.contentBytes;
+  if (range !== undefined && range.offset + range.length > size) {
+    throw new StoreError({ code: "range-not-satisfiable", size });
+  }
+  const source = sourceOf(core.reader, version, range);
+  const part = await writePart(core, upload, input.partNumber, source);
+  const versioned = bucket.versioning !== "unversioned";
+  return { ...part, sourceVersionId: versioned ? version.versionId : undefined };
+}
+
+async function writePart(
+  core: ObjectCore,
+  upload: OpenUpload,
+  partNumber: number,
+  source: PayloadSource,
+): Promise<UploadedPart> {
+  const algorithm = partChecksum(upload.record, partNumber, source);
+  const { storageClass } = upload.record;
+  const registerKey = partKey(upload.registerKey, partNumber);
+  const written = await core.writer.write({
+    source,
+    ownerKey: registerKey,
+    storageClass,
+    bytesMax: PART_BYTES_MAX,
+    inlineBytesMax: core.options.inlineBytesMax,
+    checksums: algorithm === undefined ? [] : [algorithm],
+  });
+  const part: StoredPart = {
+    number: partNumber,
+    bytes: written.bytes,
+    etag: written.digests.md5,
+    checksum: writtenChecksum(written, algorithm),
+    data: written.data,
+  };
+  return commitPart(core, upload, part, written);
+}
+
+/** The algorithm to compute for a part; rejects what contradicts the upload. */
+function partChecksum(record: UploadRecord, partNumber: number, source: PayloadSource) {
+  if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > PART_NUMBER_MAX) {
+    throw new StoreError({
+      code: "invalid-argument",
+      message: `Part number must be an integer between 1 and ${PART_NUMBER_MAX}, inclusive`,
+    });
+  }
+  const declared = declaredChecksum(source);
+  const planned = record.checksum?.algorithm;
+  if (planned !== undefined && declared !== undefined && planned !== declared) {
+    throw new StoreError({
+      code: "invalid-argument",
+      message: `Checksum Type mismatch occurred, expected checksum Type: ${planned}, actual checksum Type: ${declared}`,
+    });
+  }
+  return planned ?? declared;
+}
+
+/**
+ * The part counts only if the upload is still open: while the gate is passed nobody completes or
+ * aborts it, so a part is either in the list that a completion reads, or refused.
+ */
+async function commitPart(
+  core: ObjectCore,
+  upload: OpenUpload,
+  part: StoredPart,
+  written: WrittenData,
+): Promise<UploadedPart> {
+  const registerKey = partKey(upload.registerKey, part.number);
+  const mtimeMs = core.clock.nowMs();
+  const degraded =
+    part.data.kind === "shards" && core.geometry.isDegraded(part.data, upload.record.storageClass);
+  try {
+    await core.buckets.commit(upload.bucket, () =>
+      core.uploadGate.pass(gateName(upload.registerKey), async () => {
+        await readOpen(core, upload.registerKey);
+        await core.registers.update<StoreErrorData>(registerKey, (body) => {
+          const before = decodePartRecord(body);
+          const replaced = before.part?.data.kind === "shards" ? [before.part.data] : [];
+          const record: PartRecord = {
+            mtimeMs,
+            part,
+            degraded,
+            trash: withTrash(before.trash, replaced, mtimeMs + core.options.trashGraceMs),
+          };
+          return { kind: "write", body: encodePartRecord(record, body), result: NO_RESULT };
+        });
+      }),
+    );
+  } catch (error) {
+    if (isCertainlyNotCommitted(error)) core.writer.discard(written.data);
+    throw error;
+  }
+  return shownPart(part, mtimeMs);
+}
+
+export function gateName(uploadRegisterKey: Buffer): string {
+  return uploadRegisterKey.toString("latin1");
+}
+
+export function shownPart(part: StoredPart, mtimeMs: number): UploadedPart {
+  const { number, bytes, etag, checksum } = part;
+  return {
+    number,
+    bytes,
+    etag: Buffer.from(etag).toString("hex"),
+    ...(checksum === undefined ? {} : { checksum: checksumText(checksum, 0) }),
+    mtimeMs,
+  };
+}
+
+/** The parts uploaded so far, by number, from the first above `after`. */
+export async function* partsOf(
+  core: ObjectCore,
+  uploadRegisterKey: Buffer,
+  after: number,
+  pageRows: number,
+): AsyncGenerator<PartRecord & { part: StoredPart }, void, undefined> {
+  const first = partKey(uploadRegisterKey, after);
+  const head = first.subarray(0, HEAD_BYTES);
+  const rows = scanRows(core.registers, {
+    ...scanAll([head], true),
+    from: first.subarray(HEAD_BYTES),
+    fromExclusive: true,
+    prefix: uploadRegisterKey.subarray(HEAD_BYTES),
+    pageRows,
+  });
+  for await (const row of rows) {
+    if (row.value === undefined) continue;
+    const record = readPartRow(row.value);
+    if (record.part !== undefined) yield { ...record, part: record.part };
+  }
+}
+
+export async function listParts(
+  core: ObjectCore,
+  input: UploadAddress & { after: number; limit: number },
+): Promise<ListPartsPage> {
+  const { registerKey, record } = await openUpload(core, input);
+  const upload = shownUpload(input.key, input.uploadId, record);
+  const parts: UploadedPart[] = [];
+  const after = Math.min(Math.max(input.after, 0), PART_NUMBER_MAX);
+  const page = { upload, parts, truncated: false, nextPartNumber: undefined };
+  if (input.limit <= 0) return page;
+  for await (const { part, mtimeMs } of partsOf(core, registerKey, after, input.limit + 1)) {
+    if (parts.length === input.limit) {
+      return { ...page, truncated: true, nextPartNumber: parts.at(-1)?.number };
+    }
+    parts.push(shownPart(part, mtimeMs));
+  }
+  return page;
+}

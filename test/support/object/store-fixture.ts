@@ -1,0 +1,110 @@
+/** A whole object layer over memory: registers, data and clock are the slow obvious twins. */
+import { silentLogger } from "../../../src/base/log.ts";
+import type { Random } from "../../../src/base/random.ts";
+import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.ts";
+import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
+import { ObjectLayer } from "../../../src/object/object-layer.ts";
+import type { Bucket, PutObjectInput } from "../../../src/object/object-store.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { BufferSink, bytesSource, MemoryData } from "./memory-data.ts";
+import { MemoryRegisters } from "./memory-registers.ts";
+
+export class SeededRandom implements Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed | 0;
+  }
+
+  bytes(count: number): Buffer {
+    const bytes = Buffer.alloc(count);
+    for (let index = 0; index < count; index++) bytes[index] = this.below(256);
+    return bytes;
+  }
+
+  below(bound: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * bound);
+  }
+}
+
+export interface StoreFixture {
+  readonly store: ObjectLayer;
+  readonly registers: MemoryRegisters;
+  readonly data: MemoryData;
+  readonly clock: ManualClock;
+}
+
+/** Give `before` to start a second process over what the first one has stored. */
+export function createFixture(
+  options: Partial<ObjectOptions> = {},
+  before?: StoreFixture,
+  seed = 1,
+): StoreFixture {
+  const random = new SeededRandom(seed);
+  const registers = before?.registers ?? new MemoryRegisters();
+  const data = before?.data ?? new MemoryData(random);
+  const clock = before?.clock ?? new ManualClock();
+  const store = new ObjectLayer(
+    { ...DEFAULT_OBJECT_OPTIONS, inlineBytesMax: 16, bucketShards: 4, ...options },
+    {
+      registers,
+      writer: data,
+      reader: data,
+      geometry: { isDegraded: () => false },
+      owners: { remember() {} },
+      clock,
+      random,
+      log: silentLogger,
+    },
+  );
+  return { store, registers, data, clock };
+}
+
+export function putInput(
+  bucket: Bucket,
+  key: string,
+  content: string | Uint8Array,
+  more: Partial<PutObjectInput> = {},
+): PutObjectInput {
+  return {
+    bucket,
+    key,
+    source: bytesSource(Buffer.from(content)),
+    headers: {},
+    storageClass: "STANDARD",
+    conditions: {},
+    checksumAlgorithm: undefined,
+    ...more,
+  };
+}
+
+export async function readContent(
+  store: ObjectLayer,
+  bucket: Bucket,
+  key: string,
+  versionId?: string,
+): Promise<string> {
+  const opened = await store.openObject({
+    bucket,
+    key,
+    conditions: {},
+    ...(versionId === undefined ? {} : { versionId }),
+  });
+  const sink = new BufferSink();
+  await opened.read({ offset: 0, length: opened.details.bytes }, sink);
+  return sink.bytes.toString();
+}
+
+/** The code of the StoreError that a call rejects with; anything else is a failure. */
+export async function codeOf(call: Promise<unknown>): Promise<StoreErrorCode | "resolved"> {
+  try {
+    await call;
+    return "resolved";
+  } catch (error) {
+    if (error instanceof StoreError) return error.code;
+    throw error;
+  }
+}
