@@ -28,6 +28,7 @@ export class DriveTable {
   readonly #drives = new Map<number, DataDrive>();
   readonly #latencies = new Map<number, Latency>();
   readonly #late = new Map<number, number>();
+  readonly #hedged = new Map<number, number>();
   readonly #hedge: HedgeLimits;
 
   constructor(drives: readonly DataDrive[], hedge: HedgeLimits) {
@@ -58,6 +59,15 @@ export class DriveTable {
 
   isLate(index: number): boolean {
     return (this.#late.get(index) ?? 0) > 0;
+  }
+
+  /** Counts reads that were hedged and have not answered. */
+  addHedged(index: number, reads: number): void {
+    this.#hedged.set(index, this.hedgedCount(index) + reads);
+  }
+
+  hedgedCount(index: number): number {
+    return this.#hedged.get(index) ?? 0;
   }
 
   /** What placement goes by, in table order. */

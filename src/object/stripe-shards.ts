@@ -214,7 +214,8 @@ export class ShardSet {
         this.#drop(slot, reply.reason);
         return;
       }
-      this.#durable |= slot.bit;
+      // A slot that was dropped meanwhile is being deleted, whatever its drive says.
+      this.#durable |= slot.bit & this.#live;
       this.#checkDurable();
     });
   }

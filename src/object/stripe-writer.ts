@@ -14,9 +14,10 @@ import type { EncodeReply, PayloadDigests } from "../actors/codec-messages.ts";
 import type { CodecUpload } from "../actors/codec-pool.ts";
 import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/store-error.ts";
-import { blockOffset, stripeGeometry, trailerOffset } from "../codec/stripe.ts";
+import { stripeGeometry } from "../codec/stripe.ts";
 import type { StripePlace } from "../codec/stripe-codec.ts";
 import type { BlockPlace } from "../store/drive.ts";
+import { blockPlace } from "./stripe-places.ts";
 import {
   ShardSet,
   type ShardSetLimits,
@@ -271,9 +272,5 @@ export class StripeWriter {
 
 function blockPlaces({ offset, length, k, m }: StripePlace): BlockPlace[] {
   const geometry = stripeGeometry(length, k, m);
-  return Array.from({ length: k + m }, (_, slot) => ({
-    blockOffset: offset + blockOffset(geometry, slot),
-    blockBytes: geometry.blockBytes,
-    trailerOffset: offset + trailerOffset(geometry, slot),
-  }));
+  return Array.from({ length: k + m }, (_, slot) => blockPlace(offset, geometry, slot));
 }

@@ -7,10 +7,12 @@ import { createInlineThread } from "../../src/actors/codec-threads.ts";
 import { SHARD_HEADER_BYTES } from "../../src/codec/shard-header.ts";
 import { stripeFileOffset, stripeGeometry, stripesOfRange } from "../../src/codec/stripe.ts";
 import { WASM_PAGE_BYTES } from "../../src/codec/wasm.ts";
-import type { ShardedData, WriteDataRequest } from "../../src/object/data.ts";
+import type { DamageReport, ShardedData, WriteDataRequest } from "../../src/object/data.ts";
 import { DriveTable } from "../../src/object/data-drives.ts";
+import { ErasureDataReader } from "../../src/object/data-reader.ts";
+import { DataRebuilder } from "../../src/object/data-rebuilder.ts";
 import { ErasureDataWriter } from "../../src/object/data-writer.ts";
-import type { BufferSource } from "./buffer-source.ts";
+import { BufferSource, chunksOf } from "./buffer-source.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDrive } from "./memory-drive.ts";
 import { SeededRandom } from "./seeded-random.ts";
@@ -21,6 +23,7 @@ export interface DataWorldOptions {
   readonly stripes?: number;
   readonly stripeDataBytes?: number;
   readonly windowMax?: number;
+  readonly copyBytesMax?: number;
   readonly waitersMax?: number;
   readonly seed?: number;
 }
@@ -38,8 +41,16 @@ export class DataWorld {
   readonly drives: MemoryDrive[];
   readonly table: DriveTable;
   readonly writer: ErasureDataWriter;
+  readonly reader: ErasureDataReader;
+  readonly rebuilder: DataRebuilder;
+  /** Reports of the reader and of the rebuilder, as "slot cause". */
+  readonly damage: string[] = [];
   readonly codec: CodecPool;
   readonly stripeDataBytes: number;
+
+  readonly #report = ({ slots, cause }: DamageReport): void => {
+    this.damage.push(`${slots.join(",")} ${cause}`);
+  };
 
   constructor(options: DataWorldOptions) {
     const stripeDataBytes = options.stripeDataBytes ?? 1024;
@@ -83,6 +94,48 @@ export class DataWorld {
         random: this.random,
       },
     );
+    const modules = {
+      arena: this.arena,
+      codec: this.codec,
+      drives: this.table,
+      clock: this.clock,
+      onDamage: this.#report,
+    };
+    this.reader = new ErasureDataReader(
+      {
+        windowMax: options.windowMax ?? 3,
+        copyBytesMax: options.copyBytesMax ?? 0,
+        copiesWaitingMax: 100,
+      },
+      modules,
+    );
+    this.rebuilder = new DataRebuilder(modules);
+  }
+
+  /** Writes a payload that is certain to become shards. */
+  async store(content: Uint8Array): Promise<ShardedData> {
+    const source = new BufferSource(chunksOf(content, 4000));
+    const { data } = await this.writer.write(this.request(source, { inlineBytesMax: 0 }));
+    if (data.kind !== "shards") throw new Error("a payload without a byte is inline");
+    return data;
+  }
+
+  /** The drive that holds a slot. */
+  holder(data: ShardedData, slot: number): MemoryDrive {
+    const drive = this.drives[data.drives[slot] ?? -1];
+    if (drive === undefined) throw new Error(`no drive holds slot ${slot}`);
+    return drive;
+  }
+
+  /** Flips a bit of every block, or of one, in a slot's file. */
+  corrupt(data: ShardedData, slot: number, stripeIndex?: number): void {
+    const content = this.holder(data, slot).file(data.dataId, slot)?.content;
+    const stripes = stripesOfRange(data, data.bytes, { offset: 0, length: data.bytes });
+    for (const slice of stripes) {
+      if (stripeIndex !== undefined && stripeIndex !== slice.stripeIndex) continue;
+      const at = slice.fileOffset - SHARD_HEADER_BYTES + 3;
+      content?.writeUInt8(content.readUInt8(at) ^ 0x10, at);
+    }
   }
 
   /** No stripe is leased, nobody waits for one, no timer is left behind. */
