@@ -4,7 +4,6 @@ import { HttpHeaders } from "../../../../src/http/headers.ts";
 import { Authenticator } from "../../../../src/s3/auth/authenticate.ts";
 import type { Credential } from "../../../../src/s3/auth/credentials.ts";
 import type { SignedRequest } from "../../../../src/s3/auth/signed-request.ts";
-import { S3Error } from "../../../../src/s3/s3-error.ts";
 
 /** The credentials of AWS's published examples. */
 export const EXAMPLE: Credential<string> = {
@@ -47,17 +46,6 @@ export function authenticator(settings: AuthenticatorSettings = {}): Authenticat
       credentials: { lookup: (accessKey) => known.get(accessKey) },
     },
   );
-}
-
-/** The S3Error that `action` throws; anything else is a failure of the test. */
-export function refusal(action: () => unknown): S3Error {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof S3Error) return error;
-    throw error;
-  }
-  throw new Error("nothing was refused");
 }
 
 export interface SignInput {
