@@ -1,5 +1,7 @@
 /** What authentication found out about a request: plain data, handed to detection and to the body. */
 
+import type { SigningKey } from "./signing-key.ts";
+
 /** What the request says about its payload, already covered by the signature when there is one. */
 export type PayloadMode =
   /** Nothing is promised: `UNSIGNED-PAYLOAD`, or an anonymous request without a digest. */
@@ -17,7 +19,7 @@ export type PayloadMode =
 
 /** What it takes to continue the chain of signatures that the request's own one seeds. */
 export interface ChunkSigning {
-  readonly signingKey: Uint8Array;
+  readonly signingKey: SigningKey;
   /** As in the request, `20130524T000000Z`. */
   readonly timestamp: string;
   /** `20130524/us-east-1/s3/aws4_request` */

@@ -12,7 +12,6 @@ import { S3_ERRORS } from "../s3-error-codes.ts";
 import type { ChunkSigning } from "./auth-result.ts";
 import { EMPTY_SHA256 } from "./payload-mode.ts";
 import { equalSignatures } from "./signature.ts";
-import { hmacHex } from "./signing-key.ts";
 
 export class SignatureChain {
   readonly #signing: ChunkSigning;
@@ -53,7 +52,7 @@ export class SignatureChain {
 
   #sign(kind: string, link: string): string {
     const { timestamp, scope, signingKey } = this.#signing;
-    return hmacHex(signingKey, `${kind}\n${timestamp}\n${scope}\n${link}`);
+    return signingKey.sign(`${kind}\n${timestamp}\n${scope}\n${link}`);
   }
 }
 

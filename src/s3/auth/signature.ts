@@ -11,7 +11,7 @@ import type { CredentialScope } from "./credential-scope.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
 import { redactCanonicalRequest } from "./redact.ts";
 import type { SignedRequest } from "./signed-request.ts";
-import { hmacHex, type SigningKeyCache } from "./signing-key.ts";
+import type { SigningKey, SigningKeyCache } from "./signing-key.ts";
 
 export const SIGNATURE_ALGORITHM = "AWS4-HMAC-SHA256";
 /** How far the clocks of client and server may differ. */
@@ -34,7 +34,7 @@ export interface SignatureModules<Identity> {
 
 export interface VerifiedSignature<Identity> {
   readonly credential: Credential<Identity>;
-  readonly signingKey: Buffer;
+  readonly signingKey: SigningKey;
 }
 
 export function verifySignature<Identity>(
@@ -51,7 +51,7 @@ export function verifySignature<Identity>(
   const canonical = canonicalRequest(request, claim);
   const stringToSign = `${SIGNATURE_ALGORITHM}\n${claim.timestamp}\n${claim.credential.scope}\n${hash("sha256", canonical, "hex")}`;
   const signingKey = modules.signingKeys.get(credential, claim.credential);
-  if (!equalSignatures(hmacHex(signingKey, stringToSign), claim.signature)) {
+  if (!equalSignatures(signingKey.sign(stringToSign), claim.signature)) {
     throw signatureMismatch(claim, stringToSign, canonical);
   }
   checkSessionToken(credential, claim.sessionToken);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { PayloadExpectations, PayloadSink } from "../../../../src/base/payload.ts";
 import type { StoreError } from "../../../../src/base/store-error.ts";
 import type { ChunkSigning } from "../../../../src/s3/auth/auth-result.ts";
-import { deriveSigningKey } from "../../../../src/s3/auth/signing-key.ts";
+import { deriveSigningKey, SigningKey } from "../../../../src/s3/auth/signing-key.ts";
 import { EMPTY_HASH, EXAMPLE, EXAMPLE_TIME, signText } from "./signed-requests.ts";
 
 export const SCOPE = "20130524/us-east-1/s3/aws4_request";
@@ -11,7 +11,7 @@ export const SCOPE = "20130524/us-east-1/s3/aws4_request";
 export function signingFrom(seedSignature: string): ChunkSigning {
   const [date = "", region = "", service = ""] = SCOPE.split("/");
   return {
-    signingKey: deriveSigningKey(EXAMPLE.secretKey, { date, region, service }),
+    signingKey: new SigningKey(deriveSigningKey(EXAMPLE.secretKey, { date, region, service })),
     timestamp: EXAMPLE_TIME,
     scope: SCOPE,
     seedSignature,
