@@ -4,6 +4,7 @@
  * Two rules keep it safe. A sub-resource that the method does not have is refused, so that
  * `DELETE /bucket?versioning` never deletes the bucket; and two sub-resources at once are refused
  * instead of choosing one. Parameters that S3 does not know (`x-id` …) are ignored, as S3 does.
+ * A browser's preflight may name any of them: it asks about the request that will follow.
  */
 import type { S3Address } from "./address.ts";
 import type { QueryParameters } from "./query.ts";
@@ -33,7 +34,7 @@ export function detectOperation(address: S3Address, request: DetectableRequest):
   }
 }
 
-type Method = "GET" | "HEAD" | "PUT" | "POST" | "DELETE" | "OPTIONS";
+type Method = "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
 type Choice<Operation> = Operation | ((request: DetectableRequest) => Operation);
 type MethodTable<Operation> = { readonly [M in Method]?: Choice<Operation> };
 
@@ -144,10 +145,10 @@ const BUCKET_DEFAULTS: MethodTable<BucketOperation> = {
   PUT: "CreateBucket",
   POST: "PostObject",
   DELETE: "DeleteBucket",
-  OPTIONS: "CorsPreflight",
 };
 
 function detectBucketOperation(request: DetectableRequest): BucketOperation {
+  if (request.method === "OPTIONS") return "CorsPreflight";
   const name = onlySubresource(BUCKET_SUBRESOURCES, request);
   const table = name === undefined ? BUCKET_DEFAULTS : (BUCKET_SUBRESOURCES[name] ?? {});
   return choose(table, request, name?.toUpperCase() ?? "BUCKET");
@@ -179,10 +180,10 @@ const OBJECT_DEFAULTS: MethodTable<ObjectOperation> = {
   HEAD: "HeadObject",
   PUT: (request) => detectObjectWrite(request),
   DELETE: "DeleteObject",
-  OPTIONS: "CorsPreflight",
 };
 
 function detectObjectOperation(request: DetectableRequest): ObjectOperation {
+  if (request.method === "OPTIONS") return "CorsPreflight";
   const name = onlySubresource(OBJECT_SUBRESOURCES, request);
   const table = name === undefined ? OBJECT_DEFAULTS : (OBJECT_SUBRESOURCES[name] ?? {});
   return choose(table, request, name?.toUpperCase() ?? "OBJECT");
@@ -240,14 +241,7 @@ function choose<Operation extends string>(
   return typeof choice === "function" ? choice(request) : choice;
 }
 
-const METHODS: ReadonlySet<string> = new Set<Method>([
-  "GET",
-  "HEAD",
-  "PUT",
-  "POST",
-  "DELETE",
-  "OPTIONS",
-]);
+const METHODS: ReadonlySet<string> = new Set<Method>(["GET", "HEAD", "PUT", "POST", "DELETE"]);
 
 function isMethod(method: string): method is Method {
   return METHODS.has(method);

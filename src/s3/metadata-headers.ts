@@ -44,6 +44,8 @@ export function parseStoredHeaders(request: MetadataHeaders): ParsedHeaders {
   for (const [name, value] of request.entries()) {
     const kept = storedValue(name, value);
     if (kept === undefined) continue;
+    // The front puts U+FFFD where bytes are no UTF-8; what was sent is lost, so nothing is stored.
+    if (kept.includes("\ufffd")) throw invalidArgument("Header value is not UTF-8", name, kept);
     const earlier = headers[name];
     headers[name] = earlier === undefined ? kept : `${earlier},${kept}`;
     const size = Buffer.byteLength(kept, "utf8") + name.length;

@@ -154,7 +154,10 @@ function scopeError(
   text: string,
   details: S3ErrorOptions["details"] = [],
 ): S3Error {
-  return new S3Error(errors.code, { message: `${errors.prefix}; ${text}`, details });
+  const headers = details
+    .filter(([name]) => name === "Region")
+    .map(([, region]) => ["x-amz-bucket-region", String(region)] as const);
+  return new S3Error(errors.code, { message: `${errors.prefix}; ${text}`, details, headers });
 }
 
 /** Clients that do not know the region yet ask with these two. */
@@ -167,12 +170,15 @@ function isRegionFree(request: SignedRequest): boolean {
 /** Covered by the signature without being signed headers: the payload line and the timestamp. */
 const COVERED_OTHERWISE = new Set(["x-amz-content-sha256", "x-amz-date"]);
 
-/** `host` and every `x-amz-` header must be signed, so that nobody adds one on the way. */
+/** Headers that change what a request does: nobody on the way may add one. */
+const MUST_BE_SIGNED = /^x-(?:amz|minio)-/;
+
+/** `host` and every header of AWS's and MinIO's must be signed. */
 export function checkSignedHeaders(request: SignedRequest, signedHeaders: readonly string[]): void {
   const missing: string[] = [];
   if (!signedHeaders.includes("host")) missing.push("host");
   for (const [name] of request.headers.entries()) {
-    if (!name.startsWith("x-amz-") || signedHeaders.includes(name)) continue;
+    if (!MUST_BE_SIGNED.test(name) || signedHeaders.includes(name)) continue;
     if (!COVERED_OTHERWISE.has(name)) missing.push(name);
   }
   if (missing.length === 0) return;

@@ -65,6 +65,8 @@ for (const [line, operation] of [
   ["DELETE /buck/k?uploadId=u", "AbortMultipartUpload"],
   ["DELETE /buck/k?versionId=v", "DeleteObject"],
   ["OPTIONS /buck/k", "CorsPreflight"],
+  ["OPTIONS /buck/k?partNumber=1&uploadId=u", "CorsPreflight"],
+  ["OPTIONS /buck?delete", "CorsPreflight"],
   // What must never fall through to the plain operation.
   ["DELETE /buck?versioning", "MethodNotAllowed"],
   ["DELETE /buck?acl", "MethodNotAllowed"],

@@ -95,6 +95,14 @@ test("parseStoredHeaders: user metadata has a limit in UTF-8 bytes", async (t) =
   );
 });
 
+test("parseStoredHeaders: what came as something else than UTF-8 is refused", async (t) => {
+  t.match(
+    refusal(() => stored("x-amz-meta-a", "gr\ufffdn")),
+    { code: "InvalidArgument" },
+  );
+  t.strictSame(stored("user-agent", "gr\ufffdn").headers, {});
+});
+
 test("parseStorageClass: two classes, nothing else", async (t) => {
   t.equal(parseStorageClass(undefined), undefined);
   t.equal(stored("x-amz-storage-class", "REDUCED_REDUNDANCY").storageClass, "REDUCED_REDUNDANCY");

@@ -169,6 +169,11 @@ for (const [title, input, code] of [
     { headers: { ...PLAIN_HEADERS, "x-amz-acl": "public-read" } },
     "AccessDenied",
   ],
+  [
+    "an added header of MinIO",
+    { headers: { ...PLAIN_HEADERS, "x-minio-force-delete": "true" } },
+    "AccessDenied",
+  ],
   ["added metadata", { headers: { ...PLAIN_HEADERS, "x-amz-meta-a": "b" } }, "AccessDenied"],
   [
     "an added copy source",
@@ -314,6 +319,7 @@ test("Authenticator: a configured region is the only one, but for finding it out
       "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'eu-west-1'",
   });
   t.equal(detail(error, "Region"), "eu-west-1");
+  t.strictSame(error.headers, [["x-amz-bucket-region", "eu-west-1"]]);
   for (const line of ["GET /", "GET //", "GET /bucket?location", "GET /bucket?location="]) {
     const found = signed({
       line,
