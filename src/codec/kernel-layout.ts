@@ -45,14 +45,18 @@ export const SCRATCH = {
   idleState: 448 + 64 * NIBBLE_TABLE_BYTES,
   /** Message words of all lanes, transposed. */
   words: 576 + 64 * NIBBLE_TABLE_BYTES,
+  /** Twice what the longest folding gap of a CRC spans. */
+  fold: 1600 + 64 * NIBBLE_TABLE_BYTES,
 } as const;
 
 /** Coefficients that one multiplication may have: a product k × m with k + m <= 16. */
 export const MATRIX_COEFFICIENTS_MAX = 64;
 export const KERNEL_WORK_BYTES = 256;
+/** At least the longest gap in src/codec/kernels/crc.ts, in units of 16 bytes. */
+const FOLD_UNITS = 1088;
 
 /** Bytes of one thread's scratch. */
-export const KERNEL_SCRATCH_BYTES: number = SCRATCH.words + 1024;
+export const KERNEL_SCRATCH_BYTES: number = SCRATCH.fold + 2 * FOLD_UNITS * 16;
 
 const MARKER = Buffer.from("RFKERNEL-TABLES1");
 

@@ -3,9 +3,7 @@
  * they do is said in kernels.ts; how, in each kernel's own header.
  */
 import { existsSync, readFileSync } from "node:fs";
-import * as zlib from "node:zlib";
 import { assert } from "../base/assert.ts";
-import { CRC_PARAMETERS } from "./crc.ts";
 import { type ErasureExports, ErasureKernel } from "./erasure-kernel.ts";
 import { SCRATCH, TABLES } from "./kernel-layout.ts";
 import type { KernelPlaces, Kernels } from "./kernels.ts";
@@ -16,9 +14,13 @@ interface Xxh3Exports {
   xxh3(input: number, length: number, secret: number, digest: number): void;
 }
 
+/** A CRC's update: value, input, length, tables, scratch. */
+type Update<Value> = (...parameters: [Value, number, number, number, number]) => Value;
+
 interface CrcExports {
-  update32(value: number, input: number, length: number, tables: number): number;
-  update64(value: bigint, input: number, length: number, tables: number): bigint;
+  readonly crc32: Update<number>;
+  readonly crc32c: Update<number>;
+  readonly crc64nvme: Update<bigint>;
 }
 
 function readModule(file: string): Uint8Array {
@@ -74,6 +76,7 @@ export function createWasmKernels(places: KernelPlaces): Kernels {
     work: scratchOffset + SCRATCH.work,
   });
   const secret = tablesOffset + TABLES.secret;
+  const fold = scratchOffset + SCRATCH.fold;
 
   return {
     memory,
@@ -86,15 +89,10 @@ export function createWasmKernels(places: KernelPlaces): Kernels {
     md5Final: (state) => md5.final(state),
     crcUpdate(algorithm, value, offset, length) {
       const tables = tablesOffset + TABLES[algorithm];
-      if (CRC_PARAMETERS[algorithm].bytes === 8) {
-        return BigInt.asUintN(64, crc.update64(value, offset, length, tables));
+      if (algorithm === "crc64nvme") {
+        return BigInt.asUintN(64, crc.crc64nvme(value, offset, length, tables, fold));
       }
-      // Node has had a hardware CRC-32 since 20.15, older than our minimum.
-      if (algorithm === "crc32") {
-        const view = new Uint8Array(memory.buffer, offset, length);
-        return BigInt(zlib.crc32(view, Number(value)));
-      }
-      return BigInt(crc.update32(Number(value), offset, length, tables) >>> 0);
+      return BigInt(crc[algorithm](Number(value), offset, length, tables, fold) >>> 0);
     },
   };
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import * as zlib from "node:zlib";
 import { xxh3 as native } from "@node-rs/xxhash";
 import fc from "fast-check";
 import { test } from "tap";
-import { CRC_ALGORITHMS, CRC_EMPTY } from "../../../src/codec/crc.ts";
+import { CRC_ALGORITHMS, CRC_EMPTY, type CrcAlgorithm } from "../../../src/codec/crc.ts";
 import type { Matrix } from "../../../src/codec/erasure-matrix.ts";
 import {
   KERNEL_SCRATCH_BYTES,
@@ -168,6 +169,54 @@ test("crcUpdate: any cut at any alignment, as the twin", async () => {
         return fast.crcUpdate(algorithm, begun, offset + shift + head, length) === expected;
       },
     ),
+  );
+});
+
+/** The CRC of many bytes in pieces too short for folding. */
+function crcInPieces(
+  algorithm: CrcAlgorithm,
+  begun: bigint,
+  start: number,
+  length: number,
+): bigint {
+  let value = begun;
+  for (let done = 0; done < length; done += 1000) {
+    value = fast.crcUpdate(algorithm, value, start + done, Math.min(1000, length - done));
+  }
+  return value;
+}
+
+test("crcUpdate: folding long inputs changes nothing, at any length, cut and alignment", async () => {
+  fillPattern(bytes, 11);
+  // Three times the longest gap of each CRC, in bytes: where folding begins.
+  const edges = [300, 209, 1079].map((units) => 3 * 16 * units);
+  const longLengths = fc.oneof(
+    fc
+      .tuple(fc.constantFrom(...edges), fc.integer({ min: -2, max: 40 }))
+      .map(([at, by]) => at + by),
+    fc.integer({ min: 10_000, max: 200_000 }),
+  );
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...CRC_ALGORITHMS),
+      longLengths,
+      fc.nat(40),
+      misalignments,
+      (algorithm, length, head, shift) => {
+        const start = offset + shift + head;
+        const begun = fast.crcUpdate(algorithm, CRC_EMPTY, offset + shift, head);
+        const expected = crcInPieces(algorithm, begun, start, length);
+        return fast.crcUpdate(algorithm, begun, start, length) === expected;
+      },
+    ),
+  );
+});
+
+test("crcUpdate: a long CRC-32 is zlib's", async (t) => {
+  fillPattern(bytes, 12);
+  t.equal(
+    fast.crcUpdate("crc32", CRC_EMPTY, offset, 200_001),
+    BigInt(zlib.crc32(bytes.subarray(0, 200_001))),
   );
 });
 
