@@ -25,14 +25,24 @@ const FIELDS_OFFSET = 36;
 const COVERED_BYTES = 52;
 const CHECKSUM_OFFSET = 64;
 
-/** Writes the trailer of `slot` from the block at its place. */
-export function encodeTrailer(kernels: Kernels, stripe: PlacedStripe, slot: number): void {
-  trailerAt(kernels, stripe, slot).set(expectedTrailer(kernels, stripe, slot));
+/** Writes the trailers of `slots` from the blocks at their places. */
+export function encodeTrailers(
+  kernels: Kernels,
+  stripe: PlacedStripe,
+  slots: readonly number[],
+): void {
+  // With one data block all blocks are equal: one digest serves every slot.
+  const mirrored = stripe.geometry.k === 1;
+  slots.forEach((slot, index) => {
+    if (index === 0 || !mirrored) digestBlock(kernels, stripe, slot);
+    trailerAt(kernels, stripe, slot).set(trailerOfDigest(kernels, stripe, slot));
+  });
 }
 
 /** True when the trailer at its place is the one that the block at its place must have. */
 export function verifyTrailer(kernels: Kernels, stripe: PlacedStripe, slot: number): boolean {
-  return equalBytes(trailerAt(kernels, stripe, slot), expectedTrailer(kernels, stripe, slot));
+  digestBlock(kernels, stripe, slot);
+  return equalBytes(trailerAt(kernels, stripe, slot), trailerOfDigest(kernels, stripe, slot));
 }
 
 function trailerAt(kernels: Kernels, stripe: PlacedStripe, slot: number): Buffer {
@@ -40,10 +50,17 @@ function trailerAt(kernels: Kernels, stripe: PlacedStripe, slot: number): Buffer
   return Buffer.from(kernels.memory.buffer, offset, TRAILER_BYTES);
 }
 
-function expectedTrailer(kernels: Kernels, stripe: PlacedStripe, slot: number): Buffer {
+/** Leaves the block's digest at the start of the work area. */
+function digestBlock(kernels: Kernels, stripe: PlacedStripe, slot: number): void {
+  const { geometry } = stripe;
+  const block = stripe.offset + blockOffset(geometry, slot);
+  kernels.xxh3(block, geometry.blockBytes, kernels.workOffset);
+}
+
+/** The trailer of a block whose digest lies at the start of the work area. */
+function trailerOfDigest(kernels: Kernels, stripe: PlacedStripe, slot: number): Buffer {
   const { geometry } = stripe;
   const at = kernels.workOffset;
-  kernels.xxh3(stripe.offset + blockOffset(geometry, slot), geometry.blockBytes, at);
   const work = Buffer.from(kernels.memory.buffer, at, CHECKSUM_OFFSET + XXH3_DIGEST_BYTES);
   work.write(stripe.dataId, DATA_ID_OFFSET, "hex");
   work.writeUInt32LE(slot, SLOT_OFFSET);

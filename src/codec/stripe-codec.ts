@@ -4,7 +4,7 @@
  */
 import { assert } from "../base/assert.ts";
 import type { DataId } from "../base/ids.ts";
-import { encodeTrailer, type PlacedStripe, verifyTrailer } from "./block-trailer.ts";
+import { encodeTrailers, type PlacedStripe, verifyTrailer } from "./block-trailer.ts";
 import { parityMatrix, recoveryMatrix } from "./erasure-matrix.ts";
 import type { Kernels } from "./kernels.ts";
 import { blockOffset, type StripeGeometry, stripeGeometry } from "./stripe.ts";
@@ -61,7 +61,7 @@ export function encodeStripe(kernels: Kernels, place: StripePlace): StripeGeomet
     targets: blockOffsets(stripe, slotRange(place.k, place.m)),
     length: geometry.blockBytes,
   });
-  for (let slot = 0; slot < place.k + place.m; slot++) encodeTrailer(kernels, stripe, slot);
+  encodeTrailers(kernels, stripe, slotRange(0, place.k + place.m));
   return geometry;
 }
 
@@ -85,8 +85,7 @@ export function decodeStripe(kernels: Kernels, loaded: LoadedStripe): DecodeResu
 export function rebuildStripe(kernels: Kernels, loaded: LoadedStripe): DecodeResult {
   const result = decodeStripe(kernels, loaded);
   if (result.ok) {
-    const stripe = placeStripe(loaded);
-    for (const slot of result.rebuilt) encodeTrailer(kernels, stripe, slot);
+    encodeTrailers(kernels, placeStripe(loaded), result.rebuilt);
   }
   return result;
 }

@@ -16,7 +16,7 @@
  * So a unit may be taken out when it is added to the units g1 … gn places after it. Seen from the
  * other end: when its turn comes, unit i is its input plus units i - g1 … i - gn. That is a few
  * vector loads and exclusive ors a unit, and only the last d units remain. The gaps below were found
- * by search (docs/decisions, "CRC by folding"); one wrong gap makes every long input's CRC wrong.
+ * by search (docs/decisions/0010); one wrong gap makes every long input's CRC wrong.
  *
  * Loops count what is left instead of comparing with an end, which at the end of 4 GiB is 0.
  */
