@@ -12,8 +12,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assert } from "../src/base/assert.ts";
 
-const self = fileURLToPath(import.meta.url);
-const root = join(dirname(self), "../..");
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+/** This program's source: its compiled form is written anew by every build. */
+const self = join(root, "config/build-kernels.ts");
 const sourceFolder = join(root, "src/codec/kernels");
 const outputFolder = join(root, "dist/src/codec/kernels");
 
