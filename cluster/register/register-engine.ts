@@ -14,6 +14,7 @@
 import type { Ballot } from "../../src/base/ballot.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { StoreError } from "../../src/base/store-error.ts";
+import { inBatches } from "./batches.ts";
 import { NO_HAZARDS, type RegisterHazards } from "./hazards.ts";
 import { KeyLanes } from "./key-lanes.ts";
 import { type KeyName, nameKey } from "./key-name.ts";
@@ -127,6 +128,11 @@ export class RegisterEngine {
   async settleRecent(logs: readonly RecentLog[]): Promise<void> {
     for (const log of logs) await settleLog(log, (key) => this.settle(key));
     this.#proposer.trusted = true;
+  }
+
+  /** Settles every key that is unsettled now; throws when one cannot be. */
+  async settleUnsettled(): Promise<void> {
+    await inBatches(this.listUnsettled(), (key) => this.settle(key));
   }
 
   /** The replicas changed: accepts in flight are judged by the new set. */

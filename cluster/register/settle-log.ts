@@ -2,15 +2,17 @@
  * Working off the log of recently accepted keys that a drive kept: after a start any of them may
  * differ between the members, and only they may.
  */
+import { asBuffer } from "../../src/base/bytes.ts";
 import { StoreError } from "../../src/base/store-error.ts";
+import { inBatches } from "./batches.ts";
 import type { RecentLog } from "./replica.ts";
 
-/** Entries read at once; their keys are settled at the same time. */
-const PAGE_ENTRIES = 64;
+/** Entries read at once. */
+const PAGE_ENTRIES = 256;
 
 /**
  * Settles every key in the log, oldest first, and forgets it. Settling writes new entries, which
- * are worked off too and cause no further ones.
+ * are worked off too and cause no further ones, as long as there are no observers yet.
  */
 export async function settleLog(
   log: RecentLog,
@@ -21,8 +23,8 @@ export async function settleLog(
     if (!page.ok) throw unavailable();
     if (page.keys.length === 0) return;
     const keys = new Map<string, Uint8Array>();
-    for (const key of page.keys) keys.set(Buffer.from(key).toString("latin1"), key);
-    await Promise.all([...keys.values()].map((key) => settle(key)));
+    for (const key of page.keys) keys.set(asBuffer(key).toString("latin1"), key);
+    await inBatches([...keys.values()], settle);
     const forgotten = await log.forgetRecent(page.upTo);
     if (!forgotten.ok) throw unavailable();
   }

@@ -1,0 +1,386 @@
+/**
+ * One process over three to five drives of its own, as a sole proposer: drives fail, hang and come
+ * back stale, at run time or at the next start, where some may hide; the process is killed or the
+ * power fails. The real engine and the real membership run it.
+ */
+import { inspect } from "node:util";
+import { AgreedReader } from "../../../cluster/register/agreed-reader.ts";
+import { DriveMembership } from "../../../cluster/register/drive-membership.ts";
+import type { MemberDrive, MetaReply } from "../../../cluster/register/member-drive.ts";
+import { RegisterEngine } from "../../../cluster/register/register-engine.ts";
+import type {
+  Done,
+  Proposal,
+  RecentReply,
+  Refusal,
+  RegisterReplica,
+  Unavailable,
+} from "../../../cluster/register/replica.ts";
+import type { CellPage } from "../../../cluster/register/resync-observer.ts";
+import { type Ballot, ZERO_BALLOT } from "../../../src/base/ballot.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { StoreError } from "../../../src/base/store-error.ts";
+import { Acceptor } from "./acceptor.ts";
+import { engineOptions } from "./peers-scenario.ts";
+import type { ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import { type Door, keyBytes, Workload } from "./workload.ts";
+import { ProcessClock, World } from "./world.ts";
+
+const KEYS = 2;
+const FAULTS_UNTIL_MS = 1500;
+const LAST_READ_MS = 3200;
+const END_MS = 4200;
+const SLOW = 0.03;
+const CELLS_PER_PAGE = 1;
+
+export async function runDrives(seed: number, options: ScenarioOptions): Promise<ScenarioResult> {
+  return new DrivesScenario(seed, options).run();
+}
+
+interface Drive {
+  readonly acceptor: Acceptor;
+  /** Answers requests. */
+  present: boolean;
+}
+
+/** One life of the process. */
+interface Process {
+  readonly clock: ProcessClock;
+  membership: DriveMembership | undefined;
+  engine: RegisterEngine | undefined;
+  door: Door | undefined;
+}
+
+class DrivesScenario {
+  readonly #world: World;
+  readonly #options: ScenarioOptions;
+  readonly #drives: Drive[] = [];
+  readonly #workload: Workload;
+  #process: Process | undefined;
+
+  constructor(seed: number, options: ScenarioOptions) {
+    const world = new World(seed, { trace: options.trace });
+    this.#world = world;
+    this.#options = options;
+    const flush = options.slowFlush
+      ? { flushMsMin: 10, flushMsMax: 60 }
+      : { flushMsMin: 1, flushMsMax: 6 };
+    const count = world.between(3, 5);
+    for (let index = 0; index < count; index++) {
+      const acceptor = new Acceptor(`drive-${index}`, world, {
+        hazards: options.acceptor,
+        ...flush,
+      });
+      this.#drives.push({ acceptor, present: true });
+    }
+    this.#workload = new Workload(
+      world,
+      {
+        clients: 4,
+        keys: KEYS,
+        untilMs: FAULTS_UNTIL_MS,
+        patienceMs: 700,
+        deleteShare: options.collectTombstones ? 0.25 : 0,
+      },
+      () => {
+        const door = this.#process?.door;
+        return door === undefined ? [] : [door];
+      },
+    );
+  }
+
+  async run(): Promise<ScenarioResult> {
+    const world = this.#world;
+    this.#startProcess();
+    this.#workload.start();
+    world.after(world.between(60, 160), () => this.#fault());
+    if (this.#options.collectTombstones) world.after(50, () => this.#collect());
+    world.after(LAST_READ_MS, () => {
+      const door = this.#process?.door;
+      if (door !== undefined) this.#workload.readAll(door);
+    });
+    await world.run(END_MS);
+    return { histories: this.#workload.histories, trace: world.trace ?? [] };
+  }
+
+  // ---- the process -------------------------------------------------------------------------
+
+  #startProcess(): void {
+    const clock = new ProcessClock(this.#world, this.#world.between(-40, 40));
+    const process: Process = { clock, membership: undefined, engine: undefined, door: undefined };
+    this.#process = process;
+    this.#boot(process).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      this.#world.note(`start failed: ${error.message}`);
+      this.#stopProcess(process);
+      this.#restartLater();
+    });
+  }
+
+  async #boot(process: Process): Promise<void> {
+    const world = this.#world;
+    const { clock } = process;
+    const visible = this.#drives.filter((drive) => drive.present);
+    const adapters = visible.map((drive) => new SimDrive(world, drive, process.clock));
+    const membership = new DriveMembership(
+      {
+        half: world.chance(0.5) ? "read-after-start" : "read-after-start",
+        forgetMs: 40,
+        retryMs: 15,
+      },
+      {
+        clock,
+        log: this.#traceLog(),
+        listCells: (drive, after) => (drive as SimDrive).listCells(after),
+      },
+      this.#options.membership,
+    );
+    const outcome = await membership.start(adapters, this.#drives.length);
+    world.note(`start over ${visible.map((it) => it.acceptor.id).join(" ")}: ${outcome.mode}`);
+    if (outcome.mode === "unavailable") {
+      this.#stopProcess(process);
+      this.#restartLater();
+      return;
+    }
+    if (outcome.mode === "read-only") {
+      const reader = new AgreedReader(outcome.members);
+      await reader.load();
+      if (clock.alive) process.door = { name: "read-only", engine: readOnlyEngine(reader) };
+      world.after(world.between(50, 150), () => this.#kill());
+      return;
+    }
+    process.membership = membership;
+    const engine = new RegisterEngine(
+      { ...engineOptions(1, outcome.incarnation), soleProposer: true },
+      {
+        replicasFor: () => membership.set,
+        deriveRows: () => [],
+        purgedRows: () => [],
+        onReplicaUnavailable: (id) => membership.reportUnavailable(id),
+        preferredMember: (_key, set) => world.below(set.memberCount),
+        clock,
+        random: world,
+        log: silentLogger,
+      },
+      this.#options.engine,
+    );
+    process.engine = engine;
+    await membership.open(engine);
+    world.note(`open with ${membership.members.join(" ")}`);
+    if (this.#process === process) process.door = { name: "process", engine };
+  }
+
+  #stopProcess(process: Process): void {
+    process.clock.alive = false;
+    process.membership?.stop();
+    if (this.#process === process) this.#process = undefined;
+  }
+
+  #kill(): void {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#stopProcess(process);
+    const power = this.#world.chance(0.5);
+    this.#world.note(power ? "power cut" : "the process is killed");
+    if (power) for (const drive of this.#drives) drive.acceptor.powerCut();
+    this.#restartLater();
+  }
+
+  /** Some drives that were there hide at the next start, and some that were gone are back. */
+  #restartLater(): void {
+    const world = this.#world;
+    world.after(world.between(10, 120), () => {
+      if (this.#process !== undefined) return;
+      for (const drive of this.#drives) {
+        drive.present = world.nowMs > FAULTS_UNTIL_MS || world.chance(0.75);
+      }
+      this.#startProcess();
+    });
+  }
+
+  // ---- faults ------------------------------------------------------------------------------
+
+  #fault(): void {
+    const world = this.#world;
+    if (world.nowMs > FAULTS_UNTIL_MS) {
+      for (const drive of this.#drives) if (!drive.present) this.#bringBack(drive);
+      if (this.#process?.door?.name === "read-only") this.#kill();
+      return;
+    }
+    const dice = world.next();
+    if (dice < 0.2) {
+      this.#kill();
+    } else if (dice < 0.75) {
+      const first = world.below(this.#drives.length);
+      this.#fail(first);
+      if (world.chance(0.25)) this.#fail((first + 1) % this.#drives.length);
+    }
+    world.after(world.between(40, 200), () => this.#fault());
+  }
+
+  #fail(index: number): void {
+    const drive = this.#drives[index];
+    if (drive === undefined || !drive.present) return;
+    this.#world.note(`${drive.acceptor.id} fails`);
+    drive.present = false;
+    if (this.#world.chance(0.5)) drive.acceptor.powerCut();
+    this.#world.after(this.#world.between(20, 500), () => this.#bringBack(drive));
+  }
+
+  #bringBack(drive: Drive): void {
+    drive.present = true;
+    const process = this.#process;
+    if (process?.membership === undefined) return;
+    this.#world.note(`${drive.acceptor.id} is back`);
+    process.membership.addDrive(new SimDrive(this.#world, drive, process.clock));
+  }
+
+  #collect(): void {
+    const world = this.#world;
+    if (world.nowMs > FAULTS_UNTIL_MS) return;
+    const key = keyBytes(world.below(KEYS));
+    this.#process?.engine?.purge(key).then(
+      (done) => {
+        if (done) world.note(`${key} collected`);
+      },
+      () => {},
+    );
+    world.after(world.between(5, 30), () => this.#collect());
+  }
+
+  #traceLog() {
+    const note = (message: string, fields?: unknown): void =>
+      this.#world.note(`${message} ${inspect(fields)}`);
+    return { ...silentLogger, debug: note, info: note, warn: note, error: note };
+  }
+}
+
+function readOnlyEngine(reader: AgreedReader): Door["engine"] {
+  return {
+    read: (key) => reader.read(key),
+    update: async () => {
+      throw new StoreError({ code: "no-quorum", needed: 0, got: 0 });
+    },
+  };
+}
+
+const GONE: Unavailable = { ok: false, reason: "unavailable", applied: "no" };
+const LOST: Unavailable = { ok: false, reason: "unavailable", applied: "unknown" };
+
+/** A drive as one life of the process reaches it. */
+class SimDrive implements MemberDrive {
+  readonly id: string;
+  readonly #world: World;
+  readonly #drive: Drive;
+  readonly #process: ProcessClock;
+
+  constructor(world: World, drive: Drive, process: ProcessClock) {
+    this.id = drive.acceptor.id;
+    this.#world = world;
+    this.#drive = drive;
+    this.#process = process;
+  }
+
+  read(key: Uint8Array) {
+    return this.#call<Reply<"read">>((drive, reply) => drive.read(text(key), reply));
+  }
+
+  prepare(key: Uint8Array, ballot: Ballot) {
+    return this.#call<Reply<"prepare">>((drive, reply) => drive.prepare(text(key), ballot, reply));
+  }
+
+  accept(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
+    return this.#call<Reply<"accept">>((drive, reply) =>
+      drive.accept(text(key), ballot, proposal, reply),
+    );
+  }
+
+  purge(key: Uint8Array, ballot: Ballot) {
+    return this.#call<Reply<"purge">>((drive, reply) => drive.purge(text(key), ballot, reply));
+  }
+
+  install(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
+    return this.#call<Reply<"install">>((drive, reply) =>
+      drive.install(text(key), ballot, proposal, reply),
+    );
+  }
+
+  discard(key: Uint8Array, floor: Ballot) {
+    return this.#call<Reply<"discard">>((drive, reply) => drive.discard(text(key), floor, reply));
+  }
+
+  recent(limit: number) {
+    return this.#call<RecentReply>((drive, reply) => {
+      const { keys, upTo } = drive.recent(limit);
+      reply({ ok: true, keys: keys.map((key) => Buffer.from(key, "latin1")), upTo });
+    });
+  }
+
+  forgetRecent(upTo: number) {
+    return this.#call<Done | Refusal>((drive, reply) => drive.forgetRecent(upTo, reply));
+  }
+
+  readMeta(name: string) {
+    return this.#call<MetaReply>((drive, reply) => {
+      const value = drive.readNote(name);
+      reply(value === undefined ? { ok: true } : { ok: true, value: Buffer.from(value) });
+    });
+  }
+
+  writeMeta(name: string, value: Uint8Array) {
+    return this.#call<Done | Refusal>((drive, reply) =>
+      drive.writeNote(name, Buffer.from(value).toString(), reply),
+    );
+  }
+
+  listCells(after: Uint8Array | undefined) {
+    return this.#call<CellPage | Refusal>((drive, reply) => {
+      const keys = drive.keys().filter((key) => after === undefined || key > text(after));
+      const cells = keys.slice(0, CELLS_PER_PAGE).map((key) => ({
+        key: Buffer.from(key, "latin1"),
+        accepted: drive.durableCell(key)?.accepted ?? ZERO_BALLOT,
+      }));
+      reply({ ok: true, cells, complete: keys.length <= CELLS_PER_PAGE });
+    });
+  }
+
+  /** A request may be slow; a drive that fails meanwhile may have carried it out. */
+  #call<Answer>(
+    ask: (drive: Acceptor, reply: (answer: Answer) => void) => void,
+  ): Promise<Answer | Unavailable> {
+    const world = this.#world;
+    const delayMs = world.chance(SLOW) ? world.between(30, 300) : world.between(0, 2);
+    return new Promise((resolve) => {
+      const settle = (answer: Answer | Unavailable): void => {
+        if (this.#process.alive) resolve(answer);
+      };
+      world.after(delayMs, () => {
+        if (!this.#drive.present) {
+          settle(GONE);
+          return;
+        }
+        // Requests of a dead process do not reach the drive any more.
+        if (!this.#process.alive) return;
+        let answered = false;
+        ask(this.#drive.acceptor, (answer) => {
+          answered = true;
+          world.after(0, () => settle(this.#drive.present ? answer : LOST));
+        });
+        const watch = (): void => {
+          if (answered) return;
+          if (this.#drive.present) world.after(10, watch);
+          else settle(LOST);
+        };
+        watch();
+      });
+    });
+  }
+}
+
+type Reply<Name extends "read" | "prepare" | "accept" | "purge" | "install" | "discard"> = Awaited<
+  ReturnType<RegisterReplica[Name]>
+>;
+
+function text(key: Uint8Array): string {
+  return Buffer.from(key).toString("latin1");
+}
