@@ -7,29 +7,12 @@
  * recorded are left out too, by the next one. While a loss is too large to go on, nothing changes
  * and operations end without a quorum.
  */
-import { utf8 } from "../../src/base/bytes.ts";
 import { type Clock, sleep, type Timer } from "../../src/base/clock.ts";
 import type { Logger } from "../../src/base/log.ts";
 import { StoreError } from "../../src/base/store-error.ts";
-import {
-  decideExclusion,
-  decideReadmission,
-  decideSettled,
-  decideStart,
-  type EpochRecord,
-  encodeEpoch,
-  firstEpochOf,
-  type HalfPolicy,
-  incarnationOf,
-  type StartDecision,
-} from "./epoch.ts";
-import {
-  findRecords,
-  META_EPOCH,
-  META_INCARNATION,
-  type MemberDrive,
-  writeAll,
-} from "./member-drive.ts";
+import { decideExclusion, type EpochRecord, encodeEpoch } from "./epoch.ts";
+import { type FirstEpoch, formFirstEpoch, type StartHazards } from "./first-epoch.ts";
+import { META_EPOCH, type MemberDrive, writeAll } from "./member-drive.ts";
 import type { RecentLog, Refusal } from "./replica.ts";
 import { majorityGroup, ReplicaSet } from "./replica-set.ts";
 import { type CellPage, resyncObserver } from "./resync-observer.ts";
@@ -44,7 +27,6 @@ export interface MemberEngine {
 }
 
 export interface DriveMembershipOptions {
-  readonly half: HalfPolicy;
   /** Between two rounds of forgetting recent keys. */
   readonly forgetMs: number;
   /** Before something that failed is tried again. */
@@ -59,31 +41,30 @@ export interface DriveMembershipModules {
 }
 
 /** For the simulator only. */
-export interface MembershipHazards {
+export interface MembershipHazards extends StartHazards {
   /** Any survivors may go on. */
   readonly excludeFreely?: boolean;
-  /** Whatever a start finds may go on. */
-  readonly startFromAnything?: boolean;
   /** A drive that comes back is a member at once. */
   readonly readmitUnchecked?: boolean;
   /** Recent keys are not settled after a start. */
   readonly skipRecent?: boolean;
 }
 
-export type StartOutcome =
-  | { readonly mode: "read-write"; readonly incarnation: number }
-  | { readonly mode: "read-only"; readonly members: readonly MemberDrive[] }
-  | { readonly mode: "unavailable"; readonly needed: number; readonly got: number };
-
 export class DriveMembership {
   readonly #options: DriveMembershipOptions;
   readonly #modules: DriveMembershipModules;
   readonly #hazards: MembershipHazards;
   readonly #drives = new Map<string, MemberDrive>();
-  readonly #observers = new Set<string>();
-  /** Members that do not answer and may have to go. */
+  /** Each with the number of its stay: what was compared in an earlier stay counts for nothing. */
+  readonly #observers = new Map<string, number>();
+  #stays = 0;
+  /** Drives that do not answer and may have to go. */
   readonly #lost = new Set<string>();
   #record: EpochRecord = { epoch: 0, members: [], bases: [] };
+  /** The last epoch number used, perhaps for a record that was not written everywhere. */
+  #epoch = 0;
+  /** An observer that a record perhaps calls a member already: it stays until one says otherwise. */
+  #pinned: string | undefined;
   #set: ReplicaSet | undefined;
   #setNumber = 0;
   #engine: MemberEngine | undefined;
@@ -115,30 +96,17 @@ export class DriveMembership {
   }
 
   get observers(): readonly string[] {
-    return [...this.#observers];
+    return [...this.#observers.keys()];
   }
 
-  /**
-   * Finds out what the drives know and forms the first epoch of this process. `expected` is the
-   * number of drives the node is configured with: only when all of them are there and none knows of
-   * any set is a new one made.
-   */
-  async start(drives: readonly MemberDrive[], expected: number): Promise<StartOutcome> {
-    for (let candidates = [...drives]; ; ) {
-      const found = await findRecords(candidates);
-      candidates = candidates.filter((drive) => found.records.has(drive.id));
-      const decision = this.#decideStart(found.records, expected);
-      if (decision.mode !== "read-write") return this.#cannotWrite(decision, candidates, expected);
-      const incarnation = Math.max(found.incarnation, incarnationOf(decision.latest.epoch)) + 1;
-      const { members, bases } = decision;
-      const record = { epoch: firstEpochOf(incarnation), members, bases };
-      const failed = await this.#found(candidates, record, incarnation);
-      if (failed.length === 0) {
-        this.#begin(candidates, record);
-        return { mode: "read-write", incarnation };
-      }
-      candidates = candidates.filter((drive) => !failed.includes(drive.id));
+  /** Forms the first epoch of this process, if the drives that are there can (first-epoch.ts). */
+  async start(drives: readonly MemberDrive[], expected: number): Promise<FirstEpoch> {
+    const first = await formFirstEpoch(drives, { expected, hazards: this.#hazards });
+    if (first.mode === "read-write") {
+      for (const drive of first.drives) this.#drives.set(drive.id, drive);
+      this.#adopt(first.record);
     }
+    return first;
   }
 
   /** Settles what the last process left unsettled and goes to work. Resolves when it may be used. */
@@ -158,9 +126,9 @@ export class DriveMembership {
   /** A drive does not answer any more: a member is excluded if the others may go on. */
   reportUnavailable(id: string): void {
     if (this.#stopped) return;
-    if (this.#observers.delete(id)) {
-      this.#modules.log.warn("an observer was lost", { drive: id });
-      this.#adopt(this.#record);
+    if (this.#observers.has(id)) {
+      this.#lost.add(id);
+      this.#dropLostObservers();
       return;
     }
     if (this.#lost.has(id) || !this.#record.members.includes(id)) return;
@@ -175,73 +143,21 @@ export class DriveMembership {
       // It could not be excluded, so everything it has missed is still on the engine's list.
       this.#lost.delete(drive.id);
       this.#adopt(this.#record);
+      void this.#exclusively(() => this.#withdraw());
       return;
     }
     // Observers wait until the members are settled: see `open`.
     if (!this.#open) return;
-    this.#observers.add(drive.id);
+    this.#lost.delete(drive.id);
+    const stay = this.#observers.get(drive.id) ?? ++this.#stays;
+    this.#observers.set(drive.id, stay);
     this.#adopt(this.#record);
-    this.#takeBack(drive.id);
+    this.#takeBack(drive.id, stay);
   }
 
   stop(): void {
     this.#stopped = true;
     this.#forgetting?.cancel();
-  }
-
-  #decideStart(
-    records: ReadonlyMap<string, EpochRecord | undefined>,
-    expected: number,
-  ): StartDecision {
-    const decision = decideStart(records, this.#options.half);
-    const everyone = [...records.keys()];
-    if (decision.mode === "blank" && everyone.length === expected && expected > 0) {
-      const latest = { epoch: 0, members: everyone, bases: [] };
-      return { mode: "read-write", members: everyone, bases: [], latest };
-    }
-    if (this.#hazards.startFromAnything === true && decision.mode !== "blank") {
-      const latest = [...records.values()].reduce((left, right) =>
-        (left?.epoch ?? 0) >= (right?.epoch ?? 0) ? left : right,
-      );
-      const members = latest?.members.filter((member) => records.has(member)) ?? [];
-      if (latest !== undefined && members.length > 0) {
-        return { mode: "read-write", members, bases: [], latest };
-      }
-    }
-    return decision;
-  }
-
-  #cannotWrite(
-    decision: Exclude<StartDecision, { mode: "read-write" }>,
-    drives: readonly MemberDrive[],
-    expected: number,
-  ): StartOutcome {
-    if (decision.mode === "blank") {
-      return { mode: "unavailable", needed: expected, got: drives.length };
-    }
-    if (decision.mode === "unavailable") return decision;
-    const members = drives.filter((drive) => decision.members.includes(drive.id));
-    return { mode: "read-only", members };
-  }
-
-  /**
-   * Claims the incarnation on everyone, then records the epoch on its members: a claim that a
-   * majority has keeps a later process from using the same number for something else.
-   */
-  async #found(
-    drives: readonly MemberDrive[],
-    record: EpochRecord,
-    incarnation: number,
-  ): Promise<string[]> {
-    const failed = await writeAll(drives, META_INCARNATION, utf8(String(incarnation)));
-    if (failed.length > 0) return failed;
-    const members = drives.filter((drive) => record.members.includes(drive.id));
-    return writeAll(members, META_EPOCH, encodeEpoch(record));
-  }
-
-  #begin(drives: readonly MemberDrive[], record: EpochRecord): void {
-    for (const drive of drives) this.#drives.set(drive.id, drive);
-    this.#adopt(record);
   }
 
   #memberDrives(): MemberDrive[] {
@@ -251,11 +167,12 @@ export class DriveMembership {
   /** Makes a record the present one. */
   #adopt(record: EpochRecord): void {
     this.#record = record;
+    this.#epoch = Math.max(this.#epoch, record.epoch);
     this.#set = new ReplicaSet({
       epoch: ++this.#setNumber,
       groups: [majorityGroup(record.members)],
       members: this.#memberDrives(),
-      observers: [...this.#observers].flatMap((id) => this.#drives.get(id) ?? []),
+      observers: [...this.#observers.keys()].flatMap((id) => this.#drives.get(id) ?? []),
     });
     this.#engine?.replicaSetChanged();
   }
@@ -263,26 +180,41 @@ export class DriveMembership {
   async #excludeLost(): Promise<void> {
     while (!this.#stopped && this.#record.members.some((member) => this.#lost.has(member))) {
       const survivors = this.#record.members.filter((member) => !this.#lost.has(member));
-      const decision = decideExclusion(this.#record, new Set(survivors), this.#options.half);
+      const decision = decideExclusion(this.#record, new Set(survivors));
       const free = this.#hazards.excludeFreely === true && survivors.length > 0;
       if (!decision.ok && !free) {
         const { needed, got } = decision;
         this.#modules.log.error("too few drives are left to go on writing", { needed, got });
         return;
       }
-      const next = decision.ok
-        ? decision.next
-        : { epoch: this.#record.epoch + 1, members: survivors, bases: [] };
+      const { members, bases } = decision.ok ? decision : { members: survivors, bases: [] };
+      const next = { epoch: ++this.#epoch, members, bases };
       if (!(await this.#recordOnAll(next))) continue;
-      const excluded = this.#record.members.filter((member) => !next.members.includes(member));
+      const excluded = this.#record.members.filter((member) => !members.includes(member));
       this.#modules.log.warn("drives were excluded", { drives: excluded });
       for (const id of excluded) {
         this.#drives.delete(id);
         this.#lost.delete(id);
       }
+      this.#pinned = undefined;
       this.#adopt(next);
+      this.#dropLostObservers();
       this.#settleBases();
     }
+  }
+
+  /** What an observer has missed is of no concern once it is none any more. */
+  #dropLostObservers(): void {
+    const lost = [...this.#observers.keys()].filter(
+      (id) => this.#lost.has(id) && id !== this.#pinned,
+    );
+    if (lost.length === 0) return;
+    this.#modules.log.warn("observers were lost", { drives: lost });
+    for (const id of lost) {
+      this.#observers.delete(id);
+      this.#lost.delete(id);
+    }
+    this.#adopt(this.#record);
   }
 
   /** Until the present members hold every chosen value, the sets before them are remembered. */
@@ -301,18 +233,20 @@ export class DriveMembership {
 
   async #recordSettled(epoch: number): Promise<void> {
     if (this.#record.epoch !== epoch || this.#stopped) return;
-    const next = decideSettled(this.#record);
+    const next = { epoch: ++this.#epoch, members: this.#record.members, bases: [] };
     // The members are the same: no operation notices.
     if (await this.#recordOnAll(next)) this.#record = next;
   }
 
-  /** Brings an observer up to date, then makes it a member. */
-  #takeBack(id: string): void {
+  /** Brings an observer up to date, then makes it a member, unless it goes away meanwhile. */
+  #takeBack(id: string, stay: number): void {
     this.#untilDone(async () => {
-      if (!this.#observers.has(id)) return;
+      if (this.#observers.get(id) !== stay) return;
       if (this.#hazards.readmitUnchecked !== true) await this.#bringUpToDate(id);
-      await this.#exclusively(() => this.#readmit(id));
-      if (this.#observers.has(id)) throw interrupted();
+      await this.#exclusively(async () => {
+        if (this.#observers.get(id) === stay) await this.#readmit(id);
+      });
+      if (this.#observers.get(id) === stay) throw interrupted();
     }).catch((error: unknown) => this.#modules.log.error("resync failed", { drive: id, error }));
   }
 
@@ -330,14 +264,38 @@ export class DriveMembership {
     await engine.settleUnsettled();
   }
 
+  /**
+   * While the record is being written, and when that fails until another is, a start may take the
+   * drive for a member. So it stays an observer: what it misses then stays in the recent logs.
+   */
   async #readmit(id: string): Promise<void> {
-    if (!this.#observers.has(id) || this.#stopped) return;
-    const next = decideReadmission(this.#record, id);
-    if (!(await this.#recordOnAll(next))) return;
+    if (this.#lost.has(id) || this.#stopped) return;
+    const { members, bases } = this.#record;
+    const next = {
+      epoch: ++this.#epoch,
+      members: [...members, id],
+      bases: [members, ...bases],
+    };
+    this.#pinned = id;
+    if (!(await this.#recordOnAll(next))) {
+      await this.#withdraw();
+      return;
+    }
+    this.#pinned = undefined;
     this.#observers.delete(id);
     this.#modules.log.info("a drive is a member again", { drive: id });
     this.#adopt(next);
     this.#settleBases();
+  }
+
+  /** Records the present set above a readmission that failed half-way. */
+  async #withdraw(): Promise<void> {
+    if (this.#pinned === undefined || this.#stopped) return;
+    const next = { ...this.#record, epoch: ++this.#epoch };
+    if (!(await this.#recordOnAll(next))) return;
+    this.#record = next;
+    this.#pinned = undefined;
+    this.#dropLostObservers();
   }
 
   /** False when a drive could not be written: it is reported, and the change has to be redone. */

@@ -20,13 +20,6 @@ export interface EpochRecord {
   readonly bases: ReadonlyArray<readonly string[]>;
 }
 
-/**
- * Exactly half of an even set survives a loss in one blow. The same half may come back alone after
- * a restart, and cannot know then whether the other half went on without it. So one of the two has
- * to be given up: going on with half while running, or answering reads from half after a start.
- */
-export type HalfPolicy = "write-while-running" | "read-after-start";
-
 const EPOCHS_PER_INCARNATION = 2 ** 20;
 
 /** The first epoch of a process. */
@@ -43,47 +36,36 @@ export function coverOf(count: number): number {
   return count - majority(count) + 1;
 }
 
-/** The fewest members that may go on when the others of a set of `count` are lost in one blow. */
-export function survivorsMin(count: number, half: HalfPolicy): number {
-  return half === "write-while-running" ? coverOf(count) : majority(count);
-}
-
-export type EpochDecision =
-  | { readonly ok: true; readonly next: EpochRecord }
+export type ExclusionDecision =
+  | {
+      readonly ok: true;
+      readonly members: readonly string[];
+      readonly bases: ReadonlyArray<readonly string[]>;
+    }
   | { readonly ok: false; readonly needed: number; readonly got: number };
 
 /**
- * The running process has lost members: may those of `survivors` go on, and as what? They must meet
- * every accept quorum of the present set and of its bases (then every chosen value is on one of
- * them), and recording the epoch on them blocks every quorum of the sets before.
+ * The running process has lost members: may those of `survivors` go on, and as what?
+ *
+ * A majority of the present set must survive: then they meet every accept quorum of it, so every
+ * chosen value is on one of them, and no others can be a majority at a later start, nor enough to
+ * answer reads there. Of every base they must meet every accept quorum too.
  */
 export function decideExclusion(
   current: EpochRecord,
   survivors: ReadonlySet<string>,
-  half: HalfPolicy,
-): EpochDecision {
-  const bases = [current.members, ...current.bases];
-  for (const base of bases) {
-    const needed = survivorsMin(base.length, half);
-    const got = countIn(base, survivors);
+): ExclusionDecision {
+  const members = current.members.filter((member) => survivors.has(member));
+  const present = new Set(members);
+  const sets = [
+    { set: current.members, needed: majority(current.members.length) },
+    ...current.bases.map((set) => ({ set, needed: coverOf(set.length) })),
+  ];
+  for (const { set, needed } of sets) {
+    const got = countIn(set, present);
     if (got < needed) return { ok: false, needed, got };
   }
-  const members = current.members.filter((member) => survivors.has(member));
-  return { ok: true, next: { epoch: current.epoch + 1, members, bases } };
-}
-
-/** A drive that was brought up to date as an observer becomes a member again. */
-export function decideReadmission(current: EpochRecord, drive: string): EpochRecord {
-  return {
-    epoch: current.epoch + 1,
-    members: [...current.members, drive],
-    bases: [current.members, ...current.bases],
-  };
-}
-
-/** Every key is settled in the present set: what came before need not be remembered. */
-export function decideSettled(current: EpochRecord): EpochRecord {
-  return { epoch: current.epoch + 1, members: current.members, bases: [] };
+  return { ok: true, members, bases: [current.members, ...current.bases] };
 }
 
 export type StartDecision =
@@ -96,7 +78,7 @@ export type StartDecision =
       readonly bases: ReadonlyArray<readonly string[]>;
       readonly latest: EpochRecord;
     }
-  /** Reads only, and only what ALL of `members` report alike. */
+  /** Reads only, and only of keys that were settled: AgreedReader over `members`. */
   | {
       readonly mode: "read-only";
       readonly members: readonly string[];
@@ -108,10 +90,7 @@ export type StartDecision =
  * A process that starts knows only what the drives it finds tell it (undefined: no record). It must
  * find a majority of the newest epoch's members: fewer might be the ones that were left behind.
  */
-export function decideStart(
-  found: ReadonlyMap<string, EpochRecord | undefined>,
-  half: HalfPolicy,
-): StartDecision {
+export function decideStart(found: ReadonlyMap<string, EpochRecord | undefined>): StartDecision {
   const latest = latestOf(found.values());
   if (latest === undefined) return { mode: "blank" };
   const members = latest.members.filter((member) => found.has(member));
@@ -124,9 +103,8 @@ export function decideStart(
     const bases = got === count ? latest.bases : [latest.members, ...latest.bases];
     return { mode: "read-write", members, bases, latest };
   }
-  // Whoever went on without these must have taken one of them along, which would show it.
-  const newest = got + survivorsMin(count, half) > count;
-  if (covered && newest && got >= coverOf(count)) return { mode: "read-only", members, latest };
+  // Whoever went on without these was a majority, so one of these would know.
+  if (covered && got >= coverOf(count)) return { mode: "read-only", members, latest };
   return { mode: "unavailable", needed, got };
 }
 

@@ -123,11 +123,7 @@ class DrivesScenario {
     const visible = this.#drives.filter((drive) => drive.present);
     const adapters = visible.map((drive) => new SimDrive(world, drive, process.clock));
     const membership = new DriveMembership(
-      {
-        half: world.chance(0.5) ? "read-after-start" : "read-after-start",
-        forgetMs: 40,
-        retryMs: 15,
-      },
+      { forgetMs: 40, retryMs: 15 },
       {
         clock,
         log: this.#traceLog(),
@@ -251,7 +247,7 @@ class DrivesScenario {
   #traceLog() {
     const note = (message: string, fields?: unknown): void =>
       this.#world.note(`${message} ${inspect(fields)}`);
-    return { ...silentLogger, debug: note, info: note, warn: note, error: note };
+    return { ...silentLogger, info: note, warn: note, error: note };
   }
 }
 
