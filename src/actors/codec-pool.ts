@@ -7,12 +7,14 @@
  * Work so small that the hop would cost more is done in the calling thread.
  */
 import { assert } from "../base/assert.ts";
-import type { Kernels } from "../codec/kernels.ts";
+import { createKernels, type Kernels } from "../codec/kernels.ts";
 import { stripeGeometry } from "../codec/stripe.ts";
 import { type DecodeResult, decodeStripe, type LoadedStripe } from "../codec/stripe-codec.ts";
+import type { SharedMemory } from "../codec/wasm.ts";
+import { threadPlaces } from "./arena-layout.ts";
 import { CodecActor } from "./codec-actor.ts";
 import type { DigestPlan, EncodeReply, EncodeRequest, PayloadDigests } from "./codec-messages.ts";
-import type { CodecThreadClient } from "./codec-threads.ts";
+import { type CodecThreadClient, createInlineThread, startCodecThread } from "./codec-threads.ts";
 import { digestInline } from "./inline-digest.ts";
 
 export interface CodecPoolOptions {
@@ -20,6 +22,25 @@ export interface CodecPoolOptions {
   readonly queuedJobsMax: number;
   /** Bytes of blocks up to which a stripe is decoded in the calling thread. */
   readonly inlineBytesMax: number;
+}
+
+export interface CodecPoolStart {
+  readonly memory: SharedMemory;
+  /** Worker threads; 0 does all work in the calling thread (tests, simulation). */
+  readonly threads: number;
+}
+
+/** Starts the actors; they take the places 1, 2 … of the arena's layout (arena-layout.ts). */
+export function startCodecPool(options: CodecPoolOptions, start: CodecPoolStart): CodecPool {
+  const { memory } = start;
+  const threads =
+    start.threads === 0
+      ? [createInlineThread(memory, 1)]
+      : Array.from({ length: start.threads }, (_, index) => startCodecThread(memory, index + 1));
+  return new CodecPool(options, {
+    kernels: createKernels({ memory, ...threadPlaces(0) }),
+    threads,
+  });
 }
 
 export type StripeEncode = Omit<EncodeRequest, "upload" | "plan">;

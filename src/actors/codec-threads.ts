@@ -3,6 +3,7 @@
  * running digests of an upload live in one thread and jobs must reach it in order; and their
  * in-line twin for tests and simulation, which does the same work before it returns.
  */
+import { fileURLToPath } from "node:url";
 import { Piscina } from "piscina";
 import type { SharedMemory } from "../codec/wasm.ts";
 import { CodecThread } from "./codec-jobs.ts";
@@ -14,6 +15,9 @@ export interface CodecThreadClient {
   close(): Promise<void>;
 }
 
+/** A path and not an address: piscina would parse it anew for each batch. */
+const WORKER_PATH = fileURLToPath(new URL("./codec-worker.js", import.meta.url));
+
 /** Batches in a thread's mailbox, the running one included: the next is there when one ends. */
 export const BATCHES_IN_FLIGHT = 2;
 
@@ -21,7 +25,7 @@ export const BATCHES_IN_FLIGHT = 2;
 export function startCodecThread(memory: SharedMemory, thread: number): CodecThreadClient {
   const workerData: CodecWorkerData = { memory, thread };
   const piscina = new Piscina<readonly CodecJob[], readonly CodecOutcome[]>({
-    filename: new URL("./codec-worker.js", import.meta.url).href,
+    filename: WORKER_PATH,
     name: "run",
     minThreads: 1,
     maxThreads: 1,

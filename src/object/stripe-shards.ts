@@ -201,10 +201,15 @@ export class ShardSet {
     if (!this.#canSpare(pending.waiting)) return;
     for (const slot of this.#slots) {
       if (slot === undefined || (pending.waiting & slot.bit) === 0) continue;
-      slot.late = true;
-      this.#drives.addLate(slot.driveIndex, slot.appending);
+      this.#markLate(slot);
       this.#drop(slot, "lag");
     }
+  }
+
+  /** Its appends are not waited for any more, and still hold their stripes. */
+  #markLate(slot: Slot): void {
+    slot.late = true;
+    this.#drives.addLate(slot.driveIndex, slot.appending);
   }
 
   #finishSlot(slot: Slot): void {
@@ -234,6 +239,10 @@ export class ShardSet {
     if (this.#closed) return;
     // A slot that is late by the grace time counts as missing; should it finish later, the healer
     // finds a good shard and only clears the bit.
+    for (const slot of this.#slots) {
+      if (slot !== undefined && (this.#live & ~this.#durable & slot.bit) !== 0)
+        this.#markLate(slot);
+    }
     this.#close();
     this.#onDurable?.(((1 << this.#slots.length) - 1) & ~this.#durable);
   }

@@ -30,6 +30,7 @@ export class BufferSource implements PayloadSource {
   readonly expectations: PayloadExpectations;
   readonly trailingChecksum: ChecksumAlgorithm | undefined;
   pauses = 0;
+  bytesSent = 0;
   stopped = false;
   /** Chunks are sent from memory that is overwritten as soon as `write` returns. */
   readonly #steps: SourceStep[];
@@ -90,6 +91,7 @@ export class BufferSource implements PayloadSource {
         continue;
       }
       const chunk = Uint8Array.from(step.chunk);
+      this.bytesSent += chunk.length;
       const goOn = sink.write(chunk);
       chunk.fill(0xdd);
       if (!goOn) {

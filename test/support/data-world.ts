@@ -1,9 +1,7 @@
 /** The data path in one thread over memory drives: everything real but the disks and the threads. */
 import { Arena } from "../../src/actors/arena.ts";
 import { reservedBytes, stripeBufferBytes } from "../../src/actors/arena-layout.ts";
-import { CodecThread } from "../../src/actors/codec-jobs.ts";
-import { CodecPool } from "../../src/actors/codec-pool.ts";
-import { createInlineThread } from "../../src/actors/codec-threads.ts";
+import { type CodecPool, startCodecPool } from "../../src/actors/codec-pool.ts";
 import { SHARD_HEADER_BYTES } from "../../src/codec/shard-header.ts";
 import { stripeFileOffset, stripeGeometry, stripesOfRange } from "../../src/codec/stripe.ts";
 import { WASM_PAGE_BYTES } from "../../src/codec/wasm.ts";
@@ -70,13 +68,7 @@ export class DataWorld {
       (_, index) => new MemoryDrive({ index, random: this.random, memory }),
     );
     this.table = new DriveTable(this.drives, HEDGE);
-    this.codec = new CodecPool(
-      { queuedJobsMax: 1000, inlineBytesMax: 0 },
-      {
-        kernels: new CodecThread(memory, 0).kernels,
-        threads: [createInlineThread(memory, 1)],
-      },
-    );
+    this.codec = startCodecPool({ queuedJobsMax: 1000, inlineBytesMax: 0 }, { memory, threads: 0 });
     this.writer = new ErasureDataWriter(
       {
         stripeDataBytes,

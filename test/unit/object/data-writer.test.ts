@@ -429,6 +429,27 @@ test("DataWriter: without stripes the source pauses, and all uploads end in turn
   t.ok(world.isAtRest);
 });
 
+test("DataWriter: 256 uploads at once take the arena, one chunk each, and no more", async (t) => {
+  const world = new DataWorld({ drives: 4, stripes: 16, waitersMax: 300 });
+  for (const drive of world.drives)
+    drive.fault = (call) => (call === "append" ? "hold" : undefined);
+  const chunkBytes = 100;
+  const contents = Array.from({ length: 256 }, () => world.random.bytes(4 * STRIPE));
+  const sources = contents.map((content) => new BufferSource(chunksOf(content, chunkBytes)));
+  const writing = sources.map((source) => world.writer.write(world.request(source)));
+  await settle();
+  const taken = sources.reduce((sum, { bytesSent }) => sum + bytesSent, 0);
+  t.ok(taken >= world.arena.shareMax * STRIPE);
+  t.ok(taken <= world.arena.stripeCount * STRIPE + 256 * chunkBytes, `${taken} bytes taken`);
+  for (const drive of world.drives) drive.fault = () => undefined;
+  for (const drive of world.drives) drive.letGo();
+  const results = await Promise.all(writing);
+  results.forEach((written, index) => {
+    t.same(world.assemble(shardsOf(written)), contents[index]);
+  });
+  t.ok(world.isAtRest);
+});
+
 test("DataWriter: a source that does not pause when asked is refused at the overflow's limit", async (t) => {
   const world = new DataWorld({ drives: 4, windowMax: 1 });
   for (const drive of world.drives)

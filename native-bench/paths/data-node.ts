@@ -1,0 +1,125 @@
+/** The data path as a node runs it: codec worker threads, store threads, synced drives on disk. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Arena } from "../../src/actors/arena.ts";
+import { reservedBytes, stripeBufferBytes } from "../../src/actors/arena-layout.ts";
+import { type CodecPool, startCodecPool } from "../../src/actors/codec-pool.ts";
+import { MIB } from "../../src/base/bytes.ts";
+import { silentLogger } from "../../src/base/log.ts";
+import type { PayloadSink, PayloadSource } from "../../src/base/payload.ts";
+import { systemClock } from "../../src/node/system-clock.ts";
+import { systemRandom } from "../../src/node/system-random.ts";
+import { DriveTable } from "../../src/object/data-drives.ts";
+import { ErasureDataReader } from "../../src/object/data-reader.ts";
+import { ErasureDataWriter } from "../../src/object/data-writer.ts";
+import { openStore, STORE_LIMITS, type Store } from "../../src/store/store.ts";
+
+export interface DataNodeOptions {
+  readonly drives: number;
+  readonly stripeDataBytes: number;
+  readonly stripes: number;
+  readonly codecThreads: number;
+  readonly storeThreads: number;
+  readonly windowMax: number;
+}
+
+export interface DataNode {
+  readonly arena: Arena;
+  readonly codec: CodecPool;
+  readonly store: Store;
+  readonly writer: ErasureDataWriter;
+  readonly reader: ErasureDataReader;
+  close(): Promise<void>;
+}
+
+export async function openDataNode(options: DataNodeOptions): Promise<DataNode> {
+  const folder = mkdtempSync(join(tmpdir(), "ringfort-bench-"));
+  const paths = Array.from({ length: options.drives }, (_, index) => join(folder, `${index}`));
+  const stripeBytes = stripeBufferBytes(options.stripeDataBytes, 16);
+  const threads = 1 + options.codecThreads;
+  const arena = new Arena({
+    budgetBytes: reservedBytes(threads) + MIB + options.stripes * stripeBytes,
+    threads,
+    stripeBytes,
+    waitersMax: 1000,
+  });
+  const codec = startCodecPool(
+    { queuedJobsMax: 1000, inlineBytesMax: 128 * 1024 },
+    { memory: arena.memory, threads: options.codecThreads },
+  );
+  const modules = { clock: systemClock, random: systemRandom, log: silentLogger };
+  const reserve = { ...STORE_LIMITS.reserve, reserveBytesMin: 0 };
+  const store = await openStore(
+    {
+      paths,
+      memory: arena.memory.buffer,
+      threads: options.storeThreads,
+      limits: { ...STORE_LIMITS, reserve },
+    },
+    modules,
+  );
+  const drives = new DriveTable(store.drives, { floorMs: 50, ceilingMs: 2000 });
+  const shared = { ...modules, arena, codec, drives };
+  const { stripeDataBytes, windowMax } = options;
+  return {
+    arena,
+    codec,
+    store,
+    writer: new ErasureDataWriter(
+      {
+        stripeDataBytes,
+        windowMax,
+        parity: { STANDARD: undefined, REDUCED_REDUNDANCY: undefined },
+        overflowBytesMax: 2 * MIB,
+        lagGraceMs: 10_000,
+        finishGraceMs: 1_000,
+      },
+      shared,
+    ),
+    reader: new ErasureDataReader(
+      { windowMax, copyBytesMax: 64 * 1024, copiesWaitingMax: 100 },
+      { ...shared, onDamage: () => {} },
+    ),
+    close: async () => {
+      await codec.close();
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const SOCKET_CHUNK_BYTES = 512 * 1024;
+
+/** A payload that arrives as from a socket: chunks of at most 512 KiB, one a turn of the loop. */
+export class SocketLikeSource implements PayloadSource {
+  readonly length: number;
+  readonly segmentDigests = false;
+  readonly expectations = {};
+  readonly trailingChecksum = undefined;
+  readonly #content: Uint8Array;
+  #sink: PayloadSink | undefined;
+  #sent = 0;
+
+  constructor(content: Uint8Array) {
+    this.#content = content;
+    this.length = content.length;
+  }
+
+  start(sink: PayloadSink): void {
+    this.#sink = sink;
+    this.#send();
+  }
+
+  resume(): void {
+    setImmediate(() => this.#send());
+  }
+
+  #send(): void {
+    const chunk = this.#content.subarray(this.#sent, this.#sent + SOCKET_CHUNK_BYTES);
+    this.#sent += chunk.length;
+    const goOn = this.#sink?.write(chunk) ?? false;
+    if (this.#sent === this.length) this.#sink?.end();
+    else if (goOn) setImmediate(() => this.#send());
+  }
+}
