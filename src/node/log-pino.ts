@@ -6,6 +6,7 @@
  */
 import { type DestinationStream, type Logger as PinoLogger, pino } from "pino";
 import pretty from "pino-pretty";
+import { MIB } from "../base/bytes.ts";
 import type { LogFields, Logger } from "../base/log.ts";
 import { type RedactOptions, redactFields, redactText } from "./redact.ts";
 
@@ -24,6 +25,10 @@ export interface RootLogger {
 }
 
 const STANDARD_OUTPUT = 1;
+/** Lines that wait for a slow reader; beyond this they are dropped rather than kept. */
+const BUFFERED_BYTES_MAX = 16 * MIB;
+/** A write of some lines that takes longer than this is stuck. */
+const BEGUN_WRITE_MS = 25;
 
 /** What the log is written to: a file descriptor, or lines taken one by one (tests). */
 export type LogTarget = { readonly descriptor: number } | { write(line: string): void };
@@ -75,19 +80,38 @@ function openStream(
     if (format === "json") return { stream: target, flush() {} };
     return { stream: prettyLines((line) => target.write(line)), flush() {} };
   }
-  const { descriptor } = target;
-  const destination = pino.destination({ dest: descriptor, sync: format === "pretty" });
+  const { stream, flush } = openDescriptor(target.descriptor, format);
+  if (format === "json") return { stream, flush };
+  return { stream: prettyLines((line) => stream.write(line)), flush };
+}
+
+/** Terminals are written at once; everything else in the background, so that nothing waits for it. */
+function openDescriptor(
+  descriptor: number,
+  format: LogOptions["format"],
+): { stream: DestinationStream; flush(): void } {
+  const sync = format === "pretty";
+  const stream = pino.destination({ dest: descriptor, sync, maxLength: BUFFERED_BYTES_MAX });
+  let writing = false;
+  stream.on("drain", () => {
+    writing = false;
+  });
   // A reader of the log that goes away must not take the server with it.
-  destination.on("error", () => {});
+  stream.on("error", () => {});
+  const write = (line: string): void => {
+    writing = !sync;
+    stream.write(line);
+  };
   const flush = (): void => {
+    // A write that has begun runs on another thread: what follows it must not overtake it.
+    if (writing) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BEGUN_WRITE_MS);
     try {
-      destination.flushSync();
+      stream.flushSync();
     } catch {
       // The stream is not open or its reader is gone: there is nothing left to write to.
     }
   };
-  if (format === "json") return { stream: destination, flush };
-  return { stream: prettyLines((line) => destination.write(line)), flush };
+  return { stream: { write }, flush };
 }
 
 /** pino-pretty's formatter without its stream, so that a line is written when `write` returns. */

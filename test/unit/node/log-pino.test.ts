@@ -1,9 +1,11 @@
 /** The log: form, levels, children, and that no secret gets through. */
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { test } from "tap";
 import { StoreError } from "../../../src/base/store-error.ts";
 import { createLogger, type LogOptions } from "../../../src/node/log-pino.ts";
 import { redactFields, redactText } from "../../../src/node/redact.ts";
+import { runProgram } from "./program-support.ts";
 
 function recorder(options: Partial<LogOptions> = {}) {
   const lines: string[] = [];
@@ -61,6 +63,19 @@ test("createLogger: pretty lines are for people and hold the same", async (t) =>
   log.warn("careful", { bucket: "b", secretKey: "hunter2" });
   t.match(lines.join(""), /WARN.*careful.*"bucket":"b"/s);
   t.notMatch(lines.join(""), /hunter2/);
+});
+
+test("createLogger: the last words before an exit are written, in order", async (t) => {
+  const script = fileURLToPath(new URL("./last-words.js", import.meta.url));
+  for (let round = 0; round < 5; round++) {
+    const { code, stdout } = await runProgram([], { script });
+    t.equal(code, 1);
+    const messages = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).message);
+    t.strictSame(messages, ["first", ...Array(50).fill("more"), "last"]);
+  }
 });
 
 test("redactFields: hides fields by name, at any depth", async (t) => {
