@@ -79,7 +79,7 @@ Sizes are written \`512MiB\`, \`2GiB\` (powers of 1024) or \`10GB\` (powers of 1
 
 \`ringfort server DIR...\` serves the folders in DIR. One folder has no redundancy; over several, every object is erasure-coded. Three dots expand: \`/mnt/drive{1...4}\` is four folders, \`{01...12}\` keeps its zeros, \`{a...f}\` and \`{08...1f}\` are hexadecimal, several patterns multiply with the first one varying fastest. At most 256 drives. Two words for one folder, and a folder inside another, are refused.
 
-A drive belongs to one process: a second one on the same folder refuses to start and names the other. The lock is in the folder \`.lock\` of the drive and ends with the process, however it ends.
+A drive belongs to one process: a second one on the same folder refuses to start and names the other. The lock is in the folder \`.ringfort-lock\` of the drive and ends with the process, however it ends.
 
 URLs (\`http://node{1...4}/mnt/drive{1...2}\`) name a cluster. This version serves one node and says so.
 

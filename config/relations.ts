@@ -5,7 +5,7 @@
 import { formatBytesText } from "./bytes-text.ts";
 import type { SettingName } from "./catalogue.ts";
 import type { KnownSettings } from "./defaults.ts";
-import { ERASURE_WIDTH_MAX, parityMax } from "./storage-class.ts";
+import { parityMax } from "./storage-class.ts";
 
 export interface RelationProblem {
   /** The setting to change, whose origin is shown. */
@@ -33,10 +33,12 @@ export function findRelationProblems(known: KnownSettings): RelationProblem[] {
   return RELATIONS.flatMap((relation) => relation(known) ?? []);
 }
 
-/** Bytes of the arena that one stripe takes: the data, and parity of the same share per drive. */
-export function stripeBufferBytes(stripeDataBytes: number, width: number, parity: number): number {
-  const shardBytes = Math.ceil(stripeDataBytes / (width - parity));
-  return shardBytes * width;
+/**
+ * Bytes of the arena that one stripe takes. Data keeps the geometry that it was written with, so a
+ * buffer must hold as much parity as data wherever there are two drives.
+ */
+export function stripeMemoryBytes(stripeDataBytes: number, driveCount: number): number {
+  return driveCount < 2 ? stripeDataBytes : 2 * stripeDataBytes;
 }
 
 function parityFits(
@@ -64,15 +66,13 @@ function reducedIsNotMore(known: KnownSettings): RelationProblem | undefined {
 }
 
 function memoryHoldsStripes(known: KnownSettings): RelationProblem | undefined {
-  const { drives, memory, stripeDataBytes, storageClassStandard } = known;
-  if (!drives || !memory || !stripeDataBytes || !storageClassStandard) return undefined;
-  const width = Math.min(drives.length, ERASURE_WIDTH_MAX);
-  const { parity } = storageClassStandard;
-  if (parity > parityMax(width)) return undefined;
-  const needed = stripeBufferBytes(stripeDataBytes, width, parity) * STRIPES_MIN;
+  const { drives, memory, stripeDataBytes } = known;
+  if (!drives || !memory || !stripeDataBytes) return undefined;
+  const needed = stripeMemoryBytes(stripeDataBytes, drives.length) * STRIPES_MIN;
   if (memory >= needed) return undefined;
-  const holds = `is ${formatBytesText(memory)}, and ${STRIPES_MIN} stripes need ${needed} bytes`;
-  return { setting: "memory", problem: `${holds}; raise it or lower stripe-data-bytes` };
+  const holds = `is ${formatBytesText(memory)}, and ${STRIPES_MIN} stripes need`;
+  const problem = `${holds} ${formatBytesText(needed)}; raise it or lower stripe-data-bytes`;
+  return { setting: "memory", problem };
 }
 
 function inlineIsLessThanAStripe(known: KnownSettings): RelationProblem | undefined {

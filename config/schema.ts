@@ -146,6 +146,15 @@ export const nodeSchema = z.strictObject({
     example: "/etc/ringfort/certs",
     flag: "--certs-dir",
   }),
+  certPassword: passwordKind(1)
+    .optional()
+    .register(settingNotes, {
+      doc: "Password of the private key in the certificate folder, where that is encrypted.",
+      example: "a-long-random-secret",
+      minio: ["MINIO_CERT_PASSWD"],
+      fromFile: true,
+      secret: true,
+    }),
   memory: bytesKind({ bytesMin: 32 * MIB, bytesMax: ARENA_BYTES_MAX }).register(settingNotes, {
     doc: "Memory for object data in flight. When it is used up, clients wait; it never grows.",
     computed: "a quarter of the memory of the machine or container, at most 1GiB, at least 64MiB",
@@ -165,8 +174,8 @@ export const nodeSchema = z.strictObject({
     example: "4",
   }),
   freeSpaceReserve: bytesKind({ bytesMin: 0, bytesMax: TIB }).register(settingNotes, {
-    doc: "Writes are refused when a drive has less free space than this; deletes still work.",
-    default: "256MiB",
+    doc: "Kept free on each drive for deletes and metadata: this or 1 %, but at most 5 % of it.",
+    default: "1GiB",
     example: "10GiB",
   }),
   requestsMax: countKind({ min: 1, max: 1_000_000 }).register(settingNotes, {
@@ -176,15 +185,15 @@ export const nodeSchema = z.strictObject({
     example: "4096",
     minio: ["MINIO_API_REQUESTS_MAX"],
   }),
-  headerBytesMax: bytesKind({ bytesMin: 4 * KIB, bytesMax: MIB }).register(settingNotes, {
-    doc: "Request line and headers together; a larger head is refused. At most 100 headers.",
-    default: "16KiB",
-    example: "16KiB",
+  headerBytesMax: bytesKind({ bytesMin: 4 * KIB, bytesMax: 256 * KIB }).register(settingNotes, {
+    doc: "Names and values of all headers of a request; a request with more is refused.",
+    default: "64KiB",
+    example: "64KiB",
   }),
   idleTimeout: durationKind({ msMin: 1000, msMax: 24 * HOUR_MS }).register(settingNotes, {
-    doc: "A connection on which nothing moves for this long is closed.",
-    default: "30s",
-    example: "30s",
+    doc: "An upload or download that stands still this long because of the client is ended.",
+    default: "60s",
+    example: "60s",
     minio: ["MINIO_IDLE_TIMEOUT"],
     flag: "--idle-timeout",
   }),

@@ -191,8 +191,8 @@ export function accessKeyKind(lengthMin: number) {
     if (raw.length < lengthMin) return fail(`must have at least ${lengthMin} characters`);
     if (raw.length > 128) return fail("must have at most 128 characters");
     if (!/^[!-~]+$/.test(raw)) return fail("must be printable ASCII without spaces");
-    if (/[=,/]/.test(raw)) {
-      return fail("must not contain '=', ',' or '/', which separate the parts of a signature");
+    if (/[=,]/.test(raw)) {
+      return fail("must not contain '=' or ',', which separate the parts of a signature");
     }
     return { value: raw };
   });

@@ -45,7 +45,7 @@ const SETTING_FLAGS: ReadonlyArray<{
   },
   {
     flags: "--idle-timeout <duration>",
-    doc: 'close connections on which nothing moves (default "30s")',
+    doc: 'end uploads and downloads that stand still (default "60s")',
     setting: "idleTimeout",
   },
   {

@@ -2,9 +2,9 @@
  * One process per drive: a lock on each drive folder that the kernel releases when the process
  * dies, kill -9 included, and that also holds between containers that share the folder.
  *
- * Node has no flock, so the lock is a chain of Unix sockets in `<drive>/.lock`, named 1, 2, 3 …
- * A socket is alive while its process listens on it, and once dead it is dead for ever: nobody can
- * listen on an existing socket file again. So:
+ * Node has no flock, so the lock is a chain of Unix sockets in the folder `.ringfort-lock` of the
+ * drive, named 1, 2, 3 … A socket is alive while its process listens on it, and once dead it is dead
+ * for ever: nobody can listen on an existing socket file again. So:
  *   1. Look at the highest number. Alive: the drive is in use. Dead, or none: its successor is free.
  *   2. Listen on a socket of a fresh name, then `link` it to the successor's name. Linking is atomic
  *      and refuses an existing name, so of several processes exactly one gets the number; the others
@@ -13,8 +13,14 @@
  *      away. A higher one then exists, because the highest is never removed, not even at the end.
  * The owner removes lower numbers only.
  *
- * Where a folder cannot hold sockets (some network and shared mounts), Linux's abstract sockets take
- * their place, named after the folder's device and inode; they do not reach into other containers.
+ * On Linux an abstract socket named after the folder's device and inode is held as well. It needs
+ * nothing of the drive, so it still excludes other processes where the chain cannot be written (a
+ * full or read-only drive, a mount without sockets): such a drive must not keep the node from
+ * starting. It does not reach into other containers.
+ *
+ * A drive that is not there is left alone, for the store to decide what follows from that; unless no
+ * folder holds a drive yet: then the missing folders are made, so that two first starts at the same
+ * moment cannot both format them.
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -32,13 +38,17 @@ import {
 import { connect, createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { FORMAT_FILE } from "../store/drive-format.ts";
+import { LOCK_FOLDER } from "../store/drive-inspection.ts";
 
 export interface DriveLocks {
+  /** Drives without a lock that holds everywhere, and why; for the log. */
+  readonly weak: ReadonlyArray<{ readonly drive: string; readonly reason: string }>;
   /** Lets the drives go. The process's death does the same. */
   release(): Promise<void>;
 }
 
-/** The drive belongs to another process, or cannot be locked at all. */
+/** The drive belongs to another process, or is given twice. */
 export class DriveLockError extends Error {
   readonly drive: string;
   /** Of the owner, where it could be found out. */
@@ -52,7 +62,6 @@ export class DriveLockError extends Error {
   }
 }
 
-const LOCK_FOLDER = ".lock";
 const PID_FILE = "pid";
 const NEW_PREFIX = "new-";
 const LINK_NAME = /^[1-9]\d{0,14}$/;
@@ -60,57 +69,86 @@ const LINK_NAME = /^[1-9]\d{0,14}$/;
 const ATTEMPTS_MAX = 100;
 /** Bytes of a socket's path that every Unix accepts. */
 const SOCKET_PATH_BYTES_MAX = 100;
-const NO_SOCKETS_HERE = ["ENOTSUP", "EOPNOTSUPP", "EPERM", "EINVAL", "ENOSYS"];
 
-/** Locks every drive folder or none. Missing folders are created. */
+/** Locks every drive folder that is there, or none: throws DriveLockError where one is in use. */
 export async function lockDrives(drives: readonly string[]): Promise<DriveLocks> {
   const held: Server[] = [];
   const driveOf = new Map<string, string>();
+  const weak: Array<{ drive: string; reason: string }> = [];
   const release = async (): Promise<void> => {
     await Promise.all(held.splice(0).map(closeServer));
   };
   try {
+    await makeFoldersOfNewSet(drives);
     for (const drive of drives) {
-      const inode = await makeLockFolder(drive);
+      const inode = await inodeOf(drive);
+      if (inode === undefined) {
+        weak.push({ drive, reason: "it is not there" });
+        continue;
+      }
       const twin = driveOf.get(inode);
       if (twin !== undefined) {
         throw new DriveLockError(drive, `is the same folder as ${twin}; give it once`);
       }
       driveOf.set(inode, drive);
-      held.push(await lockDrive(drive, inode));
+      const reason = await lockDrive(drive, inode, held);
+      if (reason !== undefined) weak.push({ drive, reason });
     }
   } catch (error) {
     await release();
     throw error;
   }
-  return { release };
+  return { weak, release };
 }
 
-/** Makes the folder of the lock and tells its identity, whatever its path. */
-async function makeLockFolder(drive: string): Promise<string> {
-  const folder = join(drive, LOCK_FOLDER);
+async function makeFoldersOfNewSet(drives: readonly string[]): Promise<void> {
+  const formats = drives.map((drive) => stat(join(drive, FORMAT_FILE)));
+  const looks = await Promise.allSettled(formats);
+  if (looks.some(({ status }) => status === "fulfilled")) return;
+  // What cannot be made is found missing below.
+  await Promise.allSettled(drives.map((drive) => mkdir(drive, { recursive: true })));
+}
+
+/** The identity of the folder, whatever its path; undefined when there is none to be seen. */
+async function inodeOf(drive: string): Promise<string | undefined> {
   try {
-    await mkdir(folder, { recursive: true });
-    const { dev, ino } = await stat(folder, { bigint: true });
+    const { dev, ino } = await stat(drive, { bigint: true });
     return `${dev}-${ino}`;
-  } catch (error) {
-    throw new DriveLockError(drive, `cannot be used: ${messageOf(error)}`);
+  } catch {
+    return undefined;
   }
 }
 
-async function lockDrive(drive: string, inode: string): Promise<Server> {
+/** Adds what it holds to `held`. Returns why the chain, the stronger half, cannot be had. */
+async function lockDrive(
+  drive: string,
+  inode: string,
+  held: Server[],
+): Promise<string | undefined> {
   const folder = join(drive, LOCK_FOLDER);
-  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  if (process.platform === "linux") held.push(...(await lockInode(drive, inode)));
   try {
-    return await lockFolder(drive, folder, handle);
+    await mkdir(folder, { recursive: true });
+    const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      held.push(await lockFolder(drive, folder, handle));
+    } finally {
+      await handle.close();
+    }
+    return undefined;
   } catch (error) {
     if (error instanceof DriveLockError) throw error;
-    if (!NO_SOCKETS_HERE.includes(codeOf(error))) {
-      throw new DriveLockError(drive, `cannot be locked: ${messageOf(error)}`);
-    }
-    return await lockByInode(drive, folder, inode);
-  } finally {
-    await handle.close();
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** The abstract socket; none where the system does not let us have one. */
+async function lockInode(drive: string, inode: string): Promise<Server[]> {
+  try {
+    return [await listen(`\0ringfort-drive-${inode}`)];
+  } catch (error) {
+    if (codeOf(error) === "EADDRINUSE") throw await inUse(drive);
+    return [];
   }
 }
 
@@ -123,7 +161,7 @@ async function lockFolder(drive: string, folder: string, handle: FileHandle): Pr
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const highest = highestNumber(await readdir(folder));
       if (highest > 0 && (await isAlive(socketPath(String(highest))))) {
-        throw await inUse(drive, folder);
+        throw await inUse(drive);
       }
       server ??= await listen(socketPath(ownName));
       const number = String(highest + 1);
@@ -151,26 +189,13 @@ async function tidy(folder: string, number: number): Promise<void> {
   await writePid(folder);
 }
 
-async function lockByInode(drive: string, folder: string, inode: string): Promise<Server> {
-  if (process.platform !== "linux") {
-    throw new DriveLockError(drive, "cannot be locked: no Unix socket can be made in it");
-  }
-  try {
-    const server = await listen(`\0ringfort-drive-${inode}`);
-    await writePid(folder);
-    return server;
-  } catch (error) {
-    if (codeOf(error) === "EADDRINUSE") throw await inUse(drive, folder);
-    throw new DriveLockError(drive, `cannot be locked: ${messageOf(error)}`);
-  }
+/** Only for the message of others; a full drive must not stop us here. */
+async function writePid(folder: string): Promise<void> {
+  await writeFile(join(folder, PID_FILE), `${process.pid} ${hostname()}\n`).catch(() => {});
 }
 
-function writePid(folder: string): Promise<void> {
-  return writeFile(join(folder, PID_FILE), `${process.pid} ${hostname()}\n`);
-}
-
-async function inUse(drive: string, folder: string): Promise<DriveLockError> {
-  const text = await readFile(join(folder, PID_FILE), "utf8").catch(() => "");
+async function inUse(drive: string): Promise<DriveLockError> {
+  const text = await readFile(join(drive, LOCK_FOLDER, PID_FILE), "utf8").catch(() => "");
   const [, pid, host] = /^(\d+) (\S+)$/.exec(text.trim()) ?? [];
   // Of another container, a pid alone would name the wrong process.
   const elsewhere = host === undefined || host === hostname() ? "" : ` on ${host}`;
@@ -203,7 +228,7 @@ function shortSocketPath(folder: string, handle: FileHandle, name: string): stri
   const path = join(folder, name);
   if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX) return path;
   if (process.platform === "linux") return `/proc/self/fd/${handle.fd}/${name}`;
-  throw new DriveLockError(folder, "cannot be locked: its path is too long for a Unix socket");
+  throw new Error("its path is too long for a Unix socket");
 }
 
 function listen(path: string): Promise<Server> {
@@ -245,8 +270,4 @@ function closeServer(server: Server): Promise<void> {
 
 function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@
  * An error that nobody caught ends it too: its state cannot be trusted any more.
  */
 import { DEFAULT_ROOT_PASSWORD, type Settings } from "../../config/schema.ts";
+import { KIB } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import { bannerLines } from "./banner.ts";
 import { createLogger, type LogOptions, type RootLogger } from "./log-pino.ts";
@@ -35,6 +36,8 @@ export interface ServeOptions {
 
 /** On top of the grace, for closing the drives. */
 const CLOSE_MS_MAX = 10_000;
+/** Request line and slack: the library's own bound is above ours, so that we can answer. */
+const HEAD_BYTES_BESIDES_HEADERS = 32 * KIB;
 const EXIT_FAILED = 1;
 /** 128 + SIGINT, what shells expect of an interrupted process. */
 const EXIT_INTERRUPTED = 130;
@@ -47,7 +50,8 @@ export async function serve(options: ServeOptions): Promise<boolean> {
   const stopping = stopSignal(root);
   try {
     for (const warning of options.warnings) root.log.warn(warning);
-    process.env["UWS_HTTP_MAX_HEADERS_SIZE"] = String(settings.node.headerBytesMax);
+    const headBytes = settings.node.headerBytesMax + HEAD_BYTES_BESIDES_HEADERS;
+    process.env["UWS_HTTP_MAX_HEADERS_SIZE"] = String(headBytes);
     return await startAndWait(options, root, stopping);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -65,6 +69,7 @@ async function startAndWait(
 ): Promise<boolean> {
   const { settings, version } = options;
   const locks = await lockDrives(settings.node.drives);
+  for (const { drive, reason } of locks.weak) log.warn("a drive is not locked", { drive, reason });
   let node: RunningNode;
   try {
     const { startNode } = await options.loadNode();

@@ -40,6 +40,9 @@ const HARMLESS: readonly RegExp[] = [
   /^(Thumbs\.db|desktop\.ini)$/,
 ];
 
+/** Holds the lock of the process that uses the drive, before and after formatting. */
+export const LOCK_FOLDER = ".ringfort-lock";
+
 const MINIO_FOLDER = ".minio.sys";
 const NAMES_SHOWN_MAX = 3;
 
@@ -74,7 +77,8 @@ async function lookAt(disk: Disk, path: string): Promise<FolderFinding> {
 
 function isHarmless(name: string): boolean {
   // The remains of a formatting that never came to its rename.
-  return name === FORMAT_TEMPORARY_FILE || HARMLESS.some((pattern) => pattern.test(name));
+  if (name === FORMAT_TEMPORARY_FILE || name === LOCK_FOLDER) return true;
+  return HARMLESS.some((pattern) => pattern.test(name));
 }
 
 async function describeStrangers(disk: Disk, path: string, names: string[]): Promise<string> {

@@ -1,6 +1,6 @@
 /** Checks between settings. */
 import { test } from "tap";
-import { findRelationProblems, stripeBufferBytes } from "../../../config/relations.ts";
+import { findRelationProblems, stripeMemoryBytes } from "../../../config/relations.ts";
 import { problemsOf } from "./settings-support.ts";
 
 function problems(words: readonly string[], variables: Record<string, string> = {}): string {
@@ -31,7 +31,6 @@ test("relations: reduced redundancy is not more than the standard one", async (t
 });
 
 test("relations: the memory holds 16 stripes", async (t) => {
-  // 4 drives EC:2: a stripe of 4 MiB takes 8 MiB of buffers.
   const memory = (value: string) => ({
     RINGFORT_MEMORY: value,
     RINGFORT_STRIPE_DATA_BYTES: "4MiB",
@@ -39,14 +38,14 @@ test("relations: the memory holds 16 stripes", async (t) => {
   t.equal(problems(["/d{1...4}"], memory("128MiB")), "");
   t.match(
     problems(["/d{1...4}"], memory("127MiB")),
-    /is 127MiB, and 16 stripes need 134217728 bytes/,
+    /is 127MiB, and 16 stripes need 128MiB; raise it/,
   );
 });
 
-test("stripeBufferBytes: the data in equal shards, rounded up, and as large parity shards", async (t) => {
-  t.equal(stripeBufferBytes(1_048_576, 4, 2), 2_097_152);
-  t.equal(stripeBufferBytes(1_048_576, 1, 0), 1_048_576);
-  t.equal(stripeBufferBytes(10, 4, 1), 16);
+test("stripeMemoryBytes: room for as much parity as data, where there can be parity", async (t) => {
+  t.equal(stripeMemoryBytes(1_048_576, 1), 1_048_576);
+  t.equal(stripeMemoryBytes(1_048_576, 2), 2_097_152);
+  t.equal(stripeMemoryBytes(1_048_576, 16), 2_097_152);
 });
 
 test("relations: inline data is smaller than a stripe, listeners differ, threads have drives", async (t) => {

@@ -4,12 +4,14 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { test } from "tap";
 import { type DriveLocks, lockDrives } from "../../../src/node/process-lock.ts";
+import { FORMAT_FILE } from "../../../src/store/drive-format.ts";
+import { LOCK_FOLDER } from "../../../src/store/drive-inspection.ts";
 import { startProgram } from "./program-support.ts";
 
 const CREDENTIALS = { RINGFORT_ROOT_USER: "admin", RINGFORT_ROOT_PASSWORD: "hunter2-secret" };
 
 function numbers(drive: string): string[] {
-  return readdirSync(join(drive, ".lock")).filter((name) => /^\d+$/.test(name));
+  return readdirSync(join(drive, LOCK_FOLDER)).filter((name) => /^\d+$/.test(name));
 }
 
 test("lockDrives: excludes a second owner until released, over and over", async (t) => {
@@ -104,19 +106,42 @@ test("lockDrives: works below a path longer than a socket's address", async (t) 
 
 test("lockDrives: survives junk in its folder and clears what failed contenders left", async (t) => {
   const drive = t.testdir();
-  mkdirSync(join(drive, ".lock"));
+  mkdirSync(join(drive, LOCK_FOLDER));
   for (const name of ["pid", "new-0123", "7", "note.txt", "08"]) {
-    writeFileSync(join(drive, ".lock", name), "junk");
+    writeFileSync(join(drive, LOCK_FOLDER, name), "junk");
   }
   const locks = await lockDrives([drive]);
-  t.strictSame(readdirSync(join(drive, ".lock")).sort(), ["08", "8", "note.txt", "pid"]);
+  t.strictSame(readdirSync(join(drive, LOCK_FOLDER)).sort(), ["08", "8", "note.txt", "pid"]);
   await locks.release();
 });
 
-test("lockDrives: a drive that is no folder is refused with the reason", async (t) => {
+test("lockDrives: makes the folders of a new set, and no folder of a known one", async (t) => {
+  const folder = t.testdir();
+  const [first = "", second = "", third = ""] = [1, 2, 3].map((n) => join(folder, "new", `d${n}`));
+  const locks = await lockDrives([first, second]);
+  t.strictSame(locks.weak, []);
+  t.strictSame(readdirSync(join(folder, "new")), ["d1", "d2"]);
+  await locks.release();
+  writeFileSync(join(first, FORMAT_FILE), "{}");
+  const known = await lockDrives([first, second, third]);
+  t.strictSame(known.weak, [{ drive: third, reason: "it is not there" }]);
+  t.strictSame(readdirSync(join(folder, "new")), ["d1", "d2"]);
+  await known.release();
+});
+
+test("lockDrives: a drive that takes no lock file is still locked against this machine", async (t) => {
+  if (process.platform !== "linux") return;
+  const drive = t.testdir({ [LOCK_FOLDER]: "a file where the folder should be" });
+  const locks = await lockDrives([drive]);
+  t.match(locks.weak, [{ drive, reason: /EEXIST/ }]);
+  await t.rejects(lockDrives([drive]), { name: "DriveLockError", message: /is in use/ });
+  await locks.release();
+  await (await lockDrives([drive])).release();
+});
+
+test("lockDrives: a drive that is no folder is left to the store", async (t) => {
   const folder = t.testdir({ file: "" });
-  await t.rejects(lockDrives([join(folder, "file")]), {
-    name: "DriveLockError",
-    message: /cannot be used: ENOTDIR|cannot be used: EEXIST/,
-  });
+  const locks = await lockDrives([join(folder, "file"), join(folder, "file", "below")]);
+  t.equal(locks.weak.length, 2);
+  await locks.release();
 });
