@@ -12,6 +12,7 @@ import { ExchangeWatch } from "./exchange-watch.ts";
 import { type ListenAddress, listenError } from "./listen-address.ts";
 import { probeListen } from "./listen-probe.ts";
 import { formatRemoteAddress } from "./remote-address.ts";
+import type { HttpRequest } from "./request.ts";
 import { parseRequestHead, type RawHead } from "./request-head.ts";
 import { statusText } from "./response-head.ts";
 import { runHandler } from "./run-handler.ts";
@@ -228,13 +229,19 @@ class UwsServer implements HttpServer {
       res.end("", true);
       return;
     }
-    const hasBody = head.chunked || (head.contentLength ?? 0) > 0;
-    const exchange = new UwsExchange(res, this.#state, { method: head.method, hasBody });
-    const request = {
-      ...head,
+    const { method, rawPath, rawQuery, headers, contentLength, chunked } = head;
+    const hasBody = chunked || (contentLength ?? 0) > 0;
+    const exchange = new UwsExchange(res, this.#state, { method, hasBody });
+    const request: HttpRequest = {
+      method,
+      rawPath,
+      rawQuery,
+      headers,
       remoteAddress: formatRemoteAddress(new Uint8Array(res.getRemoteAddress())),
       secure: this.#secure,
       id: this.#modules.requestId(),
+      contentLength,
+      chunked,
       hasBody,
       body: exchange.body ?? emptyBody,
     };
