@@ -148,7 +148,12 @@ function readVariable(
     if (text !== undefined && text !== "") return { value: text, origin: fileVariable };
   }
   const value = variables[name];
-  return value === undefined || value === "" ? undefined : { value, origin: name };
+  if (value === undefined || value === "") return undefined;
+  if (!value.startsWith("env://")) return { value, origin: name };
+  // MinIO fetches the value from there (its Operator does so); taking the URL as the value is worse
+  // than not starting.
+  modules.findings.problems.push(`${name} is an env:// URL, which is not fetched; set the value`);
+  return undefined;
 }
 
 function readNamedFile(

@@ -203,6 +203,8 @@ export function passwordKind(lengthMin: number) {
     if (typeof raw !== "string") return fail("must be text; put it in quotes");
     if (raw.length < lengthMin) return fail(`must have at least ${lengthMin} characters`);
     if (raw.length > 1024) return fail("must have at most 1024 characters");
+    if (/[\r\n]/.test(raw))
+      return fail("must not contain a line break; `echo` adds one at the end");
     return { value: new Secret(raw) };
   });
 }

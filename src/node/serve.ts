@@ -47,6 +47,8 @@ export async function serve(options: ServeOptions): Promise<boolean> {
   const { settings } = options;
   const root = createLogger(logOptions(settings));
   dieOnUncaught(root);
+  // A reader of our output that goes away must not take the server with it.
+  process.stdout.on("error", () => {});
   const stopping = stopSignal(root);
   try {
     for (const warning of options.warnings) root.log.warn(warning);

@@ -83,6 +83,13 @@ test("environment: a missing or empty secret file is a problem, MinIO's image de
   t.strictSame(problemsOf({ words: ["/d"], variables: image }), []);
 });
 
+test("environment: an env:// URL is refused, not taken for the value", async (t) => {
+  const variables = { ...CREDENTIALS, MINIO_ROOT_PASSWORD: "env://user:hunter2@host/x" };
+  const problems = problemsOf({ words: ["/d"], variables });
+  t.match(problems[0], /^MINIO_ROOT_PASSWORD is an env:\/\/ URL, which is not fetched/);
+  t.notMatch(problems.join(), /hunter2/);
+});
+
 test("environment: MINIO_CONFIG_ENV_FILE is laid over the environment", async (t) => {
   const files = {
     "/etc/minio.env": [

@@ -180,6 +180,7 @@ test("loadSettings: a secret shows in no message, however wrong it is", async (t
     { RINGFORT_ROOT_USER: "hunter2=", RINGFORT_ROOT_PASSWORD: "hunter2" },
     { RINGFORT_ROOT_PASSWORD: "hunter2hunter2" },
     { MINIO_SECRET_KEY: "hunter2", MINIO_ACCESS_KEY: "h2" },
+    { RINGFORT_ROOT_USER: "admin", RINGFORT_ROOT_PASSWORD: "hunter2hunter2\n" },
   ]) {
     const result = load({ words: ["/d"], variables });
     t.notOk(result.ok);

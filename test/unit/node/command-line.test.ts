@@ -49,6 +49,8 @@ test("parseCommandLine: flags also before server, the later one wins; minio and 
   const line = server("minio", "--json", "--address", ":1", "server", "--address", ":2", "/d");
   t.strictSame(values(line), { address: ":2", logFormat: "json", drives: ["/d"] });
   t.strictSame(values(server("ringfort", "server")), {});
+  const chart = server("minio", "server", "/export", "-S", "/certs/", "--address", ":9000");
+  t.strictSame(values(chart), { certsDir: "/certs/", address: ":9000", drives: ["/export"] });
   t.strictSame(values(server("server", "--", "--odd")), { drives: ["--odd"] });
 });
 
