@@ -6,6 +6,7 @@ import { type Test, test } from "tap";
 import { silentLogger } from "../../src/base/log.ts";
 import { CertificateWatch } from "../../src/http/certificate-watch.ts";
 import {
+  alphaKeyEncrypted,
   alphaPair,
   betaPair,
   defaultPair,
@@ -90,6 +91,29 @@ export function testTls(under: ServerUnderTest): void {
     await writeFile(join(directory, "private.key"), defaultPair.key);
     t.equal(await certificates.reload(), false, "a half-written pair is not taken");
     t.equal(await subjectFor(""), "renewed");
+  });
+
+  test(`${under.name}: uses keys that a passphrase protects`, async (t) => {
+    const directory = await createCertificateDirectory(t);
+    const encrypted = { ...alphaPair, key: alphaKeyEncrypted };
+    await writePair(directory, encrypted);
+    await writePair(join(directory, "beta"), encrypted);
+    // A folder's plain key is read with the passphrase all the same.
+    await writePair(join(directory, "alpha.test"), renewedPair);
+    const modules = { clock: new ManualClock(), log: silentLogger };
+    const options = { directory, intervalMs: 10_000, passphrase: "open-sesame" };
+    const certificates = new CertificateWatch(options, modules);
+    await certificates.start();
+    const { port } = await run(t, under, (_, response) => response.send(200, []), { certificates });
+    for (const [name, subject] of [
+      ["", "alpha"],
+      ["alpha.test", "renewed"],
+    ] as const) {
+      const shown = await connectSecure(port, name);
+      t.equal(shown.subject, subject);
+      t.equal(await statusOf(shown.client), 200);
+      shown.client.socket.destroy();
+    }
   });
 
   test(`${under.name}: large bodies go through TLS whole, both ways`, async (t) => {
