@@ -161,5 +161,5 @@ export class ByteReader {
 
 /** Not from the pool: pooled memory cannot be transferred. */
 function allocate(bytes: number): Buffer {
-  return Buffer.from(new ArrayBuffer(bytes));
+  return Buffer.allocUnsafeSlow(bytes);
 }

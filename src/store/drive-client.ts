@@ -96,7 +96,7 @@ export class DriveClient implements Drive {
     this.#scheduleProbe();
   }
 
-  /** No more probes; requests are answered as long as the link lives. */
+  /** The drive is about to be closed: no more probes, and its going is not news. */
   stop(): void {
     this.#closed = true;
   }
@@ -281,11 +281,10 @@ export class DriveClient implements Drive {
   }
 
   #takeReport(report: DriveReport): void {
-    const { state } = this.#report;
-    // A drive that was taken out stays out, whatever an earlier message says.
-    if (state !== "online" && report.state === "online") return;
+    // A drive that is out stays out, for its first reason.
+    if (this.#report.state !== "online") return;
     this.#report = report;
-    if (report.state === state) return;
+    if (report.state === "online" || this.#closed) return;
     this.#modules.log.error("drive changed its state", {
       drive: this.id,
       path: this.path,

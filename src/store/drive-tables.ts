@@ -7,8 +7,10 @@ import type { DataId } from "../base/ids.ts";
 import { decodeCell, encodeCell, type RegisterCell } from "../base/register-cell.ts";
 import { StoreError } from "../base/store-error.ts";
 
-/** Digest of the bytes; the same bytes give the same digest for ever. At least 8 bytes long. */
-export type RecordDigest = (bytes: Uint8Array) => Uint8Array;
+/**
+ * XXH3-128 of the parts one after the other, 16 bytes; valid until the next call.
+ */
+export type RecordDigest = (parts: readonly Uint8Array[]) => Uint8Array;
 
 export const RECORD_CHECKSUM_BYTES = 8;
 /** Beginning of a register key that names its partition: type u8, bucket id 16, shard u16. */
@@ -24,10 +26,8 @@ const META_FLOOR = 2;
 
 /** `rec`: the first 8 bytes of the digest of (cell ‖ key), then the cell. */
 export function encodeRecord(digest: RecordDigest, key: Uint8Array, cell: RegisterCell): Buffer {
-  const bytes = encodeCell(cell);
-  const row = Buffer.allocUnsafe(RECORD_CHECKSUM_BYTES + bytes.length);
-  row.set(recordChecksum(digest, key, bytes), 0);
-  row.set(bytes, RECORD_CHECKSUM_BYTES);
+  const row = encodeCell(cell, RECORD_CHECKSUM_BYTES);
+  row.set(recordChecksum(digest, key, row.subarray(RECORD_CHECKSUM_BYTES)), 0);
   return row;
 }
 
@@ -43,10 +43,7 @@ export function decodeRecord(digest: RecordDigest, key: Uint8Array, row: Buffer)
 
 /** Covers the key too: a row found under another key is as wrong as a flipped bit. */
 function recordChecksum(digest: RecordDigest, key: Uint8Array, cell: Uint8Array): Buffer {
-  const input = Buffer.allocUnsafe(cell.length + key.length);
-  input.set(cell, 0);
-  input.set(key, cell.length);
-  return asBuffer(digest(input)).subarray(0, RECORD_CHECKSUM_BYTES);
+  return asBuffer(digest([cell, key])).subarray(0, RECORD_CHECKSUM_BYTES);
 }
 
 /** `recent`: ballot ‖ register key, so that key order is ballot order. The value says nothing. */

@@ -58,6 +58,12 @@ class LmdbKv implements Kv {
     return this.#root.getBinary(engineKey(table, key));
   }
 
+  peek(table: KvTable, key: Uint8Array): Buffer | undefined {
+    // A buffer that lmdb uses again and again, larger than the value.
+    const bytes = this.#root.getBinaryFast(engineKey(table, key));
+    return bytes?.subarray(0, bytes.length);
+  }
+
   scan(table: KvTable, from: Uint8Array, before?: Uint8Array): KvScan {
     const end = before === undefined ? afterTable(table) : engineKey(table, before);
     return new LmdbScan(this.#root.getRange({ start: engineKey(table, from), end }));

@@ -49,11 +49,14 @@ class MemoryKv implements Kv {
   }
 
   get(table: KvTable, key: Uint8Array): Buffer | undefined {
+    const row = this.peek(table, key);
+    return row === undefined ? undefined : Buffer.from(row);
+  }
+
+  peek(table: KvTable, key: Uint8Array): Buffer | undefined {
     const rows = this.#rows(table);
     const row = rows[lowerBound(rows, key)];
-    return row !== undefined && compareBytes(row.key, key) === 0
-      ? Buffer.from(row.value)
-      : undefined;
+    return row !== undefined && compareBytes(row.key, key) === 0 ? row.value : undefined;
   }
 
   scan(table: KvTable, from: Uint8Array, before?: Uint8Array): KvScan {

@@ -46,6 +46,8 @@ export interface KvScan {
 export interface Kv {
   /** A copy that the caller owns, or undefined. */
   get(table: KvTable, key: Uint8Array): Buffer | undefined;
+  /** The same without the copy: valid until the next call of this index. */
+  peek(table: KvTable, key: Uint8Array): Buffer | undefined;
   /** Rows with from ≤ key, and key < before when that is given. */
   scan(table: KvTable, from: Uint8Array, before?: Uint8Array): KvScan;
   /** The row with the greatest key of a table. */

@@ -3,6 +3,7 @@
  * share a common prefix, seeking past each group, so that the cost follows what is returned and not
  * what lies under a prefix.
  *
+ * A relative key lives under one head only (its hash says which), so `resume` names one row.
  * Runs within one turn of the event loop, on one snapshot of the index.
  */
 import { afterPrefix, compareBytes } from "../base/bytes.ts";

@@ -33,10 +33,15 @@ export function createRecordDigest(): RecordDigest {
   }
 
   grow(INPUT_BYTES_FIRST);
-  return (bytes) => {
-    if (bytes.length > inputBytesMax) grow(bytes.length * 2);
-    memory.set(bytes, INPUT_OFFSET);
-    kernels.xxh3(INPUT_OFFSET, bytes.length, DIGEST_OFFSET);
+  return (parts) => {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    if (bytes > inputBytesMax) grow(bytes * 2);
+    let offset = INPUT_OFFSET;
+    for (const part of parts) {
+      memory.set(part, offset);
+      offset += part.length;
+    }
+    kernels.xxh3(INPUT_OFFSET, bytes, DIGEST_OFFSET);
     return memory.subarray(DIGEST_OFFSET, DIGEST_OFFSET + XXH3_DIGEST_BYTES);
   };
 }

@@ -70,19 +70,21 @@ export class Registers {
     this.#modules = modules;
   }
 
+  /** The reply's value is valid until the index is used again. */
   read(key: Uint8Array): CellReply | DriveRefusal {
+    const floor = this.#durableFloor(key);
     const found = this.#readDurable(key);
-    return found.kind === "corrupt" ? CORRUPT : report(found.cell, this.#durableFloor(key));
+    return found.kind === "corrupt" ? CORRUPT : report(found.cell, floor);
   }
 
   prepare(key: Uint8Array, ballot: Ballot): Promise<CellReply | AcceptorRefusal | DriveRefusal> {
+    const floor = this.#newestFloor(key);
     const found = this.#newest(key);
     if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
-    const floor = this.#newestFloor(key);
     const decision = decidePrepare(found.cell, floor, ballot);
     if (!decision.ok) return this.#refuse(key, decision);
-    const { cell } = decision;
-    return this.#store(key, cell, [this.#recordWrite(key, cell)], report(cell, floor));
+    const { row, cell } = this.#encode(key, decision.cell);
+    return this.#store(key, cell, [{ table: "rec", key, value: row }], report(cell, floor));
   }
 
   accept(
@@ -90,9 +92,10 @@ export class Registers {
     ballot: Ballot,
     proposal: RegisterProposal,
   ): Promise<Done | AcceptorRefusal | DriveRefusal> {
+    const floor = this.#newestFloor(key);
     const found = this.#newest(key);
     if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
-    const decision = decideAccept(found.cell, this.#newestFloor(key), ballot, proposal.value);
+    const decision = decideAccept(found.cell, floor, ballot, proposal.value);
     if (!decision.ok) return this.#refuse(key, decision);
     if (!this.#fits(found.cell, proposal)) return Promise.resolve({ ok: false, reason: "full" });
     return this.#storeAccepted(key, decision.cell, proposal.rows);
@@ -116,9 +119,10 @@ export class Registers {
     ballot: Ballot,
     rows: readonly KvRow[],
   ): Promise<Done | AcceptorRefusal | DriveRefusal> {
+    const floor = this.#newestFloor(key);
     const found = this.#newest(key);
     if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
-    const decision = decidePurge(found.cell, this.#newestFloor(key), ballot);
+    const decision = decidePurge(found.cell, floor, ballot);
     if (!decision.ok) return this.#refuse(key, decision);
     return this.#storeRemoved(key, decision.floor, rows);
   }
@@ -131,12 +135,13 @@ export class Registers {
 
   #storeAccepted(
     key: Uint8Array,
-    cell: RegisterCell,
+    accepted: RegisterCell,
     rows: readonly KvRow[],
   ): Promise<Done | DriveRefusal> {
+    const { row, cell } = this.#encode(key, accepted);
     const recent = recentKey(cell.accepted, key);
     const writes: KvWrite[] = [
-      this.#recordWrite(key, cell),
+      { table: "rec", key, value: row },
       { table: "recent", key: recent, value: RECENT_VALUE },
       ...rows,
     ];
@@ -198,17 +203,21 @@ export class Registers {
     return growth <= GROWTH_WHEN_FULL_BYTES_MAX || this.#modules.hasRoom();
   }
 
-  #recordWrite(key: Uint8Array, cell: RegisterCell): KvWrite {
-    return { table: "rec", key, value: encodeRecord(this.#modules.digest, key, cell) };
+  /** The row to store, and the cell with its value in the row: views into the index are gone soon. */
+  #encode(key: Uint8Array, cell: RegisterCell): { row: Buffer; cell: RegisterCell } {
+    const row = encodeRecord(this.#modules.digest, key, cell);
+    const { promised, accepted, value } = cell;
+    return { row, cell: { promised, accepted, value: row.subarray(row.length - value.length) } };
   }
 
+  /** A cell that is durable already has its value in the index, until that is used again. */
   #newest(key: Uint8Array): Found {
     const decided = this.#cells.get(idOf(key));
     return decided === undefined ? this.#readDurable(key) : { kind: "cell", cell: decided.state };
   }
 
   #readDurable(key: Uint8Array): Found {
-    const row = this.#modules.kv.get("rec", key);
+    const row = this.#modules.kv.peek("rec", key);
     if (row === undefined) return { kind: "cell", cell: undefined };
     try {
       return { kind: "cell", cell: decodeRecord(this.#modules.digest, key, row) };
@@ -226,7 +235,7 @@ export class Registers {
   }
 
   #durableFloor(key: Uint8Array): Ballot {
-    const row = this.#modules.kv.get("meta", floorKey(key));
+    const row = this.#modules.kv.peek("meta", floorKey(key));
     return row === undefined ? ZERO_BALLOT : readBallot(row, 0);
   }
 }

@@ -105,7 +105,7 @@ export async function openTestDrive(
     {
       disk,
       memory: arena,
-      digest: xxh3,
+      digest: (parts) => xxh3(Buffer.concat(parts)),
       openKv: () => createMemoryKv(image, { flush: (apply) => hooks.flush(apply) }),
       defer: queueMicrotask,
       onReport: link.report,
