@@ -87,7 +87,7 @@ export class DiskDrive {
       {
         disk: this.#disk,
         memory: Buffer.from(memory),
-        digest: xxh3,
+        digest: (parts) => xxh3(Buffer.concat(parts)),
         openKv: () =>
           createMemoryKv(this.#image, { flush: async (apply) => this.#power.step().then(apply) }),
         defer: queueMicrotask,
