@@ -79,12 +79,19 @@ export function groupOf(
   delimiter: string | undefined,
 ): Buffer | undefined {
   if (delimiter === undefined || delimiter === "") return undefined;
-  if (key.length < prefix.length || key.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) {
-    return undefined;
-  }
-  const bytes = utf8(delimiter);
-  const at = key.indexOf(bytes, prefix.length);
-  return at < 0 ? undefined : key.subarray(0, at + bytes.length);
+  return groupOfKey(key, prefix, utf8(delimiter));
+}
+
+/** The same for bytes; no delimiter folds nothing. */
+export function groupOfKey(
+  key: Buffer,
+  prefix: Uint8Array,
+  delimiter: Uint8Array | undefined,
+): Buffer | undefined {
+  if (delimiter === undefined || key.length < prefix.length) return undefined;
+  if (key.compare(prefix, 0, prefix.length, 0, prefix.length) !== 0) return undefined;
+  const at = key.indexOf(delimiter, prefix.length);
+  return at < 0 ? undefined : key.subarray(0, at + delimiter.length);
 }
 
 function delimiterOf(delimiter: string | undefined): { delimiter?: Uint8Array } {

@@ -17,8 +17,6 @@ export interface RowPage {
 /** Heads of one type: objects, uploads, parts or buckets. */
 export type RowQuery = Omit<RangeQuery, "table">;
 
-export type PurgeOutcome = "purged" | "not-a-tombstone" | "later";
-
 export interface Registers {
   /** The chosen body; undefined when there is no record. Rejects with StoreError. */
   read(key: Uint8Array): Promise<Uint8Array | undefined>;
@@ -29,6 +27,6 @@ export interface Registers {
   ): Promise<UpdateOutcome<Answer>>;
   /** Listing rows in key order; each is that of the value chosen at some time of the call. */
   rows(query: RowQuery): Promise<RowPage>;
-  /** Drops a tombstone everywhere. "later": some replica is away. */
-  purge(key: Uint8Array): Promise<PurgeOutcome>;
+  /** Drops a tombstone everywhere. False when there is none, or when it has to wait. */
+  purge(key: Uint8Array): Promise<boolean>;
 }

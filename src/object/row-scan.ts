@@ -1,4 +1,5 @@
 /** Walks listing rows page by page until the caller has enough. */
+import { compareBytes } from "../base/bytes.ts";
 import type { RangeRow } from "../store/drive.ts";
 import type { Registers, RowQuery } from "./registers.ts";
 
@@ -33,6 +34,7 @@ export async function* scanRows(
   let { from, fromExclusive } = query;
   const { pageRows, ...rest } = query;
   const limit = Math.min(pageRows, PAGE_ROWS_MAX);
+  let group: Uint8Array | undefined;
   for (;;) {
     const page = await registers.rows({
       ...rest,
@@ -41,7 +43,14 @@ export async function* scanRows(
       limit,
       scanMax: SCAN_ROWS_MAX,
     });
-    yield* page.rows;
+    for (const row of page.rows) {
+      // A group that a page ended in may show up on the next one again.
+      if (row.value === undefined) {
+        if (group !== undefined && compareBytes(row.key, group) === 0) continue;
+        group = row.key;
+      }
+      yield row;
+    }
     if (page.exhausted || page.resume === undefined) return;
     from = page.resume;
     fromExclusive = false;

@@ -8,7 +8,7 @@ import { afterPrefix } from "../../../src/base/bytes.ts";
 import { type KvRow, ROW_VISIBLE } from "../../../src/base/kv-row.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import { deriveRows, purgedRows } from "../../../src/object/derive-rows.ts";
-import type { PurgeOutcome, Registers, RowPage, RowQuery } from "../../../src/object/registers.ts";
+import type { Registers, RowPage, RowQuery } from "../../../src/object/registers.ts";
 import type { RangeRow } from "../../../src/store/drive.ts";
 
 export type Fault = "none" | "lost" | "applied-but-unknown" | "refused";
@@ -75,12 +75,12 @@ export class MemoryRegisters implements Registers {
     return Promise.resolve({ rows, exhausted: true, resume: undefined });
   }
 
-  purge(key: Uint8Array): Promise<PurgeOutcome> {
+  purge(key: Uint8Array): Promise<boolean> {
     const cell = this.#cell(key);
-    if (cell?.body !== undefined) return Promise.resolve("not-a-tombstone");
+    if (cell === undefined || cell.body !== undefined) return Promise.resolve(false);
     this.cells.delete(hex(key));
     for (const row of purgedRows(key)) this.#store(row);
-    return Promise.resolve("purged");
+    return Promise.resolve(true);
   }
 
   /** Rows of a table in key order. */

@@ -1,34 +1,13 @@
 /** A whole object layer over memory: registers, data and clock are the slow obvious twins. */
 import { silentLogger } from "../../../src/base/log.ts";
-import type { Random } from "../../../src/base/random.ts";
 import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.ts";
 import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
 import { ObjectLayer } from "../../../src/object/object-layer.ts";
 import type { Bucket, PutObjectInput } from "../../../src/object/object-store.ts";
-import { ManualClock } from "./manual-clock.ts";
+import { ManualClock } from "../manual-clock.ts";
+import { SeededRandom } from "../seeded-random.ts";
 import { BufferSink, bytesSource, MemoryData } from "./memory-data.ts";
 import { MemoryRegisters } from "./memory-registers.ts";
-
-export class SeededRandom implements Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed | 0;
-  }
-
-  bytes(count: number): Buffer {
-    const bytes = Buffer.alloc(count);
-    for (let index = 0; index < count; index++) bytes[index] = this.below(256);
-    return bytes;
-  }
-
-  below(bound: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * bound);
-  }
-}
 
 export interface StoreFixture {
   readonly store: ObjectLayer;

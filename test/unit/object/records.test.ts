@@ -36,7 +36,7 @@ import {
   type UploadRecord,
   type UploadState,
 } from "../../../src/object/upload-record.ts";
-import { SeededRandom } from "../../support/object/store-fixture.ts";
+import { SeededRandom } from "../../support/seeded-random.ts";
 
 const random = new SeededRandom(7);
 const bucket = { id: newBucketId(random), shards: 4 };
