@@ -40,8 +40,8 @@ const NOT_COMMITTED: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   "invalid-argument",
 ]);
 
-/** Undefined outcomes keep their data: the record may refer to it. The sweeper finds out. */
-export function isCertainlyNotCommitted(error: unknown): boolean {
+/** Unknown outcomes keep their data: the record may refer to it. The sweeper finds out. */
+function isCertainlyNotCommitted(error: unknown): boolean {
   return error instanceof StoreError && NOT_COMMITTED.has(error.code);
 }
 
@@ -50,17 +50,32 @@ export async function commitVersion(
   commit: VersionCommit,
 ): Promise<PutObjectResult> {
   const newId = newTimeId(core.clock, core.random);
-  try {
-    return await core.buckets.commit(commit.bucket, async (entry) => {
+  return commitData(core, commit.written, () =>
+    core.buckets.commit(commit.bucket, async (entry) => {
       const outcome = await core.registers.update<StoreErrorData>(commit.registerKey, (body) =>
         versionChange(commit, body, { newId, context: changeContext(core, entry) }),
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
       return putResult(commit.draft, entry, decodeWriteResult(outcome.result));
-    });
+    }),
+  );
+}
+
+/** Runs the commit that refers to fresh data, and deletes the data when it certainly did not. */
+export async function commitData<T>(
+  core: ObjectCore,
+  data: Data,
+  commit: () => Promise<T>,
+): Promise<T> {
+  if (data.kind === "inline") return commit();
+  core.committing.add(data.dataId);
+  try {
+    return await commit();
   } catch (error) {
-    if (isCertainlyNotCommitted(error)) core.writer.discard(commit.written);
+    if (isCertainlyNotCommitted(error)) core.writer.discard(data);
     throw error;
+  } finally {
+    core.committing.delete(data.dataId);
   }
 }
 

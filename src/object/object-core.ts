@@ -1,5 +1,6 @@
 /** What every operation of the object layer works with: settings, collaborators, and the gates. */
 import type { Clock } from "../base/clock.ts";
+import type { DataId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Buckets } from "./buckets.ts";
@@ -47,6 +48,8 @@ export interface ObjectCore {
   readonly geometry: Geometry;
   readonly owners: DataOwners;
   readonly buckets: Buckets;
+  /** Data written and about to be referred to: not to be swept, whatever its pending row says. */
+  readonly committing: Set<DataId>;
   /** By register key of the upload: parts pass, completion and abort close. */
   readonly uploadGate: KeyedGate;
   readonly clock: Clock;

@@ -1,5 +1,6 @@
 /** The object layer as one object: each method is an operation of its own file. */
 import { assert } from "../base/assert.ts";
+import type { DataId } from "../base/ids.ts";
 import { type BucketEntry, Buckets } from "./buckets.ts";
 import { abortInside, abortUpload, completeUpload } from "./complete-upload.ts";
 import { deleteObject } from "./delete-object.ts";
@@ -16,7 +17,10 @@ import { scanAll, scanRows } from "./row-scan.ts";
 import { type UpdateHeadersInput, updateHeaders } from "./update-headers.ts";
 import { copyPart, createUpload, findUpload, listParts, putPart } from "./uploads.ts";
 
-export type ObjectLayerModules = Omit<ObjectCore, "options" | "buckets" | "uploadGate">;
+export type ObjectLayerModules = Omit<
+  ObjectCore,
+  "options" | "buckets" | "uploadGate" | "committing"
+>;
 
 /** What the store offers beyond the S3 operations of the contract. */
 export interface ObjectStoreExtensions {
@@ -42,7 +46,8 @@ export class ObjectLayer implements contract.ObjectStore, ObjectStoreExtensions 
       random,
       abortUploads: (bucket) => this.#abortUploads(bucket),
     });
-    this.core = { ...modules, options, buckets, uploadGate: new KeyedGate() };
+    const committing = new Set<DataId>();
+    this.core = { ...modules, options, buckets, committing, uploadGate: new KeyedGate() };
   }
 
   createBucket(name: string): Promise<contract.Bucket> {

@@ -101,6 +101,8 @@ export interface UploadRecord {
 export interface PartRecord {
   readonly mtimeMs: number;
   readonly part: StoredPart | undefined;
+  /** The upload's. */
+  readonly storageClass: StorageClass;
   readonly degraded: boolean;
   readonly trash: readonly TrashItem[];
 }
@@ -134,9 +136,17 @@ export function decodeUploadRecord(body: Uint8Array): UploadRecord {
   };
 }
 
+const EMPTY_PART: PartRecord = {
+  mtimeMs: 0,
+  part: undefined,
+  storageClass: "STANDARD",
+  degraded: false,
+  trash: [],
+};
+
 /** Undefined when the record holds nothing (a tombstone). */
 export function encodePartRecord(record: PartRecord, base: RecordBase): Buffer | undefined {
-  const { part, trash, mtimeMs, degraded } = record;
+  const { part, trash, mtimeMs, degraded, storageClass } = record;
   if (part === undefined && trash.length === 0) return undefined;
   const shards = part?.data.kind === "shards" ? [part.data] : [];
   const head = { dueMs: earliestDue(trash), urgency: urgencyOf(shards, degraded) };
@@ -145,13 +155,14 @@ export function encodePartRecord(record: PartRecord, base: RecordBase): Buffer |
     part === undefined ? null : packPart(part),
     degraded,
     trash.map(packTrashItem),
+    STORAGE_CLASSES.indexOf(storageClass),
   ];
   return assemble(head, fields, base);
 }
 
 /** Throws StoreError `corrupt`. */
 export function decodePartRecord(body: Uint8Array | undefined): PartRecord {
-  if (body === undefined) return { mtimeMs: 0, part: undefined, degraded: false, trash: [] };
+  if (body === undefined) return EMPTY_PART;
   readRecordHead(body);
   return decodePartFields(asBuffer(body).subarray(RECORD_HEAD_BYTES));
 }
@@ -162,6 +173,7 @@ export function decodePartFields(bytes: Uint8Array): PartRecord {
   return {
     mtimeMs: asCount(fields[0], "part time"),
     part: fields[1] === null ? undefined : unpackPart(fields[1]),
+    storageClass: asChoice(fields[4], STORAGE_CLASSES, "storage class"),
     degraded: fields[2] === true,
     trash: asList(fields[3], "trash").map(unpackTrashItem),
   };

@@ -3,7 +3,7 @@ import { GIB } from "../base/bytes.ts";
 import type { PayloadSource } from "../base/payload.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
 import type { BucketEntry } from "./buckets.ts";
-import { isCertainlyNotCommitted, writtenChecksum } from "./commit-version.ts";
+import { commitData, writtenChecksum } from "./commit-version.ts";
 import type { WrittenData } from "./data.ts";
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
 import { readPartRow } from "./list-row.ts";
@@ -183,8 +183,8 @@ async function commitPart(
   const mtimeMs = core.clock.nowMs();
   const degraded =
     part.data.kind === "shards" && core.geometry.isDegraded(part.data, upload.record.storageClass);
-  try {
-    await core.buckets.commit(upload.bucket, () =>
+  await commitData(core, written.data, () =>
+    core.buckets.commit(upload.bucket, () =>
       core.uploadGate.pass(gateName(upload.registerKey), async () => {
         await readOpen(core, upload.registerKey);
         await core.registers.update<StoreErrorData>(registerKey, (body) => {
@@ -193,17 +193,15 @@ async function commitPart(
           const record: PartRecord = {
             mtimeMs,
             part,
+            storageClass: upload.record.storageClass,
             degraded,
             trash: withTrash(before.trash, replaced, mtimeMs + core.options.trashGraceMs),
           };
           return { kind: "write", body: encodePartRecord(record, body), result: NO_RESULT };
         });
       }),
-    );
-  } catch (error) {
-    if (isCertainlyNotCommitted(error)) core.writer.discard(written.data);
-    throw error;
-  }
+    ),
+  );
   return shownPart(part, mtimeMs);
 }
 

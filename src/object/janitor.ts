@@ -1,0 +1,125 @@
+/**
+ * Does the work that records have put off: deletes data that no version refers to any more, finishes
+ * completions and deletions that a crash cut off, forgets uploads, purges tombstones.
+ *
+ * Driven by the rows of the table `trash`, which say when a record is due. A row is a hint, the
+ * record decides. Everything here may be repeated and may stop at any point.
+ */
+import { StoreError } from "../base/store-error.ts";
+import type { Drive } from "../store/drive.ts";
+import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
+import { readDueValue } from "./derive-rows.ts";
+import { emptyObjectTrash, emptyPartTrash } from "./empty-trash.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { readRecordHead } from "./record-head.ts";
+import { parseRegisterKey } from "./register-keys.ts";
+import { advanceUpload } from "./upload-janitor.ts";
+
+export type JanitorDrive = Pick<Drive, "id" | "index" | "range" | "dropShard">;
+
+export interface JanitorModules {
+  readonly core: ObjectCore;
+  /** The members of the registers: each has the rows of all records. */
+  members(): readonly JanitorDrive[];
+  /** By index in the node's table; undefined when it is not here. */
+  driveAt(index: number): JanitorDrive | undefined;
+}
+
+/** Rows looked at in one unit of work, and records worked on at once. */
+const ROWS_PER_UNIT = 500;
+const AT_ONCE = 16;
+const START = new Uint8Array(0);
+const HEADS = [START];
+
+export class Janitor implements BackgroundWorker {
+  readonly name = "janitor";
+  readonly #modules: JanitorModules;
+  #from: Uint8Array = START;
+  #turn = 0;
+  #foundInPass = 0;
+  #done = 0;
+  #failed = 0;
+
+  constructor(modules: JanitorModules) {
+    this.#modules = modules;
+  }
+
+  async work(): Promise<"busy" | "idle"> {
+    const members = this.#modules.members();
+    const drive = members[this.#turn % Math.max(1, members.length)];
+    if (drive === undefined) return "idle";
+    const page = await drive.range({
+      table: "trash",
+      heads: HEADS,
+      from: this.#from,
+      fromExclusive: false,
+      prefix: START,
+      visibleOnly: false,
+      limit: ROWS_PER_UNIT,
+      scanMax: ROWS_PER_UNIT,
+    });
+    if (!page.ok) {
+      this.#turn += 1;
+      throw new StoreError({ code: "data-unavailable", message: "a drive does not answer" });
+    }
+    const nowMs = this.#modules.core.clock.nowMs();
+    const due = page.rows.filter(
+      ({ value }) => value !== undefined && readDueValue(value) <= nowMs,
+    );
+    this.#from = page.exhausted || page.resume === undefined ? START : page.resume;
+    await inBatches(due, AT_ONCE, ({ key }) => this.#tend(Buffer.from(key)));
+    this.#foundInPass += due.length;
+    if (this.#from !== START) return "busy";
+    const idle = this.#foundInPass === 0;
+    this.#foundInPass = 0;
+    this.#turn += 1;
+    return idle ? "idle" : "busy";
+  }
+
+  status(): WorkerStatus {
+    return {
+      name: this.name,
+      done: this.#done,
+      failed: this.#failed,
+      waiting: undefined,
+      progress: undefined,
+      remainingMs: undefined,
+    };
+  }
+
+  /** One record; what cannot be done now is tried again in the next pass. */
+  async #tend(key: Buffer): Promise<void> {
+    try {
+      await this.#work(key);
+      this.#done += 1;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#failed += 1;
+      this.#modules.core.log.debug("deferred work has to wait", { error });
+    }
+  }
+
+  async #work(key: Buffer): Promise<void> {
+    const { core } = this.#modules;
+    const body = await core.registers.read(key);
+    if (body === undefined) {
+      await core.registers.purge(key);
+      return;
+    }
+    const { dueMs } = readRecordHead(body);
+    if (dueMs > core.clock.nowMs()) return;
+    const parsed = parseRegisterKey(key);
+    switch (parsed?.kind) {
+      case "object":
+        return emptyObjectTrash(this.#modules, key);
+      case "part":
+        return emptyPartTrash(this.#modules, key);
+      case "upload":
+        return advanceUpload(this.#modules.core, key);
+      case "bucket":
+        return core.buckets.recover(parsed.name);
+      case undefined:
+        throw new StoreError({ code: "corrupt", what: "register key" });
+    }
+  }
+}
