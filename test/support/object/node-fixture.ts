@@ -20,6 +20,7 @@ import {
   createMemoryKv,
   createMemoryKvImage,
   type MemoryKvHooks,
+  type MemoryKvImage,
 } from "../../../src/store/kv-memory.ts";
 import { FaultDisk } from "../fault-disk.ts";
 import { ManualClock } from "../manual-clock.ts";
@@ -64,8 +65,11 @@ export async function createNode(driveCount = 4, seed = 1): Promise<NodeFixture>
   const random = new SeededRandom(seed);
   const clock = new ManualClock();
   const drives: NodeDrive[] = [];
+  const memory = Buffer.from(new SharedArrayBuffer(ARENA_BYTES));
   for (let index = 0; index < driveCount; index++) {
-    drives.push(await openNodeDrive(index, { random, clock }));
+    const hardware = await createHardware(index, random);
+    const client = await openHardware(hardware, { memory, clock, create: true });
+    drives.push({ client, hooks: hardware.hooks, disk: hardware.disk });
   }
   const clients = drives.map(({ client }) => client);
   const set = new ReplicaSet({
@@ -102,12 +106,19 @@ export async function createNode(driveCount = 4, seed = 1): Promise<NodeFixture>
   return { store, engine, drives, data, clock, random };
 }
 
-async function openNodeDrive(
+/** What survives the process: the folder and the index of one drive. */
+export interface Hardware {
+  readonly disk: FaultDisk;
+  image: MemoryKvImage;
+  readonly planned: PlannedDrive;
+  readonly hooks: NodeDriveHooks;
+}
+
+export async function createHardware(
   index: number,
-  { random, clock }: { random: SeededRandom; clock: ManualClock },
-): Promise<NodeDrive> {
-  const hooks: NodeDriveHooks = { flush: (apply) => Promise.resolve(apply()) };
-  const disk = new FaultDisk({ random });
+  random: SeededRandom,
+  disk = new FaultDisk({ random }),
+): Promise<Hardware> {
   const id = newDriveId(random);
   const planned: PlannedDrive = {
     path: `/drive${index}`,
@@ -126,28 +137,43 @@ async function openNodeDrive(
     replaces: undefined,
   };
   await beginFormatting(disk, planned);
+  const hooks: NodeDriveHooks = { flush: (apply) => Promise.resolve(apply()) };
+  return { disk, image: createMemoryKvImage(), planned, hooks };
+}
+
+export interface OpenOptions {
+  readonly memory: Buffer;
+  readonly clock: ManualClock;
+  /** False opens what an earlier process left behind. */
+  readonly create: boolean;
+}
+
+export async function openHardware(hardware: Hardware, options: OpenOptions): Promise<DriveClient> {
+  const { disk, planned, hooks, image } = hardware;
+  const { memory, clock, create } = options;
+  const { path, format } = planned;
   const link = new InlineLink();
   const { actor, opened } = await openDriveActor(
-    { path: planned.path, id, create: true, needsResync: false },
+    { path, id: format.drive, create, needsResync: false },
     {
       reserve: { reserveBytesMin: 1024, reserveShare: 0.01, reserveShareMax: 0.05 },
-      openFilesMax: 4,
+      openFilesMax: 16,
     },
     {
       disk,
-      memory: Buffer.from(new SharedArrayBuffer(ARENA_BYTES)),
+      memory,
       digest: xxh3,
-      openKv: () => createMemoryKv(createMemoryKvImage(), { flush: (apply) => hooks.flush(apply) }),
+      openKv: () => createMemoryKv(image, { flush: (apply) => hooks.flush(apply) }),
       defer: queueMicrotask,
       onReport: link.report,
     },
   );
   link.connect(actor);
-  const client = new DriveClient(
+  return new DriveClient(
     {
-      id,
-      path: planned.path,
-      index,
+      id: format.drive,
+      path,
+      index: format.index,
       requestsInFlightMax: 1000,
       deadlineMs: 5000,
       probeIntervalMs: 60_000,
@@ -155,5 +181,4 @@ async function openNodeDrive(
     { link, clock, log: silentLogger },
     opened.report,
   );
-  return { client, hooks, disk };
 }

@@ -260,7 +260,13 @@ test("upload record: every state comes back; only an open one is listed", async 
 test("part record: comes back, is listed while it has a part, adopts its data", async (t) => {
   const key = partKey(uploadKey(bucket, "a", Buffer.alloc(16, 9)), 3);
   const trash = [{ data: shards(), dueMs: 3 }];
-  const record = { mtimeMs: 6, part: part(3), storageClass: "STANDARD" as const, degraded: false, trash };
+  const record = {
+    mtimeMs: 6,
+    part: part(3),
+    storageClass: "STANDARD" as const,
+    degraded: false,
+    trash,
+  };
   const body = encodePartRecord(record, undefined);
   t.strictSame(decodePartRecord(body), record);
   const rows = rowsOf(key, body);
@@ -319,7 +325,10 @@ const samples: [string, (body: Uint8Array) => void, Uint8Array][] = [
   [
     "part",
     decodePartRecord,
-    encodePartRecord({ mtimeMs: 6, part: part(3), storageClass: "STANDARD", degraded: false, trash: [] }, undefined) ?? etag,
+    encodePartRecord(
+      { mtimeMs: 6, part: part(3), storageClass: "STANDARD", degraded: false, trash: [] },
+      undefined,
+    ) ?? etag,
   ],
 ];
 

@@ -1,0 +1,161 @@
+/**
+ * The object layer of a node, put together: registers on the drives, the store that S3 sees, and the
+ * workers that keep it well. The entry of this layer for the composition root.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { StoreError } from "../base/store-error.ts";
+import type { Drive } from "../store/drive.ts";
+import {
+  type BackgroundWorker,
+  WorkerLoop,
+  type WorkerPace,
+  type WorkerStatus,
+} from "./background-worker.ts";
+import { type DamageLog, DamageRecorder } from "./damage.ts";
+import type { DataReader, DataWriter, ShardedData } from "./data.ts";
+import type { DriveTable } from "./data-drives.ts";
+import { SLOTS_MAX } from "./data-placement.ts";
+import type { DataRebuilder } from "./data-rebuilder.ts";
+import {
+  DriveSet,
+  type DriveSetMode,
+  type DriveSetOptions,
+  type DriveSetStatus,
+} from "./drive-set.ts";
+import { HEALER_OPTIONS, Healer } from "./heal.ts";
+import { Janitor } from "./janitor.ts";
+import type { ObjectOptions } from "./object-core.ts";
+import { ObjectLayer, type ObjectStoreExtensions } from "./object-layer.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { Refill } from "./refill.ts";
+import { SCRUBBER_OPTIONS, Scrubber, type ScrubberOptions } from "./scrub.ts";
+import type { StripeReaderModules } from "./stripe-reader.ts";
+import { SWEEPER_OPTIONS, Sweeper } from "./sweep.ts";
+
+export interface ObjectStoreOptions {
+  readonly object: ObjectOptions;
+  readonly drives: DriveSetOptions;
+  readonly scrub: ScrubberOptions;
+  /** False leaves the workers to the caller. */
+  readonly runWorkers: boolean;
+}
+
+export const SCRUB_OPTIONS: ScrubberOptions = SCRUBBER_OPTIONS;
+
+/** A drive that was formatted into an existing set: see FreshDrive of the store. */
+export interface EmptyDrive {
+  readonly drive: Drive;
+  markSynced(): Promise<{ readonly ok: boolean }>;
+}
+
+export interface ObjectStoreModules {
+  readonly drives: readonly Drive[];
+  readonly fresh: readonly EmptyDrive[];
+  readonly writer: DataWriter;
+  readonly reader: DataReader;
+  readonly rebuilder: Pick<DataRebuilder, "rebuild">;
+  /** What the data path works with, for reading shards one by one. */
+  readonly data: StripeReaderModules & { readonly drives: DriveTable };
+  /** Its `report` is the `onDamage` of reader and rebuilder. */
+  readonly damage: DamageLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface ObjectStoreStatus {
+  readonly drives: DriveSetStatus;
+  readonly workers: readonly WorkerStatus[];
+}
+
+export interface RunningObjectStore {
+  readonly store: ObjectStore & ObjectStoreExtensions;
+  readonly workers: readonly BackgroundWorker[];
+  /** Resolves when operations may begin, in the mode that the drives allow. */
+  start(): Promise<DriveSetMode>;
+  stop(): Promise<void>;
+  status(): ObjectStoreStatus;
+}
+
+const MINUTE_MS = 60_000;
+/** By worker name; refills share one. */
+const PACES: Readonly<Record<string, WorkerPace>> = {
+  janitor: { idleMs: MINUTE_MS / 4, retryMs: MINUTE_MS / 4, dutyShare: 0.5 },
+  sweeper: { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.1 },
+  healer: { idleMs: MINUTE_MS / 6, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
+  damage: { idleMs: MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
+  scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
+};
+const REFILL_PACE: WorkerPace = { idleMs: 1_000, retryMs: 10_000, dutyShare: 0.7 };
+
+export function createObjectStore(
+  options: ObjectStoreOptions,
+  modules: ObjectStoreModules,
+): RunningObjectStore {
+  const { clock, random, log, writer, reader, damage } = modules;
+  const set = new DriveSet(options.drives, modules);
+  const slots = Math.min(SLOTS_MAX, options.drives.drivesExpected);
+  const store = new ObjectLayer(options.object, {
+    registers: set,
+    writer,
+    reader,
+    geometry: { isDegraded: (data: ShardedData) => data.drives.length < slots },
+    owners: damage,
+    clock,
+    random,
+    log,
+  });
+  const workers = createWorkers(options, modules, { set, store });
+  const loops = workers.map(
+    (worker) => new WorkerLoop(worker, PACES[worker.name] ?? REFILL_PACE, { clock, log }),
+  );
+  const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
+  damage.onReport(() => damageLoop?.wake());
+  return {
+    store,
+    workers,
+    async start() {
+      const mode = await set.start();
+      if (mode === "read-write" && options.runWorkers) for (const loop of loops) loop.start();
+      return mode;
+    },
+    async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()));
+      set.stop();
+    },
+    status: () => ({
+      drives: set.status(),
+      workers: workers.map((worker) => worker.status()),
+    }),
+  };
+}
+
+function createWorkers(
+  options: ObjectStoreOptions,
+  modules: ObjectStoreModules,
+  { set, store }: { set: DriveSet; store: ObjectLayer },
+): BackgroundWorker[] {
+  const { core } = store;
+  const { rebuilder, damage, data } = modules;
+  const members = () => set.members();
+  const driveAt = (index: number) => set.drives().find((drive) => drive.index === index);
+  return [
+    new Janitor({ core, members, driveAt }),
+    new Sweeper(SWEEPER_OPTIONS, { core, drives: () => set.drives() }),
+    new Healer(HEALER_OPTIONS, { core, rebuilder, members, placement: () => data.drives.states() }),
+    new DamageRecorder(core, damage),
+    new Scrubber(options.scrub, { core, data, damage, members }),
+    ...modules.fresh.map(({ drive, markSynced }) => {
+      const isMember = () => set.isMember(drive.id);
+      const onFilled = async () => {
+        const marked = await markSynced();
+        if (!marked.ok) {
+          throw new StoreError({ code: "data-unavailable", message: "the drive does not answer" });
+        }
+      };
+      return new Refill({ core, drive, rebuilder, damage, isMember, onFilled });
+    }),
+  ];
+}

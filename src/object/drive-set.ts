@@ -1,0 +1,241 @@
+/**
+ * The drives of the node as replicas of its registers: finds out at the start what they can do,
+ * excludes those that fail, takes back those that were added, and gives the object layer its
+ * registers. Every register has its replicas on all member drives.
+ */
+import { AgreedReader } from "../../cluster/register/agreed-reader.ts";
+import {
+  DriveMembership,
+  type DriveMembershipOptions,
+} from "../../cluster/register/drive-membership.ts";
+import type { MemberDrive } from "../../cluster/register/member-drive.ts";
+import type { RegisterEngineOptions } from "../../cluster/register/register-contract.ts";
+import { RegisterEngine } from "../../cluster/register/register-engine.ts";
+import { majority, type ReplicaSet } from "../../cluster/register/replica-set.ts";
+import type { CellPage } from "../../cluster/register/resync-observer.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { StoreError } from "../base/store-error.ts";
+import type { Drive } from "../store/drive.ts";
+import { deriveRows, purgedRows } from "./derive-rows.ts";
+import { rowBallot } from "./list-row.ts";
+import { ReadOnlyRegisters } from "./read-only-registers.ts";
+import { RegisterClient } from "./register-client.ts";
+import { hashBytes } from "./register-keys.ts";
+import type { Registers, RowPage, RowQuery } from "./registers.ts";
+
+export type EngineLimits = Omit<RegisterEngineOptions, "proposer" | "incarnation" | "soleProposer">;
+
+export interface DriveSetOptions {
+  /** How many drives the node is configured with, present or not. */
+  readonly drivesExpected: number;
+  readonly engine: EngineLimits;
+  readonly membership: DriveMembershipOptions;
+}
+
+export const DRIVE_SET_LIMITS: Omit<DriveSetOptions, "drivesExpected"> = {
+  engine: {
+    roundMs: 5_000,
+    operationMs: 30_000,
+    hedgeMs: 200,
+    backoffMs: 10,
+    attemptsMax: 8,
+    waitersPerKeyMax: 1_000,
+    unsettledKeysMax: 20_000,
+  },
+  membership: { forgetMs: 1_000, retryMs: 1_000 },
+};
+
+export interface DriveSetModules {
+  /** Those that could be opened. */
+  readonly drives: readonly Drive[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export type DriveSetMode = "starting" | "read-write" | "read-only" | "unavailable";
+
+export interface DriveSetStatus {
+  readonly mode: DriveSetMode;
+  readonly expected: number;
+  /** Drive ids. */
+  readonly members: readonly string[];
+  /** Being brought up to date. */
+  readonly observers: readonly string[];
+  /** Accepts that some member has not acknowledged yet. */
+  readonly unsettled: number;
+}
+
+/** The process is the only proposer of a single node. */
+const PROPOSER = 1;
+const CELLS_PER_PAGE = 1000;
+const NOTHING = new Uint8Array(0);
+
+export class DriveSet implements Registers {
+  readonly #options: DriveSetOptions;
+  readonly #modules: DriveSetModules;
+  readonly #membership: DriveMembership;
+  readonly #byId = new Map<string, Drive>();
+  /** Drives that have left. */
+  readonly #lost = new Set<string>();
+  #mode: DriveSetMode = "starting";
+  #engine: RegisterEngine | undefined;
+  #registers: Registers | undefined;
+
+  constructor(options: DriveSetOptions, modules: DriveSetModules) {
+    this.#options = options;
+    this.#modules = modules;
+    for (const drive of modules.drives) this.#byId.set(drive.id, drive);
+    const { clock, log } = modules;
+    this.#membership = new DriveMembership(options.membership, {
+      clock,
+      log,
+      listCells: (drive, after) => this.#listCells(drive, after),
+    });
+  }
+
+  /** Resolves when the registers may be used, in the mode that the drives allow. */
+  async start(): Promise<DriveSetMode> {
+    const { drives, log } = this.#modules;
+    const first = await this.#membership.start(drives, this.#options.drivesExpected);
+    this.#mode = first.mode;
+    if (first.mode === "read-write") {
+      await this.#open(first.incarnation);
+    } else if (first.mode === "read-only") {
+      const reader = new AgreedReader(first.members);
+      await reader.load();
+      const needed = majority(this.#options.drivesExpected);
+      const members = first.members.flatMap(({ id }) => this.#byId.get(id) ?? []);
+      this.#registers = new ReadOnlyRegisters({ reader, members, needed });
+      log.error("too few drives for writing: the node only reads", { needed });
+    } else {
+      const { needed, got } = first;
+      log.error("too few drives: the node cannot serve", { needed, got });
+    }
+    return this.#mode;
+  }
+
+  /** A drive that was opened later. */
+  addDrive(drive: Drive): void {
+    this.#byId.set(drive.id, drive);
+    this.#watch(drive);
+    this.#membership.addDrive(drive);
+  }
+
+  /** Drives that have all settled rows. */
+  members(): readonly Drive[] {
+    return this.#membership.members.flatMap((id) => this.#byId.get(id) ?? []);
+  }
+
+  /** All drives that are open, members or not. */
+  drives(): readonly Drive[] {
+    return [...this.#byId.values()];
+  }
+
+  isMember(driveId: string): boolean {
+    return this.#membership.members.includes(driveId);
+  }
+
+  status(): DriveSetStatus {
+    return {
+      mode: this.#mode,
+      expected: this.#options.drivesExpected,
+      members: this.#membership.members,
+      observers: this.#membership.observers,
+      unsettled: this.#engine?.unsettledCount ?? 0,
+    };
+  }
+
+  stop(): void {
+    this.#engine?.stop();
+    this.#membership.stop();
+  }
+
+  read(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#usable().read(key);
+  }
+
+  update: Registers["update"] = (key, change) => this.#usable().update(key, change);
+
+  rows(query: RowQuery): Promise<RowPage> {
+    return this.#usable().rows(query);
+  }
+
+  purge(key: Uint8Array): Promise<boolean> {
+    return this.#usable().purge(key);
+  }
+
+  #usable(): Registers {
+    if (this.#registers !== undefined) return this.#registers;
+    const needed = majority(this.#options.drivesExpected);
+    throw new StoreError({ code: "no-quorum", needed, got: 0 });
+  }
+
+  async #open(incarnation: number): Promise<void> {
+    const { clock, random, log, drives } = this.#modules;
+    const engine = new RegisterEngine(
+      { ...this.#options.engine, proposer: PROPOSER, incarnation, soleProposer: true },
+      {
+        replicasFor: () => this.#membership.set,
+        deriveRows,
+        purgedRows,
+        onReplicaUnavailable: (id) => this.#membership.reportUnavailable(id),
+        preferredMember: (key, set) => this.#preferredMember(key, set),
+        clock,
+        random,
+        log,
+      },
+    );
+    this.#engine = engine;
+    for (const drive of drives) this.#watch(drive);
+    await this.#membership.open(engine);
+    this.#registers = new RegisterClient({ engine, members: () => this.members() });
+  }
+
+  /** A drive that has left says so before anybody asks it. */
+  #watch(drive: Drive): void {
+    drive.onStateChange(({ state }) => {
+      if (state === "online") {
+        this.#lost.delete(drive.id);
+        return;
+      }
+      this.#lost.add(drive.id);
+      this.#membership.reportUnavailable(drive.id);
+    });
+  }
+
+  /** Spreads reads; any member that answers will do, also when too few are left for writing. */
+  #preferredMember(key: Uint8Array, set: ReplicaSet): number {
+    const first = hashBytes(key) % set.memberCount;
+    if (this.#lost.size === 0) return first;
+    for (let step = 0; step < set.memberCount; step++) {
+      const index = (first + step) % set.memberCount;
+      if (!this.#lost.has(set.replicas[index]?.id ?? "")) return index;
+    }
+    return first;
+  }
+
+  /** Every cell has a listing row that carries its ballot. */
+  async #listCells(
+    { id }: MemberDrive,
+    after: Uint8Array | undefined,
+  ): Promise<CellPage | { ok: false; reason: "unavailable"; applied: "no" }> {
+    const page = await this.#byId.get(id)?.range({
+      table: "list",
+      heads: [NOTHING],
+      from: after ?? NOTHING,
+      fromExclusive: after !== undefined,
+      prefix: NOTHING,
+      visibleOnly: false,
+      limit: CELLS_PER_PAGE,
+      scanMax: CELLS_PER_PAGE,
+    });
+    if (page?.ok !== true) return { ok: false, reason: "unavailable", applied: "no" };
+    const cells = page.rows.flatMap(({ key, value }) =>
+      value === undefined ? [] : [{ key, accepted: rowBallot(value) }],
+    );
+    return { ok: true, cells, complete: page.exhausted };
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Fills an emptied drive: walks all records and rebuilds every shard that one of them places on it.
+ * Records need no change: they say already that the shard is there.
+ *
+ * The cursor is durable on the drive itself, so a restart goes on where it was. What is written
+ * meanwhile comes by itself; a shard that cannot be rebuilt is marked missing for the healer.
+ */
+import type { Clock } from "../base/clock.ts";
+import { StoreError } from "../base/store-error.ts";
+import type { Drive } from "../store/drive.ts";
+import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
+import type { DamageLog } from "./damage.ts";
+import type { ShardedData } from "./data.ts";
+import type { RebuildRequest, RebuildTarget } from "./data-rebuilder.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { dataOf } from "./record-data.ts";
+import { countRows, WALK_START, type WalkPosition, walkRecords } from "./record-walk.ts";
+
+export interface RefillModules {
+  readonly core: ObjectCore;
+  readonly drive: Pick<Drive, "id" | "index" | "readMeta" | "writeMeta">;
+  readonly rebuilder: { rebuild(request: RebuildRequest): Promise<readonly RebuildTarget[]> };
+  readonly damage: DamageLog;
+  /** The registers of the drive are up to date: only then is its place in them complete. */
+  isMember(): boolean;
+  /** Everything is there. */
+  onFilled(): Promise<void>;
+}
+
+const META_CURSOR = "refill-cursor";
+/** No register key begins with it. */
+const END_MARK = 0xff;
+const ROWS_PER_UNIT = 200;
+const ROWS_PER_COUNT = 1000;
+const AT_ONCE = 2;
+
+export class Refill implements BackgroundWorker {
+  readonly name: string;
+  readonly #modules: RefillModules;
+  readonly #pass: PassClock;
+  #position: WalkPosition | undefined;
+  #filled = false;
+  #done = 0;
+  #failed = 0;
+
+  constructor(modules: RefillModules) {
+    this.#modules = modules;
+    this.name = `refill drive ${modules.drive.index}`;
+    this.#pass = new PassClock(modules.core.clock);
+  }
+
+  async work(): Promise<"busy" | "idle"> {
+    if (this.#filled || !this.#modules.isMember()) return "idle";
+    this.#position ??= await this.#begin();
+    if (this.#position === "end") {
+      await this.#modules.onFilled();
+      this.#filled = true;
+      this.#modules.core.log.info("a drive was filled", { drive: this.#modules.drive.id });
+      return "idle";
+    }
+    const step = await walkRecords(this.#modules.core.registers, this.#position, ROWS_PER_UNIT);
+    await inBatches(step.keys, AT_ONCE, (key) => this.#fill(key));
+    await this.#save(step.next);
+    this.#position = step.next;
+    this.#pass.passed(step.rows);
+    return "busy";
+  }
+
+  status(): WorkerStatus {
+    return {
+      name: this.name,
+      done: this.#done,
+      failed: this.#failed,
+      waiting: undefined,
+      progress: this.#filled ? 1 : this.#pass.progress,
+      remainingMs: this.#filled ? 0 : this.#pass.remainingMs,
+    };
+  }
+
+  async #begin(): Promise<WalkPosition> {
+    const { core, drive } = this.#modules;
+    this.#pass.begin(await countRows(core.registers, ROWS_PER_COUNT));
+    const reply = await drive.readMeta(META_CURSOR);
+    if (!reply.ok) throw unavailable();
+    if (reply.value === undefined) return WALK_START;
+    return reply.value[0] === END_MARK ? "end" : reply.value;
+  }
+
+  async #save(next: WalkPosition): Promise<void> {
+    const { drive } = this.#modules;
+    const value = next === "end" ? Uint8Array.of(END_MARK) : next;
+    const reply = await drive.writeMeta(META_CURSOR, value);
+    if (!reply.ok) throw unavailable();
+  }
+
+  async #fill(key: Buffer): Promise<void> {
+    const { core, drive } = this.#modules;
+    for (const { data } of dataOf(key, await core.registers.read(key))) {
+      const slot = data.drives.indexOf(drive.index);
+      if (slot < 0 || (data.missing & (1 << slot)) !== 0) continue;
+      await this.#rebuild(key, data, slot);
+    }
+  }
+
+  async #rebuild(key: Buffer, data: ShardedData, slot: number): Promise<void> {
+    const { rebuilder, drive, damage, core } = this.#modules;
+    const targets = [{ slot, driveIndex: drive.index }];
+    damage.remember(data, key);
+    try {
+      const rebuilt = await rebuilder.rebuild({ data, ownerKey: key, targets });
+      if (rebuilt.length > 0) {
+        this.#done += 1;
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      core.log.warn("a shard could not be rebuilt", { error });
+    }
+    this.#failed += 1;
+    damage.report({ data, slots: [slot], cause: "missing" });
+  }
+}
+
+/** How far a pass over a known number of rows is. */
+export class PassClock {
+  readonly #clock: Clock;
+  #total = 0;
+  #rows = 0;
+  #startMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  begin(total: number): void {
+    this.#total = total;
+    this.#rows = 0;
+    this.#startMs = this.#clock.monotonicMs();
+  }
+
+  passed(rows: number): void {
+    this.#rows += rows;
+  }
+
+  get progress(): number | undefined {
+    if (this.#total === 0) return undefined;
+    return Math.min(1, this.#rows / this.#total);
+  }
+
+  get remainingMs(): number | undefined {
+    const { progress } = this;
+    if (progress === undefined || progress === 0) return undefined;
+    const tookMs = this.#clock.monotonicMs() - this.#startMs;
+    return (tookMs / progress) * (1 - progress);
+  }
+}
+
+function unavailable(): StoreError {
+  return new StoreError({ code: "data-unavailable", message: "the drive does not answer" });
+}

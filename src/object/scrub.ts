@@ -1,0 +1,186 @@
+/**
+ * Reads every shard of every record slowly, again and again, and has its checksums verified, so that
+ * decay is found while there is still enough to repair it from. Damage goes where damage found by
+ * clients goes.
+ *
+ * The cursor is durable; a pass that ends before its time waits for the next period.
+ */
+import { StoreError } from "../base/store-error.ts";
+import { stripesOfRange } from "../codec/stripe.ts";
+import type { Drive } from "../store/drive.ts";
+import type { BackgroundWorker, WorkerStatus } from "./background-worker.ts";
+import type { DamageLog } from "./damage.ts";
+import type { ShardedData } from "./data.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { dataOf } from "./record-data.ts";
+import { countRows, WALK_START, type WalkPosition, walkRecords } from "./record-walk.ts";
+import { PassClock } from "./refill.ts";
+import { StripeLoad, type StripeReaderModules } from "./stripe-reader.ts";
+import { StripeSlots } from "./stripe-slots.ts";
+
+export interface ScrubberOptions {
+  /** A new pass begins no sooner than this after the one before began. */
+  readonly periodMs: number;
+}
+
+export const SCRUBBER_OPTIONS: ScrubberOptions = { periodMs: 30 * 24 * 60 * 60_000 };
+
+export interface ScrubberModules {
+  readonly core: ObjectCore;
+  readonly data: StripeReaderModules;
+  readonly damage: DamageLog;
+  /** Any member keeps the cursor. */
+  members(): readonly Pick<Drive, "readMeta" | "writeMeta">[];
+}
+
+interface Cursor {
+  /** Wall clock. */
+  readonly startedMs: number;
+  /** Register key in hexadecimal, or "end". */
+  readonly position: string;
+}
+
+const META_CURSOR = "scrub-cursor";
+const ROWS_PER_PAGE = 200;
+const ROWS_PER_COUNT = 1000;
+
+export class Scrubber implements BackgroundWorker {
+  readonly name = "scrubber";
+  readonly #options: ScrubberOptions;
+  readonly #modules: ScrubberModules;
+  readonly #pass: PassClock;
+  #startedMs = 0;
+  #position: WalkPosition | undefined;
+  #keys: Buffer[] = [];
+  #next: WalkPosition = WALK_START;
+  #done = 0;
+  #failed = 0;
+
+  constructor(options: ScrubberOptions, modules: ScrubberModules) {
+    this.#options = options;
+    this.#modules = modules;
+    this.#pass = new PassClock(modules.core.clock);
+  }
+
+  /** One record, or the next page of them. */
+  async work(): Promise<"busy" | "idle"> {
+    this.#position ??= await this.#resume();
+    if (this.#position === "end") return this.#wait();
+    const key = this.#keys.pop();
+    if (key !== undefined) {
+      await this.#scrub(key);
+      return "busy";
+    }
+    if (this.#next !== this.#position) {
+      this.#position = this.#next;
+      await this.#save();
+      if (this.#position === "end") return "busy";
+    }
+    const step = await walkRecords(this.#modules.core.registers, this.#position, ROWS_PER_PAGE);
+    this.#keys = [...step.keys].reverse();
+    this.#next = step.next;
+    this.#pass.passed(step.rows);
+    return "busy";
+  }
+
+  status(): WorkerStatus {
+    return {
+      name: this.name,
+      done: this.#done,
+      failed: this.#failed,
+      waiting: undefined,
+      progress: this.#position === "end" ? 1 : this.#pass.progress,
+      remainingMs: this.#position === "end" ? 0 : this.#pass.remainingMs,
+    };
+  }
+
+  /** Every shard that should be there, stripe by stripe; reading verifies and reports. */
+  async #scrub(key: Buffer): Promise<void> {
+    const { core, damage, data: modules } = this.#modules;
+    try {
+      for (const { data } of dataOf(key, await core.registers.read(key))) {
+        damage.remember(data, key);
+        await verifyShards(modules, data, damage);
+      }
+      this.#done += 1;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#failed += 1;
+      core.log.warn("data could not be verified", { error });
+    }
+  }
+
+  #wait(): "idle" {
+    const nowMs = this.#modules.core.clock.nowMs();
+    if (nowMs >= this.#startedMs + this.#options.periodMs) {
+      this.#position = undefined;
+      this.#startedMs = 0;
+    }
+    return "idle";
+  }
+
+  async #resume(): Promise<WalkPosition> {
+    const { core } = this.#modules;
+    const nowMs = core.clock.nowMs();
+    const cursor = await this.#load();
+    const old = cursor === undefined || nowMs >= cursor.startedMs + this.#options.periodMs;
+    this.#startedMs = old ? nowMs : cursor.startedMs;
+    this.#next = old ? WALK_START : positionOf(cursor.position);
+    this.#pass.begin(await countRows(core.registers, ROWS_PER_COUNT));
+    return this.#next;
+  }
+
+  async #load(): Promise<Cursor | undefined> {
+    for (const drive of this.#modules.members()) {
+      const reply = await drive.readMeta(META_CURSOR);
+      if (reply.ok && reply.value !== undefined) return parseCursor(reply.value);
+    }
+    return undefined;
+  }
+
+  async #save(): Promise<void> {
+    const position = this.#next === "end" ? "end" : Buffer.from(this.#next).toString("hex");
+    const cursor: Cursor = { startedMs: this.#startedMs, position };
+    const value = Buffer.from(JSON.stringify(cursor));
+    await Promise.all(this.#modules.members().map((drive) => drive.writeMeta(META_CURSOR, value)));
+  }
+}
+
+/** Reads all shards of an item that should be there; bad ones are reported by the reading. */
+export async function verifyShards(
+  modules: StripeReaderModules,
+  data: ShardedData,
+  damage: Pick<DamageLog, "report">,
+): Promise<void> {
+  const slots = new StripeSlots(data, modules.drives, damage.report);
+  let wanted = 0;
+  data.drives.forEach((index, slot) => {
+    if (modules.drives.isOnline(index)) wanted |= 1 << slot;
+  });
+  wanted &= ~data.missing;
+  const whole = { offset: 0, length: data.bytes };
+  for (const slice of stripesOfRange(data, data.bytes, whole)) {
+    const { stripeIndex, geometry } = slice;
+    const buffer = await modules.arena.acquire("read");
+    const stripe = { stripeIndex, geometry, wanted, purpose: "decode" } as const;
+    modules.arena.release(await StripeLoad.start(modules, slots, stripe, buffer));
+  }
+}
+
+function positionOf(text: string): WalkPosition {
+  return text === "end" ? "end" : Buffer.from(text, "hex");
+}
+
+/** Anything unreadable starts a new pass. */
+function parseCursor(bytes: Uint8Array): Cursor | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    if (typeof value !== "object" || value === null) return undefined;
+    const { startedMs, position } = value as Record<string, unknown>;
+    return typeof startedMs === "number" && typeof position === "string"
+      ? { startedMs, position }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
