@@ -162,7 +162,7 @@ export async function openHardware(hardware: Hardware, options: OpenOptions): Pr
     {
       disk,
       memory,
-      digest: xxh3,
+      digest: (parts) => xxh3(Buffer.concat(parts)),
       openKv: () => createMemoryKv(image, { flush: (apply) => hooks.flush(apply) }),
       defer: queueMicrotask,
       onReport: link.report,
