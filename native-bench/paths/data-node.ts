@@ -2,17 +2,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Arena } from "../../src/actors/arena.ts";
-import { reservedBytes, stripeBufferBytes } from "../../src/actors/arena-layout.ts";
-import { type CodecPool, startCodecPool } from "../../src/actors/codec-pool.ts";
-import { MIB } from "../../src/base/bytes.ts";
+import type { Arena } from "../../src/actors/arena.ts";
 import { silentLogger } from "../../src/base/log.ts";
 import type { PayloadSink, PayloadSource } from "../../src/base/payload.ts";
 import { systemClock } from "../../src/node/system-clock.ts";
 import { systemRandom } from "../../src/node/system-random.ts";
-import { DriveTable } from "../../src/object/data-drives.ts";
-import { ErasureDataReader } from "../../src/object/data-reader.ts";
-import { ErasureDataWriter } from "../../src/object/data-writer.ts";
+import {
+  createDataArena,
+  createDataPath,
+  DATA_LIMITS,
+  type DataLimits,
+  memoryForStripes,
+} from "../../src/object/data-path.ts";
+import type { ErasureDataReader } from "../../src/object/data-reader.ts";
+import type { ErasureDataWriter } from "../../src/object/data-writer.ts";
 import { openStore, STORE_LIMITS, type Store } from "../../src/store/store.ts";
 
 export interface DataNodeOptions {
@@ -26,7 +29,6 @@ export interface DataNodeOptions {
 
 export interface DataNode {
   readonly arena: Arena;
-  readonly codec: CodecPool;
   readonly store: Store;
   readonly writer: ErasureDataWriter;
   readonly reader: ErasureDataReader;
@@ -36,18 +38,15 @@ export interface DataNode {
 export async function openDataNode(options: DataNodeOptions): Promise<DataNode> {
   const folder = mkdtempSync(join(tmpdir(), "ringfort-bench-"));
   const paths = Array.from({ length: options.drives }, (_, index) => join(folder, `${index}`));
-  const stripeBytes = stripeBufferBytes(options.stripeDataBytes, 16);
-  const threads = 1 + options.codecThreads;
-  const arena = new Arena({
-    budgetBytes: reservedBytes(threads) + MIB + options.stripes * stripeBytes,
-    threads,
-    stripeBytes,
-    waitersMax: 1000,
-  });
-  const codec = startCodecPool(
-    { queuedJobsMax: 1000, inlineBytesMax: 128 * 1024 },
-    { memory: arena.memory, threads: options.codecThreads },
-  );
+  const { stripeDataBytes, codecThreads, windowMax } = options;
+  const limits: DataLimits = {
+    ...DATA_LIMITS,
+    write: { ...DATA_LIMITS.write, windowMax },
+    read: { ...DATA_LIMITS.read, windowMax },
+  };
+  const sizing = { stripeDataBytes, codecThreads, limits };
+  const memoryBytes = memoryForStripes(options.stripes, sizing);
+  const arena = createDataArena({ ...sizing, memoryBytes });
   const modules = { clock: systemClock, random: systemRandom, log: silentLogger };
   const reserve = { ...STORE_LIMITS.reserve, reserveBytesMin: 0 };
   const store = await openStore(
@@ -59,30 +58,18 @@ export async function openDataNode(options: DataNodeOptions): Promise<DataNode> 
     },
     modules,
   );
-  const drives = new DriveTable(store.drives, { floorMs: 50, ceilingMs: 2000 });
-  const shared = { ...modules, arena, codec, drives };
-  const { stripeDataBytes, windowMax } = options;
+  const parity = { STANDARD: undefined, REDUCED_REDUNDANCY: undefined };
+  const path = createDataPath(
+    { stripeDataBytes, codecThreads, parity, limits },
+    { ...modules, arena, drives: store.drives, onDamage: () => {} },
+  );
   return {
     arena,
-    codec,
     store,
-    writer: new ErasureDataWriter(
-      {
-        stripeDataBytes,
-        windowMax,
-        parity: { STANDARD: undefined, REDUCED_REDUNDANCY: undefined },
-        overflowBytesMax: 2 * MIB,
-        lagGraceMs: 10_000,
-        finishGraceMs: 1_000,
-      },
-      shared,
-    ),
-    reader: new ErasureDataReader(
-      { windowMax, copyBytesMax: 64 * 1024, copiesWaitingMax: 100 },
-      { ...shared, onDamage: () => {} },
-    ),
+    writer: path.writer,
+    reader: path.reader,
     close: async () => {
-      await codec.close();
+      await path.close();
       await store.close();
       rmSync(folder, { recursive: true, force: true });
     },

@@ -1,15 +1,15 @@
 /** The data path in one thread over memory drives: everything real but the disks and the threads. */
 import { Arena } from "../../src/actors/arena.ts";
 import { reservedBytes, stripeBufferBytes } from "../../src/actors/arena-layout.ts";
-import { type CodecPool, startCodecPool } from "../../src/actors/codec-pool.ts";
 import { SHARD_HEADER_BYTES } from "../../src/codec/shard-header.ts";
 import { stripeFileOffset, stripeGeometry, stripesOfRange } from "../../src/codec/stripe.ts";
 import { WASM_PAGE_BYTES } from "../../src/codec/wasm.ts";
 import type { DamageReport, ShardedData, WriteDataRequest } from "../../src/object/data.ts";
-import { DriveTable } from "../../src/object/data-drives.ts";
-import { ErasureDataReader } from "../../src/object/data-reader.ts";
-import { DataRebuilder } from "../../src/object/data-rebuilder.ts";
-import { ErasureDataWriter } from "../../src/object/data-writer.ts";
+import type { DriveTable } from "../../src/object/data-drives.ts";
+import { createDataPath } from "../../src/object/data-path.ts";
+import type { ErasureDataReader } from "../../src/object/data-reader.ts";
+import type { DataRebuilder } from "../../src/object/data-rebuilder.ts";
+import type { ErasureDataWriter } from "../../src/object/data-writer.ts";
 import { BufferSource, chunksOf } from "./buffer-source.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDrive } from "./memory-drive.ts";
@@ -43,7 +43,6 @@ export class DataWorld {
   readonly rebuilder: DataRebuilder;
   /** Reports of the reader and of the rebuilder, as "slot cause". */
   readonly damage: string[] = [];
-  readonly codec: CodecPool;
   readonly stripeDataBytes: number;
 
   readonly #report = ({ slots, cause }: DamageReport): void => {
@@ -67,41 +66,37 @@ export class DataWorld {
       { length: options.drives },
       (_, index) => new MemoryDrive({ index, random: this.random, memory }),
     );
-    this.table = new DriveTable(this.drives, HEDGE);
-    this.codec = startCodecPool({ queuedJobsMax: 1000, inlineBytesMax: 0 }, { memory, threads: 0 });
-    this.writer = new ErasureDataWriter(
+    const windowMax = options.windowMax ?? 3;
+    const path = createDataPath(
       {
         stripeDataBytes,
+        codecThreads: 0,
         parity: { STANDARD: options.parity, REDUCED_REDUNDANCY: undefined },
-        windowMax: options.windowMax ?? 3,
-        overflowBytesMax: OVERFLOW_BYTES_MAX,
-        lagGraceMs: LAG_GRACE_MS,
-        finishGraceMs: FINISH_GRACE_MS,
+        limits: {
+          stripeWaitersMax: options.waitersMax ?? 100,
+          codec: { queuedJobsMax: 1000, inlineBytesMax: 0 },
+          write: {
+            windowMax,
+            overflowBytesMax: OVERFLOW_BYTES_MAX,
+            lagGraceMs: LAG_GRACE_MS,
+            finishGraceMs: FINISH_GRACE_MS,
+          },
+          read: { windowMax, copyBytesMax: options.copyBytesMax ?? 0, copiesWaitingMax: 100 },
+          hedge: HEDGE,
+        },
       },
       {
         arena: this.arena,
-        codec: this.codec,
-        drives: this.table,
+        drives: this.drives,
         clock: this.clock,
         random: this.random,
+        onDamage: this.#report,
       },
     );
-    const modules = {
-      arena: this.arena,
-      codec: this.codec,
-      drives: this.table,
-      clock: this.clock,
-      onDamage: this.#report,
-    };
-    this.reader = new ErasureDataReader(
-      {
-        windowMax: options.windowMax ?? 3,
-        copyBytesMax: options.copyBytesMax ?? 0,
-        copiesWaitingMax: 100,
-      },
-      modules,
-    );
-    this.rebuilder = new DataRebuilder(modules);
+    this.table = path.drives;
+    this.writer = path.writer;
+    this.reader = path.reader;
+    this.rebuilder = path.rebuilder;
   }
 
   /** Writes a payload that is certain to become shards. */

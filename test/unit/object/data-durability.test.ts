@@ -1,13 +1,14 @@
 /** The data path over the real drive code on disks that lose their power. */
 import { test } from "tap";
-import { Arena } from "../../../src/actors/arena.ts";
-import { reservedBytes, stripeBufferBytes } from "../../../src/actors/arena-layout.ts";
-import { startCodecPool } from "../../../src/actors/codec-pool.ts";
-import { KIB } from "../../../src/base/bytes.ts";
+import type { Arena } from "../../../src/actors/arena.ts";
 import type { ShardedData } from "../../../src/object/data.ts";
-import { type DataDrive, DriveTable } from "../../../src/object/data-drives.ts";
-import { ErasureDataReader } from "../../../src/object/data-reader.ts";
-import { ErasureDataWriter } from "../../../src/object/data-writer.ts";
+import type { DataDrive } from "../../../src/object/data-drives.ts";
+import {
+  createDataArena,
+  createDataPath,
+  DATA_LIMITS,
+  memoryForStripes,
+} from "../../../src/object/data-path.ts";
 import { BufferSource, chunksOf } from "../../support/buffer-source.ts";
 import { CollectingSink } from "../../support/collecting-sink.ts";
 import { settle } from "../../support/data-world.ts";
@@ -18,33 +19,18 @@ import { SeededRandom } from "../../support/seeded-random.ts";
 const STRIPE = 1024;
 const DRIVES = 4;
 
+const SIZING = { stripeDataBytes: STRIPE, codecThreads: 0, limits: DATA_LIMITS };
+
 function createArena(): Arena {
-  const stripeBytes = stripeBufferBytes(STRIPE, DRIVES);
-  const budgetBytes = Math.ceil((reservedBytes(2) + 16 * stripeBytes) / (64 * KIB)) * 64 * KIB;
-  return new Arena({ budgetBytes, threads: 2, stripeBytes, waitersMax: 10 });
+  return createDataArena({ ...SIZING, memoryBytes: memoryForStripes(16, SIZING) });
 }
 
 /** One life of the process above the drives. */
 function createPath(arena: Arena, drives: readonly DataDrive[], random: SeededRandom) {
-  const { memory } = arena;
-  const codec = startCodecPool({ queuedJobsMax: 100, inlineBytesMax: 0 }, { memory, threads: 0 });
   const clock = new ManualClock();
-  const table = new DriveTable(drives, { floorMs: 1, ceilingMs: 10 });
-  const modules = { arena, codec, clock, random, drives: table };
-  const writer = new ErasureDataWriter(
-    {
-      stripeDataBytes: STRIPE,
-      parity: { STANDARD: 2, REDUCED_REDUNDANCY: 1 },
-      windowMax: 2,
-      overflowBytesMax: 4 * STRIPE,
-      lagGraceMs: 1000,
-      finishGraceMs: 100,
-    },
-    modules,
-  );
-  const reader = new ErasureDataReader(
-    { windowMax: 2, copyBytesMax: 0, copiesWaitingMax: 1 },
-    { ...modules, onDamage: () => {} },
+  const { writer, reader } = createDataPath(
+    { ...SIZING, parity: { STANDARD: 2, REDUCED_REDUNDANCY: 1 } },
+    { arena, drives, clock, random, onDamage: () => {} },
   );
   const write = async (content: Uint8Array): Promise<ShardedData> => {
     const { data } = await writer.write({
@@ -119,7 +105,7 @@ test("data path: whenever the power fails, an acknowledged write can be read aft
     });
     await settle();
     // Drives that answered may be enough, once the others had their time.
-    path.clock.advance(2000);
+    path.clock.advance(10_000);
     await settle();
     if (power.operations < power.failsAt) total = Math.min(total, after);
     power.failsAt = Number.POSITIVE_INFINITY;
