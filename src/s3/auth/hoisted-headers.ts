@@ -11,6 +11,19 @@ import type { AuthResult } from "./auth-result.ts";
 const NOT_HOISTED =
   /^x-amz-(?:algorithm|credential|signature|date|signedheaders|expires|security-token|content-sha256|decoded-content-length|trailer)$/;
 
+/**
+ * The CRCs of no bytes. SDKs sign them into URLs for uploads because they have no body yet, and AWS
+ * does not hold the body against them; any other checksum was meant and counts.
+ */
+const CHECKSUM_OF_NOTHING = /^A+=+$/;
+
+function isAccidental(name: string, value: string, query: QueryParameters): boolean {
+  if (name.startsWith("x-amz-checksum-")) return CHECKSUM_OF_NOTHING.test(value);
+  if (name !== "x-amz-sdk-checksum-algorithm") return false;
+  const promised = query.get(`x-amz-checksum-${value.toLowerCase()}`);
+  return promised !== undefined && CHECKSUM_OF_NOTHING.test(promised);
+}
+
 export function effectiveHeaders(
   headers: HttpHeaders,
   query: QueryParameters,
@@ -21,6 +34,7 @@ export function effectiveHeaders(
   for (const [parameter, value] of query.entries()) {
     const name = parameter.toLowerCase();
     if (!name.startsWith("x-amz-") || NOT_HOISTED.test(name) || headers.has(name)) continue;
+    if (isAccidental(name, value, query)) continue;
     hoisted.push(name, value);
   }
   if (hoisted.length === 0) return headers;

@@ -199,6 +199,9 @@ test("effectiveHeaders: parameters of a presigned URL count like headers", async
     ],
   );
   t.equal(effectiveHeaders(headers, parameters, auth(UNSIGNED)), headers);
+  const ofNothing = "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32";
+  const sdk = effectiveHeaders(headers, QueryParameters.parse(ofNothing), auth(UNSIGNED, "query"));
+  t.equal(sdk, headers, "the checksum of the body that the SDK did not have yet");
   const anonymous: AuthResult = { kind: "anonymous", payload: UNSIGNED };
   t.equal(effectiveHeaders(headers, parameters, anonymous), headers);
   const source = createPayloadSource(request({ query }), auth(UNSIGNED, "query"));

@@ -1,0 +1,69 @@
+/**
+ * What an operation gets to work with. Contexts grow by type: an operation on a bucket cannot be
+ * called without one, nor an operation on an object without a key.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { ChecksumAlgorithm } from "../base/payload.ts";
+import type { HttpHeaders } from "../http/headers.ts";
+import type { HttpRequest, HttpResponse } from "../http/request.ts";
+import type { Bucket, ObjectStore } from "../object/object-store.ts";
+import type { AuthResult } from "./auth/auth-result.ts";
+import type { BucketName } from "./bucket-name.ts";
+import type { ObjectKey } from "./object-key.ts";
+import type { QueryParameters } from "./query.ts";
+
+/** Who a signed request acts for. */
+export interface Identity {
+  readonly accessKey: string;
+  /** The credentials of the settings: may do everything. */
+  readonly root: boolean;
+}
+
+export interface S3Options {
+  /** Expected in signatures and reported when set; any region is accepted otherwise. */
+  readonly region: string | undefined;
+  /** Domains whose sub-domains name buckets. */
+  readonly domains: readonly string[];
+  /** Names this node in answers (`x-amz-id-2`). */
+  readonly hostId: string;
+}
+
+/** Digests a small document at once, in the calling thread. */
+export interface DocumentDigester {
+  digest(
+    content: Uint8Array,
+    plan: { readonly sha256: boolean; readonly checksums: readonly ChecksumAlgorithm[] },
+  ): {
+    readonly md5: Uint8Array;
+    readonly sha256?: Uint8Array;
+    readonly checksums: Readonly<Partial<Record<ChecksumAlgorithm, Uint8Array>>>;
+  };
+}
+
+export interface ServiceContext {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  /** What the operation goes by: the request's headers, and those a presigned URL carries. */
+  readonly headers: HttpHeaders;
+  readonly query: QueryParameters;
+  readonly auth: AuthResult<Identity>;
+  readonly store: ObjectStore;
+  readonly digester: DocumentDigester;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly options: S3Options;
+}
+
+export interface BucketContext extends ServiceContext {
+  readonly bucketName: BucketName;
+}
+
+export interface ObjectContext extends BucketContext {
+  readonly key: ObjectKey;
+}
+
+/** The bucket of the request; rejects with no-such-bucket. */
+export function bucketOf(context: BucketContext): Promise<Bucket> {
+  return context.store.bucket(context.bucketName);
+}

@@ -1,0 +1,140 @@
+/**
+ * The life of an S3 request: authenticate → address → detect → authorise → run → answer.
+ *
+ * Nothing is looked up before the caller is known and allowed, so no answer tells a stranger what
+ * exists. Whatever fails on the way is answered here, once, by one table of errors.
+ */
+import { assertNever } from "../base/assert.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
+import type { ObjectStore } from "../object/object-store.ts";
+import { parseAddress, type S3Address } from "./address.ts";
+import { Authenticator } from "./auth/authenticate.ts";
+import type { CredentialSource } from "./auth/credentials.ts";
+import { effectiveHeaders } from "./auth/hoisted-headers.ts";
+import { authorise } from "./authorise.ts";
+import type { DocumentDigester, Identity, S3Options, ServiceContext } from "./context.ts";
+import { detectOperation } from "./detect.ts";
+import { isNotImplemented, notImplemented } from "./not-implemented.ts";
+import { BUCKET_HANDLERS, OBJECT_HANDLERS, SERVICE_HANDLERS } from "./operations.ts";
+import { QueryParameters } from "./query.ts";
+import { sendError } from "./respond.ts";
+import { type S3Error, toS3Error } from "./s3-error.ts";
+import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
+
+export interface S3Modules {
+  readonly store: ObjectStore;
+  readonly digester: DocumentDigester;
+  readonly credentials: CredentialSource<Identity>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The handler of everything on the S3 port that is not health, metrics or administration. */
+export function createS3Handler(options: S3Options, modules: S3Modules): HttpHandler {
+  const authenticator = new Authenticator<Identity>(
+    { region: options.region },
+    { credentials: modules.credentials, clock: modules.clock },
+  );
+  return async (request, response) => {
+    const trace: Trace = { operation: undefined, address: undefined };
+    try {
+      await run({ request, response, trace, options, modules, authenticator });
+    } catch (error) {
+      const failure = toS3Error(error);
+      report(failure, { request, trace, log: modules.log });
+      sendError(failure, errorPlace(request, response, { trace, options }));
+    }
+  };
+}
+
+/** What is known of a request so far, for the log and for error answers. */
+interface Trace {
+  operation: S3Operation | undefined;
+  address: S3Address | undefined;
+}
+
+interface Run {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly trace: Trace;
+  readonly options: S3Options;
+  readonly modules: S3Modules;
+  readonly authenticator: Authenticator<Identity>;
+}
+
+async function run({ request, response, trace, options, modules, authenticator }: Run) {
+  const auth = authenticator.authenticate(request);
+  const host = request.headers.get("host");
+  const address = parseAddress(host, request.rawPath, options.domains);
+  trace.address = address;
+  const query = QueryParameters.parse(request.rawQuery);
+  const headers = effectiveHeaders(request.headers, query, auth);
+  const operation = detectOperation(address, { method: request.method, query, headers });
+  trace.operation = operation;
+  authorise(auth, operation);
+  if (isNotImplemented(operation)) throw notImplemented(operation);
+  const { store, digester, clock, log } = modules;
+  const shared = { store, digester, clock, log, options };
+  const context: ServiceContext = { request, response, headers, query, auth, ...shared };
+  await runOperation(operation, address, context);
+}
+
+/** Detection only names operations that fit the address, so the casts below cannot lie. */
+function runOperation(
+  operation: S3Operation,
+  address: S3Address,
+  context: ServiceContext,
+): Promise<void> {
+  switch (address.kind) {
+    case "service":
+      return SERVICE_HANDLERS[operation as keyof typeof SERVICE_HANDLERS](context);
+    case "bucket": {
+      const handler = BUCKET_HANDLERS[operation as BucketOperation & keyof typeof BUCKET_HANDLERS];
+      return handler({ ...context, bucketName: address.bucket });
+    }
+    case "object": {
+      const handler = OBJECT_HANDLERS[operation as ObjectOperation & keyof typeof OBJECT_HANDLERS];
+      return handler({ ...context, bucketName: address.bucket, key: address.key });
+    }
+    default:
+      return assertNever(address, "address");
+  }
+}
+
+function errorPlace(
+  request: HttpRequest,
+  response: HttpResponse,
+  { trace, options }: { readonly trace: Trace; readonly options: S3Options },
+) {
+  const { address } = trace;
+  return {
+    request,
+    response,
+    requestId: request.id,
+    hostId: options.hostId,
+    resource: request.rawPath,
+    bucket: address === undefined || address.kind === "service" ? undefined : address.bucket,
+    key: address?.kind === "object" ? address.key : undefined,
+  };
+}
+
+/** Failures of ours are logged with their cause; a client's mistakes only in detail logs. */
+function report(
+  error: S3Error,
+  { request, trace, log }: { request: HttpRequest; trace: Trace; log: Logger },
+): void {
+  const fields = {
+    requestId: request.id,
+    operation: trace.operation,
+    code: error.code,
+    status: error.status,
+  };
+  if (error.status < 500 || error.code === "NotImplemented") {
+    log.debug("request refused", fields);
+    return;
+  }
+  const cause = error.cause instanceof Error ? error.cause : undefined;
+  log.error("request failed", { ...fields, reason: cause?.message, stack: cause?.stack });
+}

@@ -1,0 +1,108 @@
+/** Operations on buckets themselves: list, create, head, delete, location, versioning. */
+
+import { isCreatableBucketName } from "../bucket-name.ts";
+import { type BucketContext, bucketOf, type ServiceContext } from "../context.ts";
+import { formatIsoDate } from "../dates.ts";
+import { writeOwner } from "../owner.ts";
+import { decodeToken, encodeToken, parsePageSize } from "../paging.ts";
+import { sendEmpty, sendXml } from "../respond.ts";
+import { S3Error } from "../s3-error.ts";
+import { screenHeaders } from "../screen.ts";
+import { readVerifiedBody } from "../verified-body.ts";
+import { xmlDocument } from "../xml.ts";
+import { parseCreateBucket, parseVersioning } from "../xml-requests.ts";
+
+const BUCKETS_PAGE_MAX = 10_000;
+/** Bucket documents are small; see docs/LIMITS.md. */
+const DOCUMENT_BYTES_MAX = 64 * 1024;
+
+export async function listBuckets(context: ServiceContext): Promise<void> {
+  const { query } = context;
+  const prefix = query.get("prefix") ?? "";
+  const token = query.get("continuation-token");
+  const limit = query.has("max-buckets") ? parsePageSize(query, "max-buckets") : BUCKETS_PAGE_MAX;
+  const page = await context.store.listBuckets({
+    prefix,
+    after: token === undefined ? undefined : decodeToken(token),
+    limit,
+  });
+  const last = page.buckets.at(-1);
+  const body = xmlDocument("ListAllMyBucketsResult", (xml) => {
+    writeOwner(xml);
+    xml.group("Buckets", (buckets) => {
+      for (const bucket of page.buckets) {
+        buckets.group("Bucket", (entry) => {
+          entry.element("Name", bucket.name);
+          entry.element("CreationDate", formatIsoDate(bucket.createdMs));
+          entry.optional("BucketRegion", context.options.region);
+        });
+      }
+    });
+    if (prefix !== "") xml.element("Prefix", prefix);
+    if (page.truncated && last !== undefined) {
+      xml.element("ContinuationToken", encodeToken(last.name));
+    }
+  });
+  sendXml(context, body);
+}
+
+export async function createBucket(context: BucketContext): Promise<void> {
+  const { bucketName, options } = context;
+  screenHeaders(context.headers, "createBucket");
+  if (!isCreatableBucketName(bucketName)) {
+    throw new S3Error("InvalidBucketName", { details: [["BucketName", bucketName]] });
+  }
+  const body = await readVerifiedBody(context, DOCUMENT_BYTES_MAX, { digestRequired: false });
+  const location = body.length === 0 ? undefined : parseCreateBucket(body).locationConstraint;
+  if (location !== undefined && options.region !== undefined && location !== options.region) {
+    throw new S3Error("InvalidLocationConstraint");
+  }
+  try {
+    await context.store.createBucket(bucketName);
+  } catch (error) {
+    const forced = context.headers.get("x-minio-force-create") === "true";
+    if (!forced || !isBucketExists(error)) throw error;
+  }
+  sendEmpty(context, 200, [["Location", `/${bucketName}`]]);
+}
+
+function isBucketExists(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "bucket-exists";
+}
+
+export async function headBucket(context: BucketContext): Promise<void> {
+  await bucketOf(context);
+  const { region } = context.options;
+  sendEmpty(context, 200, region === undefined ? [] : [["x-amz-bucket-region", region]]);
+}
+
+export async function deleteBucket(context: BucketContext): Promise<void> {
+  await context.store.deleteBucket(context.bucketName);
+  sendEmpty(context, 204);
+}
+
+export async function getBucketLocation(context: BucketContext): Promise<void> {
+  await bucketOf(context);
+  const { region } = context.options;
+  const shown = region === undefined || region === "us-east-1" ? "" : region;
+  sendXml(
+    context,
+    xmlDocument("LocationConstraint", (xml) => xml.text(shown)),
+  );
+}
+
+export async function getBucketVersioning(context: BucketContext): Promise<void> {
+  const bucket = await bucketOf(context);
+  const body = xmlDocument("VersioningConfiguration", (xml) => {
+    if (bucket.versioning === "enabled") xml.element("Status", "Enabled");
+    if (bucket.versioning === "suspended") xml.element("Status", "Suspended");
+  });
+  sendXml(context, body);
+}
+
+export async function putBucketVersioning(context: BucketContext): Promise<void> {
+  const body = await readVerifiedBody(context, DOCUMENT_BYTES_MAX, { digestRequired: false });
+  const { status } = parseVersioning(body);
+  await context.store.setVersioning(context.bucketName, status);
+  sendEmpty(context, 200);
+}

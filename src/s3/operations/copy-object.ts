@@ -1,0 +1,129 @@
+/** CopyObject and UploadPartCopy: a source named by a header instead of a body. */
+import { StoreError } from "../../base/store-error.ts";
+import type { CopyObjectInput, StoredHeaders } from "../../object/object-store.ts";
+import { checksumXml, parseChecksumAlgorithm } from "../checksum-headers.ts";
+import { parseCopyConditions, parseWriteConditions } from "../conditions.ts";
+import { bucketOf, type ObjectContext } from "../context.ts";
+import { type CopySource, parseCopySource } from "../copy-source.ts";
+import { formatIsoDate } from "../dates.ts";
+import { parseStorageClass, parseStoredHeaders } from "../metadata-headers.ts";
+import { parsePartNumber } from "../part-number.ts";
+import { parseCopyRange } from "../range.ts";
+import { type HeaderList, sendXml } from "../respond.ts";
+import { S3Error } from "../s3-error.ts";
+import { screenHeaders } from "../screen.ts";
+import { xmlDocument } from "../xml.ts";
+
+export async function copyObject(context: ObjectContext): Promise<void> {
+  const { store, key } = context;
+  screenHeaders(context.headers, "copy");
+  const from = parseCopySource(context.headers.get("x-amz-copy-source") ?? "");
+  const metadata = parseMetadataDirective(context);
+  refuseIdleSelfCopy(context, from, metadata);
+  const storageClass = parseStorageClass(context.headers.get("x-amz-storage-class"));
+  const bucket = await bucketOf(context);
+  const result = await refusingStale(
+    store.copyObject({
+      source: await sourceOf(context, from),
+      target: { bucket, key, conditions: parseWriteConditions(context.headers) },
+      headers: metadata,
+      storageClass,
+      checksumAlgorithm: parseChecksumAlgorithm(context.headers.get("x-amz-checksum-algorithm")),
+    }),
+  );
+  const headers: HeaderList = [];
+  if (result.sourceVersionId !== undefined) {
+    headers.push(["x-amz-copy-source-version-id", result.sourceVersionId]);
+  }
+  if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);
+  const body = xmlDocument("CopyObjectResult", (xml) => {
+    xml.element("LastModified", formatIsoDate(result.mtimeMs));
+    xml.element("ETag", `"${result.etag}"`);
+    if (result.checksum !== undefined) checksumXml(xml, result.checksum);
+  });
+  sendXml(context, body, headers);
+}
+
+export async function uploadPartCopy(context: ObjectContext): Promise<void> {
+  const { query, store, key } = context;
+  screenHeaders(context.headers, "copy");
+  const from = parseCopySource(context.headers.get("x-amz-copy-source") ?? "");
+  const partNumber = parsePartNumber(query) ?? 0;
+  const bucket = await bucketOf(context);
+  const part = await refusingStale(
+    store.copyPart({
+      bucket,
+      key,
+      uploadId: query.get("uploadId") ?? "",
+      partNumber,
+      source: await sourceOf(context, from),
+      range: parseCopyRange(context.headers.get("x-amz-copy-source-range")),
+    }),
+  );
+  const headers: HeaderList = [];
+  if (part.sourceVersionId !== undefined) {
+    headers.push(["x-amz-copy-source-version-id", part.sourceVersionId]);
+  }
+  const body = xmlDocument("CopyPartResult", (xml) => {
+    xml.element("LastModified", formatIsoDate(part.mtimeMs));
+    xml.element("ETag", `"${part.etag}"`);
+  });
+  sendXml(context, body, headers);
+}
+
+async function sourceOf(
+  context: ObjectContext,
+  from: CopySource,
+): Promise<CopyObjectInput["source"]> {
+  return {
+    bucket: await context.store.bucket(from.bucket),
+    key: from.key,
+    ...(from.versionId === undefined ? {} : { versionId: from.versionId }),
+    conditions: parseCopyConditions(context.headers),
+  };
+}
+
+/** A copy whose source fails a condition is refused; 304 is an answer of reads only. */
+async function refusingStale<Result>(copy: Promise<Result>): Promise<Result> {
+  try {
+    return await copy;
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "not-modified") {
+      throw new S3Error("PreconditionFailed", { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The new headers for REPLACE, undefined for COPY. */
+function parseMetadataDirective(context: ObjectContext): StoredHeaders | undefined {
+  const { headers } = context.request;
+  const directive = headers.get("x-amz-metadata-directive") ?? "COPY";
+  if (directive === "REPLACE") return parseStoredHeaders(headers).headers;
+  if (directive === "COPY") return undefined;
+  throw new S3Error("InvalidArgument", {
+    message: "Unknown metadata directive.",
+    details: [
+      ["ArgumentName", "x-amz-metadata-directive"],
+      ["ArgumentValue", directive],
+    ],
+  });
+}
+
+/** A copy of an object onto itself must change something. */
+function refuseIdleSelfCopy(
+  context: ObjectContext,
+  from: CopySource,
+  metadata: StoredHeaders | undefined,
+): void {
+  const same = from.bucket === context.bucketName && from.key === context.key;
+  if (!same || metadata !== undefined || from.versionId !== undefined) return;
+  if (context.headers.has("x-amz-storage-class")) return;
+  if (context.headers.has("x-amz-website-redirect-location")) return;
+  throw new S3Error("InvalidRequest", {
+    message:
+      "This copy request is illegal because it is trying to copy an object to itself without " +
+      "changing the object's metadata, storage class, website redirect location or encryption " +
+      "attributes.",
+  });
+}

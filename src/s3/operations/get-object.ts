@@ -1,0 +1,165 @@
+/** GetObject and HeadObject: the same answer, with and without the bytes. */
+
+import { StoreError } from "../../base/store-error.ts";
+import type { ByteRange } from "../../object/data.ts";
+import type { Bucket, ObjectDetails, OpenObject } from "../../object/object-store.ts";
+import { checksumHeaders } from "../checksum-headers.ts";
+import { parseReadConditions } from "../conditions.ts";
+import { bucketOf, type ObjectContext } from "../context.ts";
+import { formatHttpDate } from "../dates.ts";
+import { responseMetadataHeaders, responseOverrides } from "../metadata-headers.ts";
+import { parsePartNumber } from "../part-number.ts";
+import { resolveRange } from "../range.ts";
+import { beginBytes, type HeaderList, sendBytes } from "../respond.ts";
+import { S3Error } from "../s3-error.ts";
+
+export async function getObject(context: ObjectContext): Promise<void> {
+  const overrides = responseOverrides(context.query, context.auth.kind === "signed");
+  const { bucket, object } = await openRequested(context);
+  const selection = select(context, object.details);
+  const headers = objectHeaders(context, { bucket, details: object.details, selection });
+  headers.push(...overrides);
+  const { range, status } = selection;
+  if (object.inline !== undefined) {
+    const content = object.inline.subarray(range.offset, range.offset + range.length);
+    sendBytes(context, status, headers, content);
+    return;
+  }
+  beginBytes(context, status, headers, range.length);
+  const { response } = context;
+  await object.read(range, response);
+  if (!response.aborted) response.end();
+}
+
+export async function headObject(context: ObjectContext): Promise<void> {
+  const overrides = responseOverrides(context.query, context.auth.kind === "signed");
+  const { bucket, object } = await openRequested(context);
+  const selection = select(context, object.details);
+  const headers = objectHeaders(context, { bucket, details: object.details, selection });
+  headers.push(...overrides);
+  beginBytes(context, selection.status, headers, selection.range.length);
+  context.response.end();
+}
+
+async function openRequested(
+  context: ObjectContext,
+): Promise<{ bucket: Bucket; object: OpenObject }> {
+  const conditions = parseReadConditions(context.headers);
+  const versionId = requestedVersion(context);
+  const bucket = await bucketOf(context);
+  const object = await context.store.openObject({
+    bucket,
+    key: context.key,
+    ...(versionId === undefined ? {} : { versionId }),
+    conditions,
+  });
+  return { bucket, object };
+}
+
+/** The versionId parameter; an empty one is refused as AWS does. */
+export function requestedVersion(context: ObjectContext): string | undefined {
+  const versionId = context.query.get("versionId");
+  if (versionId === "") {
+    throw new S3Error("InvalidArgument", {
+      message: "Version id cannot be the empty string",
+      details: [
+        ["ArgumentName", "versionId"],
+        ["ArgumentValue", ""],
+      ],
+    });
+  }
+  return versionId;
+}
+
+interface Selection {
+  readonly range: ByteRange;
+  readonly status: 200 | 206;
+  /** Set when `partNumber` chose a part: how many there are. */
+  readonly partsCount: number | undefined;
+  readonly partNumber: number | undefined;
+  /** A range was asked for and is answered. */
+  readonly partial: boolean;
+}
+
+/** What of the object is asked for: all, a range, or one part. */
+function select(context: ObjectContext, details: ObjectDetails): Selection {
+  const partNumber = parsePartNumber(context.query);
+  const rangeText = context.headers.get("range");
+  if (partNumber !== undefined) {
+    if (rangeText !== undefined) {
+      throw new S3Error("InvalidRequest", {
+        message: "Cannot specify both Range header and partNumber query parameter",
+      });
+    }
+    return selectPart(details, partNumber);
+  }
+  const range = resolveRange(rangeText, details.bytes);
+  if (range === undefined) return whole(details);
+  return { range, status: 206, partsCount: undefined, partNumber: undefined, partial: true };
+}
+
+function whole(details: ObjectDetails): Selection {
+  const range = { offset: 0, length: details.bytes };
+  return { range, status: 200, partsCount: undefined, partNumber: undefined, partial: false };
+}
+
+function selectPart(details: ObjectDetails, partNumber: number): Selection {
+  if (details.parts.length === 0) {
+    if (partNumber !== 1) throw new StoreError({ code: "invalid-part-number" });
+    return { ...whole(details), status: 206, partNumber, partial: details.bytes > 0 };
+  }
+  let offset = 0;
+  for (const [index, part] of details.parts.entries()) {
+    // Parts are counted 1..N in the object, whatever numbers they were uploaded under.
+    if (index + 1 === partNumber) {
+      const range = { offset, length: part.bytes };
+      const partsCount = details.parts.length;
+      return { range, status: 206, partsCount, partNumber, partial: part.bytes > 0 };
+    }
+    offset += part.bytes;
+  }
+  throw new StoreError({ code: "invalid-part-number" });
+}
+
+function objectHeaders(
+  context: ObjectContext,
+  { bucket, details, selection }: { bucket: Bucket; details: ObjectDetails; selection: Selection },
+): HeaderList {
+  const headers: HeaderList = [
+    ["Accept-Ranges", "bytes"],
+    ["ETag", `"${details.etag}"`],
+    ["Last-Modified", formatHttpDate(details.mtimeMs)],
+    ...responseMetadataHeaders(details.headers, context.query),
+  ];
+  // A bucket that never had versioning says nothing of versions.
+  if (bucket.versioning !== "unversioned") {
+    headers.push(["x-amz-version-id", details.versionId]);
+  }
+  if (details.storageClass !== "STANDARD") {
+    headers.push(["x-amz-storage-class", details.storageClass]);
+  }
+  if (selection.partsCount !== undefined) {
+    headers.push(["x-amz-mp-parts-count", String(selection.partsCount)]);
+  }
+  const { range } = selection;
+  if (selection.partial) {
+    const last = range.offset + range.length - 1;
+    headers.push(["Content-Range", `bytes ${range.offset}-${last}/${details.bytes}`]);
+  }
+  if (context.headers.get("x-amz-checksum-mode")?.toUpperCase() === "ENABLED") {
+    headers.push(...selectedChecksum(details, selection));
+  }
+  return headers;
+}
+
+/** A checksum describes a whole: of the object, or of the part that was asked for. */
+function selectedChecksum(details: ObjectDetails, selection: Selection): HeaderList {
+  if (details.checksum === undefined) return [];
+  if (selection.partNumber !== undefined && details.parts.length > 0) {
+    const part = details.parts[selection.partNumber - 1];
+    if (part?.checksum === undefined) return [];
+    return checksumHeaders({ ...details.checksum, text: part.checksum });
+  }
+  const complete = selection.range.length === details.bytes;
+  return complete ? checksumHeaders(details.checksum) : [];
+}

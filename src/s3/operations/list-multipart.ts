@@ -1,0 +1,109 @@
+/** ListParts and ListMultipartUploads. */
+import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
+import { formatIsoDate } from "../dates.ts";
+import { writeOwner } from "../owner.ts";
+import { parseDelimiter, parseEncodingType, parsePageSize } from "../paging.ts";
+import { sendXml } from "../respond.ts";
+import { invalidArgument } from "../s3-error.ts";
+import { xmlDocument } from "../xml.ts";
+
+export async function listParts(context: ObjectContext): Promise<void> {
+  const { query, key, store } = context;
+  const { type, encode } = parseEncodingType(query);
+  const limit = parsePageSize(query, "max-parts");
+  const after = parseMarker(query.get("part-number-marker"));
+  const bucket = await bucketOf(context);
+  const uploadId = query.get("uploadId") ?? "";
+  const page = await store.listParts({ bucket, key, uploadId, after, limit });
+  const { upload } = page;
+  const body = xmlDocument("ListPartsResult", (xml) => {
+    xml.element("Bucket", context.bucketName);
+    xml.element("Key", encode(key));
+    xml.element("UploadId", uploadId);
+    writeOwner(xml, "Initiator");
+    writeOwner(xml, "Owner");
+    xml.element("StorageClass", upload.storageClass);
+    xml.element("PartNumberMarker", after);
+    if (page.nextPartNumber !== undefined) {
+      xml.element("NextPartNumberMarker", page.nextPartNumber);
+    }
+    xml.element("MaxParts", limit);
+    xml.optional("EncodingType", type);
+    xml.element("IsTruncated", page.truncated);
+    if (upload.checksum !== undefined) {
+      xml.element("ChecksumAlgorithm", upload.checksum.algorithm.toUpperCase());
+      xml.element("ChecksumType", upload.checksum.type);
+    }
+    for (const part of page.parts) {
+      xml.group("Part", (entry) => {
+        entry.element("PartNumber", part.number);
+        entry.element("LastModified", formatIsoDate(part.mtimeMs));
+        entry.element("ETag", `"${part.etag}"`);
+        entry.element("Size", part.bytes);
+        if (part.checksum !== undefined && upload.checksum !== undefined) {
+          entry.element(`Checksum${upload.checksum.algorithm.toUpperCase()}`, part.checksum);
+        }
+      });
+    }
+  });
+  sendXml(context, body);
+}
+
+function parseMarker(text: string | undefined): number {
+  if (text === undefined || text === "") return 0;
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw invalidArgument(
+    "Argument part-number-marker must be an integer",
+    "part-number-marker",
+    text,
+  );
+}
+
+export async function listMultipartUploads(context: BucketContext): Promise<void> {
+  const { query } = context;
+  const prefix = query.get("prefix") ?? "";
+  const keyMarker = query.get("key-marker") ?? "";
+  const uploadIdMarker = keyMarker === "" ? "" : (query.get("upload-id-marker") ?? "");
+  const delimiter = parseDelimiter(query);
+  const { type, encode } = parseEncodingType(query);
+  const limit = parsePageSize(query, "max-uploads");
+  const bucket = await bucketOf(context);
+  const page = await context.store.listUploads({
+    bucket,
+    prefix,
+    delimiter,
+    keyMarker: keyMarker === "" ? undefined : keyMarker,
+    uploadIdMarker: uploadIdMarker === "" ? undefined : uploadIdMarker,
+    limit,
+  });
+  const body = xmlDocument("ListMultipartUploadsResult", (xml) => {
+    xml.element("Bucket", context.bucketName);
+    xml.element("KeyMarker", encode(keyMarker));
+    xml.element("UploadIdMarker", uploadIdMarker);
+    if (page.nextKeyMarker !== undefined) xml.element("NextKeyMarker", encode(page.nextKeyMarker));
+    xml.optional("NextUploadIdMarker", page.nextUploadIdMarker);
+    xml.element("Prefix", encode(prefix));
+    if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
+    xml.optional("EncodingType", type);
+    xml.element("MaxUploads", limit);
+    xml.element("IsTruncated", page.truncated);
+    for (const upload of page.uploads) {
+      xml.group("Upload", (entry) => {
+        entry.element("Key", encode(upload.key));
+        entry.element("UploadId", upload.uploadId);
+        writeOwner(entry, "Initiator");
+        writeOwner(entry, "Owner");
+        entry.element("StorageClass", upload.storageClass);
+        entry.element("Initiated", formatIsoDate(upload.initiatedMs));
+        if (upload.checksum !== undefined) {
+          entry.element("ChecksumAlgorithm", upload.checksum.algorithm.toUpperCase());
+          entry.element("ChecksumType", upload.checksum.type);
+        }
+      });
+    }
+    for (const common of page.commonPrefixes) {
+      xml.group("CommonPrefixes", (group) => group.element("Prefix", encode(common)));
+    }
+  });
+  sendXml(context, body);
+}

@@ -1,0 +1,112 @@
+/** ListObjects (V1) and ListObjectsV2: the same page, worded twice. */
+import type { ListObjectsPage, ObjectVersion } from "../../object/object-store.ts";
+import { type BucketContext, bucketOf } from "../context.ts";
+import { formatIsoDate } from "../dates.ts";
+import { writeOwner } from "../owner.ts";
+import {
+  decodeToken,
+  encodeToken,
+  type NameEncoder,
+  parseDelimiter,
+  parseEncodingType,
+  parseFlag,
+  parsePageSize,
+} from "../paging.ts";
+import { sendXml } from "../respond.ts";
+import { invalidArgument } from "../s3-error.ts";
+import { type XmlWriter, xmlDocument } from "../xml.ts";
+
+export async function listObjectsV1(context: BucketContext): Promise<void> {
+  const { query } = context;
+  const prefix = query.get("prefix") ?? "";
+  const marker = query.get("marker") ?? "";
+  const delimiter = parseDelimiter(query);
+  const { type, encode } = parseEncodingType(query);
+  const limit = parsePageSize(query, "max-keys");
+  const after = marker === "" ? undefined : marker;
+  const page = await readPage(context, { prefix, delimiter, after, limit });
+  const body = xmlDocument("ListBucketResult", (xml) => {
+    xml.element("Name", context.bucketName);
+    xml.element("Prefix", encode(prefix));
+    xml.element("Marker", encode(marker));
+    // AWS names it only with a delimiter; MinIO always did, and clients page with it.
+    if (page.truncated && page.next !== undefined) xml.element("NextMarker", encode(page.next));
+    xml.element("MaxKeys", limit);
+    if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
+    xml.optional("EncodingType", type);
+    xml.element("IsTruncated", page.truncated);
+    writePage(xml, page, { encode, owner: true });
+  });
+  sendXml(context, body);
+}
+
+export async function listObjectsV2(context: BucketContext): Promise<void> {
+  const { query } = context;
+  const prefix = query.get("prefix") ?? "";
+  const startAfter = query.get("start-after");
+  const token = query.get("continuation-token");
+  if (token === "") {
+    throw invalidArgument("The continuation token provided is incorrect", "continuation-token", "");
+  }
+  const delimiter = parseDelimiter(query);
+  const { type, encode } = parseEncodingType(query);
+  const limit = parsePageSize(query, "max-keys");
+  const owner = parseFlag(query, "fetch-owner");
+  const from = token === undefined ? startAfter : decodeToken(token);
+  const after = from === "" ? undefined : from;
+  const page = await readPage(context, { prefix, delimiter, after, limit });
+  const body = xmlDocument("ListBucketResult", (xml) => {
+    xml.element("Name", context.bucketName);
+    xml.element("Prefix", encode(prefix));
+    if (startAfter !== undefined) xml.element("StartAfter", encode(startAfter));
+    xml.optional("ContinuationToken", token);
+    if (page.truncated && page.next !== undefined) {
+      xml.element("NextContinuationToken", encodeToken(page.next));
+    }
+    xml.element("KeyCount", page.objects.length + page.commonPrefixes.length);
+    xml.element("MaxKeys", limit);
+    if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
+    xml.optional("EncodingType", type);
+    xml.element("IsTruncated", page.truncated);
+    writePage(xml, page, { encode, owner });
+  });
+  sendXml(context, body);
+}
+
+interface PageRequest {
+  readonly prefix: string;
+  readonly delimiter: string | undefined;
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+async function readPage(context: BucketContext, input: PageRequest): Promise<ListObjectsPage> {
+  const bucket = await bucketOf(context);
+  if (input.limit === 0) {
+    return { objects: [], commonPrefixes: [], truncated: false, next: undefined };
+  }
+  return context.store.listObjects({ bucket, ...input });
+}
+
+interface PageStyle {
+  readonly encode: NameEncoder;
+  readonly owner: boolean;
+}
+
+function writePage(xml: XmlWriter, page: ListObjectsPage, style: PageStyle): void {
+  for (const object of page.objects) writeObject(xml, object, style);
+  for (const prefix of page.commonPrefixes) {
+    xml.group("CommonPrefixes", (group) => group.element("Prefix", style.encode(prefix)));
+  }
+}
+
+function writeObject(xml: XmlWriter, object: ObjectVersion, style: PageStyle): void {
+  xml.group("Contents", (entry) => {
+    entry.element("Key", style.encode(object.key));
+    entry.element("LastModified", formatIsoDate(object.mtimeMs));
+    entry.element("ETag", `"${object.etag}"`);
+    entry.element("Size", object.bytes);
+    if (style.owner) writeOwner(entry);
+    entry.element("StorageClass", object.storageClass);
+  });
+}

@@ -1,0 +1,40 @@
+/** PutObject: headers become a domain input, the store does the rest, the result becomes headers. */
+import { createPayloadSource } from "../auth/payload-source.ts";
+import { checksumHeaders } from "../checksum-headers.ts";
+import { parseWriteConditions } from "../conditions.ts";
+import { bucketOf, type ObjectContext } from "../context.ts";
+import { parseStoredHeaders } from "../metadata-headers.ts";
+import { type HeaderList, sendEmpty } from "../respond.ts";
+import { S3Error } from "../s3-error.ts";
+import { screenHeaders } from "../screen.ts";
+
+export async function putObject(context: ObjectContext): Promise<void> {
+  const { request, auth, key, store } = context;
+  screenHeaders(context.headers, "write");
+  requireLength(context);
+  const { headers, storageClass } = parseStoredHeaders(context.headers);
+  const conditions = parseWriteConditions(context.headers);
+  const source = createPayloadSource(request, auth);
+  const bucket = await bucketOf(context);
+  const result = await store.putObject({
+    bucket,
+    key,
+    source,
+    headers,
+    storageClass,
+    conditions,
+    checksumAlgorithm: undefined,
+  });
+  const answer: HeaderList = [["ETag", `"${result.etag}"`]];
+  if (result.versionId !== undefined) answer.push(["x-amz-version-id", result.versionId]);
+  if (result.checksum !== undefined) answer.push(...checksumHeaders(result.checksum));
+  sendEmpty(context, 200, answer);
+}
+
+/** A body has a declared length, or is chunked by HTTP itself. */
+export function requireLength(context: ObjectContext): void {
+  const { request } = context;
+  if (request.contentLength === undefined && !request.chunked) {
+    throw new S3Error("MissingContentLength");
+  }
+}

@@ -1,0 +1,85 @@
+/** Answers: the headers every one carries, XML bodies, and errors. */
+import type { HttpRequest, HttpResponse } from "../http/request.ts";
+import type { ServiceContext } from "./context.ts";
+import { type ErrorContext, renderError, type S3Error } from "./s3-error.ts";
+
+export type HeaderList = Array<readonly [name: string, value: string]>;
+
+/** The headers that come with every answer, errors included. */
+export function commonHeaders(requestId: string, hostId: string): HeaderList {
+  return [
+    ["Server", "Ringfort"],
+    ["x-amz-request-id", requestId],
+    ["x-amz-id-2", hostId],
+    ["X-Content-Type-Options", "nosniff"],
+    ["Vary", "Origin"],
+  ];
+}
+
+function headersOf(context: ServiceContext, more: HeaderList): HeaderList {
+  return [...commonHeaders(context.request.id, context.options.hostId), ...more];
+}
+
+export function sendEmpty(context: ServiceContext, status: number, headers: HeaderList = []): void {
+  context.response.send(status, headersOf(context, headers));
+}
+
+export function sendXml(context: ServiceContext, body: string, headers: HeaderList = []): void {
+  context.response.send(
+    200,
+    headersOf(context, [["Content-Type", "application/xml"], ...headers]),
+    body,
+  );
+}
+
+/** One-shot answer with bytes. */
+export function sendBytes(
+  context: ServiceContext,
+  status: number,
+  headers: HeaderList,
+  body: Uint8Array,
+): void {
+  context.response.send(status, headersOf(context, headers), body);
+}
+
+/** Starts an answer whose body follows in pieces, or, to HEAD, is only declared. */
+export function beginBytes(
+  context: ServiceContext,
+  status: number,
+  headers: HeaderList,
+  contentLength: number,
+): void {
+  context.response.begin(status, headersOf(context, headers), contentLength);
+}
+
+export interface ErrorPlace extends ErrorContext {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+}
+
+/**
+ * Answers an error: XML, but for HEAD and 304, which carry none and say the code in headers as
+ * MinIO's clients expect. An answer already begun is broken off, so that nobody takes it for whole.
+ */
+export function sendError(error: S3Error, place: ErrorPlace): void {
+  const { request, response } = place;
+  if (response.started) {
+    response.abort();
+    return;
+  }
+  const headers: HeaderList = [
+    ...commonHeaders(place.requestId, place.hostId),
+    ...error.headers.map(([name, value]) => [name, value] as const),
+  ];
+  if (error.status === 304) {
+    response.send(304, headers);
+    return;
+  }
+  if (request.method === "HEAD") {
+    headers.push(["x-minio-error-code", error.code], ["x-minio-error-desc", `"${error.message}"`]);
+    response.send(error.status, headers);
+    return;
+  }
+  headers.push(["Content-Type", "application/xml"]);
+  response.send(error.status, headers, renderError(error, place));
+}

@@ -1,0 +1,89 @@
+/**
+ * Reads a small document (XML) whole and checks everything the client said about it: length,
+ * payload hash, Content-MD5, checksum header or trailer, chunk signatures.
+ */
+import { equalBytes } from "../base/bytes.ts";
+import type { PayloadExpectations } from "../base/payload.ts";
+import { StoreError } from "../base/store-error.ts";
+import { createPayloadSource } from "./auth/payload-source.ts";
+import type { DocumentDigester, ServiceContext } from "./context.ts";
+import { S3Error } from "./s3-error.ts";
+
+export interface VerifiedBodyOptions {
+  /** Refuse a body that carries neither Content-MD5 nor a checksum. */
+  readonly digestRequired: boolean;
+  /** Checksum headers speak of the object that results, not of this body. */
+  readonly checksumHeaders?: "object";
+}
+
+/** Rejects with S3Error or StoreError; nothing of an unverified body is returned. */
+export function readVerifiedBody(
+  context: ServiceContext,
+  bytesMax: number,
+  options: VerifiedBodyOptions,
+): Promise<Buffer> {
+  const source = createPayloadSource(
+    context.request,
+    context.auth,
+    options.checksumHeaders === undefined ? {} : { checksumHeaders: "object" },
+  );
+  const { expectations } = source;
+  const digested =
+    expectations.md5 !== undefined ||
+    expectations.checksum !== undefined ||
+    source.trailingChecksum !== undefined;
+  if (options.digestRequired && !digested) {
+    throw new S3Error("InvalidRequest", {
+      message: "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+    });
+  }
+  if ((source.length ?? 0) > bytesMax) throw new StoreError({ code: "entity-too-large", bytesMax });
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let segmentStart = 0;
+    source.start({
+      write(chunk) {
+        bytes += chunk.length;
+        if (bytes > bytesMax) reject(new StoreError({ code: "entity-too-large", bytesMax }));
+        else chunks.push(Buffer.from(chunk));
+        return true;
+      },
+      endSegment(check) {
+        const segment = Buffer.concat(chunks).subarray(segmentStart);
+        segmentStart += segment.length;
+        const { sha256 } = context.digester.digest(segment, { sha256: true, checksums: [] });
+        const failure = check(sha256 ?? segment);
+        if (failure !== undefined) reject(failure);
+      },
+      end(trailing = {}) {
+        const body = Buffer.concat(chunks);
+        const { digester } = context;
+        const failure = verify(body, expectations, digester) ?? verify(body, trailing, digester);
+        if (failure === undefined) resolve(body);
+        else reject(failure);
+      },
+      fail: reject,
+    });
+  });
+}
+
+function verify(
+  body: Buffer,
+  expected: PayloadExpectations,
+  digester: DocumentDigester,
+): StoreError | undefined {
+  const { md5, sha256, checksum } = expected;
+  const checksums = checksum === undefined ? [] : [checksum.algorithm];
+  const actual = digester.digest(body, { sha256: sha256 !== undefined, checksums });
+  if (md5 !== undefined && !equalBytes(actual.md5, md5)) {
+    return new StoreError({ code: "digest-mismatch", digest: "md5" });
+  }
+  if (sha256 !== undefined && !equalBytes(actual.sha256 ?? body, sha256)) {
+    return new StoreError({ code: "digest-mismatch", digest: "sha256" });
+  }
+  if (checksum === undefined) return undefined;
+  const { algorithm, value } = checksum;
+  if (equalBytes(actual.checksums[algorithm] ?? body, value)) return undefined;
+  return new StoreError({ code: "digest-mismatch", digest: "checksum", algorithm });
+}
