@@ -1,0 +1,46 @@
+/**
+ * Which part of Ringfort answers a path of the S3 port. Default deny: everything that is not a
+ * health check goes to the S3 handler, whose first step is authentication; the paths of
+ * administration and metrics, which are not there yet, pass through the same step.
+ */
+import { answerHealth, type HealthState, isHealthPath } from "../admin/health.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
+
+export interface FrontOptions {
+  /** Requests served at a time; one more is refused. */
+  readonly requestsMax: number;
+}
+
+export interface FrontModules {
+  readonly s3: HttpHandler;
+  /** Answers what exceeds `requestsMax`. */
+  readonly refuse: (request: HttpRequest, response: HttpResponse) => void;
+  readonly health: (busy: boolean) => HealthState;
+}
+
+export function createFront(options: FrontOptions, modules: FrontModules): HttpHandler {
+  let inFlight = 0;
+  return async (request, response) => {
+    if (isHealthPath(request.rawPath)) {
+      sendHealth(request, response, modules.health(inFlight >= options.requestsMax));
+      return;
+    }
+    if (inFlight >= options.requestsMax) {
+      modules.refuse(request, response);
+      return;
+    }
+    inFlight++;
+    try {
+      await modules.s3(request, response);
+    } finally {
+      inFlight--;
+    }
+  };
+}
+
+function sendHealth(request: HttpRequest, response: HttpResponse, state: HealthState): void {
+  const { method, rawPath, rawQuery } = request;
+  const answer = answerHealth({ method, path: rawPath, query: rawQuery }, state);
+  if (answer === undefined) response.send(404, []);
+  else response.send(answer.status, Object.entries(answer.headers));
+}

@@ -1,0 +1,171 @@
+/**
+ * The composition root: builds everything in order, starts it, and stops it in reverse. Each part
+ * gets plain values and the collaborators it names; nothing else reads settings.
+ *
+ *   arena → drives → codec threads and object layer → S3 → HTTP
+ */
+import { createHash } from "node:crypto";
+import { hostname, networkInterfaces } from "node:os";
+import type { Settings } from "../../config/schema.ts";
+import type { HealthState } from "../admin/health.ts";
+import type { Logger } from "../base/log.ts";
+import type { RunningObjectStore } from "../object/create-object-store.ts";
+import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
+import type { CredentialSource } from "../s3/auth/credentials.ts";
+import type { Identity } from "../s3/context.ts";
+import { createS3Handler } from "../s3/dispatch.ts";
+import { commonHeaders } from "../s3/respond.ts";
+import { openStore, STORE_LIMITS, type Store } from "../store/store.ts";
+import { endpointUrls } from "./banner.ts";
+import { createFront } from "./front.ts";
+import { type HttpFront, startHttpFront } from "./http-front.ts";
+import { startLoopMonitor } from "./loop-monitor.ts";
+import { createObjectNode } from "./object-node.ts";
+import type { RunningNode } from "./serve.ts";
+import { systemClock } from "./system-clock.ts";
+import { systemRandom } from "./system-random.ts";
+
+const clock = systemClock;
+const random = systemRandom;
+
+export async function startNode(settings: Settings, log: Logger): Promise<RunningNode> {
+  const { cluster, node } = settings;
+  const closers: Array<() => Promise<void> | void> = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const arena = createDataArena({
+      memoryBytes: node.memory,
+      stripeDataBytes: cluster.stripeDataBytes,
+      codecThreads: node.codecThreads,
+      limits: DATA_LIMITS,
+    });
+    const store = await openStore(
+      {
+        paths: node.drives,
+        memory: arena.memory.buffer,
+        threads: node.driveThreads,
+        limits: storeLimits(node.freeSpaceReserve),
+      },
+      { clock, random, log },
+    );
+    closers.push(() => store.close());
+    const { objects, dataPath } = createObjectNode(settings, { arena, store, clock, random, log });
+    closers.push(() => dataPath.close());
+    closers.push(() => objects.stop());
+    log.info("drives opened", describeDrives(store));
+    await objects.start();
+    const phase: Phase = { name: "ready" };
+    const front = await startFront(settings, {
+      objects,
+      store,
+      phase,
+      digester: dataPath.codec,
+      log,
+    });
+    const monitor = startLoopMonitor({ clock, log });
+    closers.push(() => monitor.stop());
+    closers.push(async () => {
+      phase.name = "stopping";
+      await front.stop(node.shutdownGrace);
+    });
+    return { endpoints: endpointsOf(settings, front), stop: closeAll };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+interface Phase {
+  name: HealthState["phase"];
+}
+
+interface FrontParts {
+  readonly objects: RunningObjectStore;
+  readonly store: Store;
+  readonly phase: Phase;
+  readonly digester: Parameters<typeof createS3Handler>[1]["digester"];
+  readonly log: Logger;
+}
+
+function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
+  const { cluster, node } = settings;
+  const { objects, digester, log } = parts;
+  const hostId = createHash("sha256").update(hostname()).digest("hex");
+  const s3 = createS3Handler(
+    { region: cluster.region, domains: cluster.domains, hostId },
+    { store: objects.store, digester, credentials: rootCredentials(settings), clock, log },
+  );
+  const handler = createFront(
+    { requestsMax: node.requestsMax },
+    {
+      s3,
+      refuse: (request, response) =>
+        response.send(503, [...commonHeaders(request.id, hostId), ["Retry-After", "1"]]),
+      health: (busy) => healthOf(settings, parts, busy),
+    },
+  );
+  return startHttpFront(settings, { handler, clock, random, log });
+}
+
+/** The one identity for now. The lookup takes the same time whether or not the key is known. */
+function rootCredentials({ cluster }: Settings): CredentialSource<Identity> {
+  const root = {
+    accessKey: cluster.rootUser,
+    secretKey: cluster.rootPassword.reveal(),
+    identity: { accessKey: cluster.rootUser, root: true },
+  };
+  return { lookup: (accessKey) => (accessKey === root.accessKey ? root : undefined) };
+}
+
+function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean): HealthState {
+  const { store, objects, phase } = parts;
+  const { observers, mode } = objects.status().drives;
+  const expected = node.drives.length;
+  const parity = cluster.storageClassStandard.parity;
+  const known = store.drives.map((drive) => ({
+    online: drive.status().state === "online",
+    healing: observers.includes(drive.id),
+    local: true,
+  }));
+  const absent = Array.from({ length: Math.max(0, expected - known.length) }, () => ({
+    online: false,
+    healing: false,
+    local: true,
+  }));
+  // The register quorum shrinks with the replica set, so what counts is whether it serves now.
+  const readQuorum = expected - parity;
+  return {
+    phase: phase.name === "ready" && mode === "unavailable" ? "starting" : phase.name,
+    busy,
+    drives: [...known, ...absent],
+    writeQuorum: mode === "read-write" ? readQuorum : expected + 1,
+    readQuorum,
+    parityStandard: parity,
+    parityRrs: cluster.storageClassRrs.parity,
+  };
+}
+
+function storeLimits(freeSpaceReserve: number) {
+  const reserve = { ...STORE_LIMITS.reserve, reserveBytesMin: freeSpaceReserve };
+  return { ...STORE_LIMITS, reserve };
+}
+
+function describeDrives(store: Store) {
+  return {
+    cluster: store.clusterId,
+    node: store.nodeId,
+    drives: store.drives.map(({ path }) => path),
+    fresh: store.fresh.map(({ drive }) => drive.path),
+    missing: store.missing.length,
+  };
+}
+
+function endpointsOf({ node }: Settings, front: HttpFront): string[] {
+  const scheme = front.secure ? "https" : "http";
+  const { host } = node.address;
+  return front.server.addresses.flatMap(({ port }) =>
+    endpointUrls({ scheme, host, port }, networkInterfaces()),
+  );
+}
