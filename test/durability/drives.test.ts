@@ -1,0 +1,90 @@
+/**
+ * Two of four drives go away under load: reads and writes go on, nothing acknowledged is lost, and
+ * once the drives are back, empty, the healer makes them whole again.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
+import { type Test, test } from "tap";
+import { createClient } from "../support/s3-client.ts";
+import { startServer } from "../support/server-process.ts";
+
+const SIZES = [100, 5000, 20_000, 300_000, 2_500_000];
+
+test("drives: two of four removed under load, then back empty and healed", {
+  timeout: 240_000,
+}, async (t) => {
+  let server = await startServer();
+  const { folder, drives } = server;
+  let s3 = createClient(server, { maxAttempts: 5 });
+  await s3.send(new CreateBucketCommand({ Bucket: "drives" }));
+  const stored = new Map<string, string>();
+  await putSome(s3, stored, "before", 20);
+
+  const load = putSome(s3, stored, "during", 30);
+  for (const drive of drives.slice(2)) rmSync(drive, { recursive: true, force: true });
+  await load;
+  await putSome(s3, stored, "after", 20);
+  await verifyAll(t, s3, stored);
+
+  s3.destroy();
+  t.equal(await server.stop(), 0);
+  server = await startServer({ folder });
+  s3 = createClient(server, { maxAttempts: 5 });
+  await verifyAll(t, s3, stored);
+  await putSome(s3, stored, "again", 10);
+  await waitForHealing(server.output, drives);
+  s3.destroy();
+  t.equal(await server.stop(), 0);
+
+  // The other two now hold everything that is needed.
+  for (const drive of drives.slice(0, 2)) rmSync(drive, { recursive: true, force: true });
+  server = await startServer({ folder });
+  s3 = createClient(server, { maxAttempts: 5 });
+  await verifyAll(t, s3, stored);
+  s3.destroy();
+  await server.stop();
+  server.clean();
+});
+
+async function putSome(s3: S3Client, stored: Map<string, string>, prefix: string, count: number) {
+  for (let index = 0; index < count; index++) {
+    const Key = `${prefix}/${index}`;
+    const Body = randomBytes(SIZES[index % SIZES.length] ?? 0);
+    await s3.send(new PutObjectCommand({ Bucket: "drives", Key, Body }));
+    stored.set(Key, createHash("md5").update(Body).digest("hex"));
+  }
+}
+
+type Assertions = Pick<Test, "equal" | "ok" | "fail">;
+
+async function verifyAll(t: Assertions, s3: S3Client, stored: Map<string, string>): Promise<void> {
+  for (const [Key, md5] of stored) {
+    const answer = await s3.send(new GetObjectCommand({ Bucket: "drives", Key }));
+    const body = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
+    t.equal(createHash("md5").update(body).digest("hex"), md5, Key);
+  }
+}
+
+/** Shard files of a drive folder. */
+function shardCount(drive: string): number {
+  const data = join(drive, "data");
+  if (!existsSync(data)) return 0;
+  return readdirSync(data).reduce((sum, folder) => sum + readdirSync(join(data, folder)).length, 0);
+}
+
+async function waitForHealing(output: () => string, drives: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 90_000;
+  while (Date.now() < deadline) {
+    const done = (output().match(/"drive resynchronised"/g) ?? []).length >= 2;
+    if (done && drives.slice(2).every((drive) => shardCount(drive) > 0)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`the drives were not healed in time:\n${output().slice(-4000)}`);
+}
