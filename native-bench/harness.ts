@@ -16,9 +16,15 @@ export interface BenchCase {
   readonly work: number;
   /** What the others are compared with; at most one in a group. */
   readonly yardstick?: boolean;
+  /** May return `{ seconds }` when only a part of its time counts (see TimedRun). */
   run(): unknown;
   /** Something that depends on the result: shows that it was computed, equal for equal work. */
   check?(): string;
+}
+
+/** What a run returns that prepares something first: the time of what is measured. */
+export interface TimedRun {
+  readonly seconds: number;
 }
 
 /** Cases that do comparable work. */
@@ -26,6 +32,8 @@ export interface BenchGroup {
   readonly name: string;
   readonly unit: "MB/s" | "op/s";
   readonly cases: readonly BenchCase[];
+  /** For runs that take seconds: fewer rounds than usual, and no warm-up of their own. */
+  readonly rounds?: number;
   /** Comparisons that this machine cannot make, in words. */
   readonly skipped?: readonly string[];
 }
@@ -85,9 +93,12 @@ export async function runBench(bench: Bench, size: BenchSize): Promise<BenchRepo
 }
 
 async function runGroup(bench: string, group: BenchGroup, size: BenchSize): Promise<BenchResult[]> {
-  const { rounds, warmupMs, sampleMs } = EFFORT[size];
+  const effort = EFFORT[size];
+  const rounds = Math.min(effort.rounds, group.rounds ?? effort.rounds);
+  const warmupMs = group.rounds === undefined ? effort.warmupMs : 0;
+  const { sampleMs } = effort;
   const samples = group.cases.map((): number[] => []);
-  for (const one of group.cases) await repeat(one, warmupMs);
+  if (warmupMs > 0) for (const one of group.cases) await repeat(one, warmupMs);
   for (let round = 0; round < rounds; round++) {
     for (const [index, one] of group.cases.entries()) {
       samples[index]?.push(await repeat(one, sampleMs));
@@ -113,17 +124,26 @@ async function runGroup(bench: string, group: BenchGroup, size: BenchSize): Prom
 
 /** Runs a case for at least `durationMs` and at least once; work per second. */
 async function repeat(one: BenchCase, durationMs: number): Promise<number> {
-  const start = performance.now();
   let runs = 0;
   let elapsedMs = 0;
   do {
-    const result = one.run();
+    const before = performance.now();
+    const started = one.run();
     // Awaiting nothing would cost a turn of the event loop.
-    if (result instanceof Promise) await result;
+    const result: unknown = started instanceof Promise ? await started : started;
     runs++;
-    elapsedMs = performance.now() - start;
+    elapsedMs += isTimedRun(result) ? result.seconds * 1000 : performance.now() - before;
   } while (elapsedMs < durationMs);
   return (runs * one.work * 1000) / Math.max(elapsedMs, 0.001);
+}
+
+function isTimedRun(result: unknown): result is TimedRun {
+  return (
+    typeof result === "object" &&
+    result !== null &&
+    "seconds" in result &&
+    typeof result.seconds === "number"
+  );
 }
 
 function at(sorted: readonly number[], fraction: number): number {
