@@ -28,7 +28,8 @@ export interface DataLimits {
 /** See docs/LIMITS.md. */
 export const DATA_LIMITS: DataLimits = {
   stripeWaitersMax: 4096,
-  codec: { queuedJobsMax: 8192, inlineBytesMax: 128 * KIB },
+  // Verifying 512 KiB takes about 40 µs; asking a thread to takes longer.
+  codec: { queuedJobsMax: 8192, inlineBytesMax: 512 * KIB },
   write: { windowMax: 3, overflowBytesMax: 2 * MIB, lagGraceMs: 5_000, finishGraceMs: 1_000 },
   read: { windowMax: 3, copyBytesMax: 64 * KIB, copiesWaitingMax: 1024 },
   hedge: { floorMs: 20, ceilingMs: 1_000 },
