@@ -7,6 +7,10 @@ export interface RegisterHazards {
   readonly readUnchosen?: boolean;
   /** Rule 3 off: an operation is tried again without looking whether it took effect. */
   readonly retryBlindly?: boolean;
+  /** Rule 3, its window, off: an id that is not in a full window was never applied. */
+  readonly trustFullWindow?: boolean;
+  /** Not a hazard: a window this short rolls over within a short history. */
+  readonly windowOperations?: number;
   /** Rule 4 off: a negative answer is computed from a value that may never be chosen. */
   readonly refuseFromUnchosen?: boolean;
   /** Rule 5 off: an accept without a quorum is reported as a definite failure. */

@@ -129,7 +129,7 @@ export class UpdateOperation<Answer> {
    * accept too, since ids enter once and leave in order.
    */
   #provesAbsence({ window }: RegisterValue): boolean {
-    if (window.length < WINDOW_OPERATIONS_MAX) return true;
+    if (window.length < this.#windowMax || this.#proposer.hazards.trustFullWindow) return true;
     if (!this.#anchorsComplete) return false;
     const ids = new Set(window.map((applied) => idText(applied)));
     return this.#anchors.every((anchor) => anchor !== undefined && ids.has(anchor));
@@ -152,7 +152,8 @@ export class UpdateOperation<Answer> {
   ): Promise<UpdateOutcome<Answer> | undefined> {
     const { key, operationId } = this.#request;
     const { result } = change;
-    const bytes = encodeValue(value, { id: operationId, result }, change.body);
+    const operation = { id: operationId, result };
+    const bytes = encodeValue(value, operation, change.body, this.#windowMax);
     const outcome = await this.#proposer.accept(key, base, bytes);
     if (outcome.verdict === "reached") return { kind: "written", ballot: outcome.ballot, result };
     if (outcome.mayBeApplied) {
@@ -161,6 +162,10 @@ export class UpdateOperation<Answer> {
       this.#sentSince ??= outcome.ballot;
     }
     return this.#missed({ kind: "missed", duel: outcome.duel, got: 0 });
+  }
+
+  get #windowMax(): number {
+    return this.#proposer.hazards.windowOperations ?? WINDOW_OPERATIONS_MAX;
   }
 
   #missed(miss: Missed): undefined {

@@ -35,14 +35,18 @@ export interface RegisterValue {
 /** What a blank register holds. */
 export const BLANK_VALUE: RegisterValue = { window: [], body: undefined };
 
-/** The bytes of a value whose last operation is `operation`; the window drops what is too old. */
+/**
+ * The bytes of a value whose last operation is `operation`. The window keeps at most `windowMax`
+ * operations, the newest.
+ */
 export function encodeValue(
   previous: RegisterValue,
   operation: AppliedOperation,
   body: Uint8Array | undefined,
+  windowMax: number = WINDOW_OPERATIONS_MAX,
 ): Buffer {
   checkOperation(operation);
-  const dropped = Math.max(0, previous.window.length + 1 - WINDOW_OPERATIONS_MAX);
+  const dropped = Math.max(0, previous.window.length + 1 - windowMax);
   let length = HEADER_BYTES + sizeOf(operation) + (body?.length ?? 0);
   for (let index = dropped; index < previous.window.length; index++) {
     const kept = previous.window[index];

@@ -36,6 +36,8 @@ export interface AcceptorHazards {
 
 export interface AcceptorOptions {
   readonly hazards: AcceptorHazards;
+  /** Keep the log of recent keys, which only a sole proposer forgets. */
+  readonly keepRecent: boolean;
   readonly flushMsMin: number;
   readonly flushMsMax: number;
 }
@@ -174,7 +176,7 @@ export class Acceptor {
 
   #store(key: string, ballot: Ballot, cell: RegisterCell): void {
     this.#volatile.cells.set(key, encodeCell(cell));
-    this.#volatile.recent.set(ballot.clock, key);
+    if (this.#options.keepRecent) this.#volatile.recent.set(ballot.clock, key);
   }
 
   #afterFlush(reply: () => void): void {

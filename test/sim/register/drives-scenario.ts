@@ -22,15 +22,13 @@ import { silentLogger } from "../../../src/base/log.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import { Acceptor } from "./acceptor.ts";
 import { engineOptions } from "./peers-scenario.ts";
-import type { ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import type { Pressure, ScenarioOptions, ScenarioResult } from "./scenario.ts";
 import { type Door, keyBytes, Workload } from "./workload.ts";
 import { ProcessClock, World } from "./world.ts";
 
-const KEYS = 2;
 const FAULTS_UNTIL_MS = 1500;
 const LAST_READ_MS = 3200;
 const END_MS = 4200;
-const SLOW = 0.03;
 const CELLS_PER_PAGE = 1;
 
 export async function runDrives(seed: number, options: ScenarioOptions): Promise<ScenarioResult> {
@@ -65,10 +63,11 @@ class DrivesScenario {
     const flush = options.slowFlush
       ? { flushMsMin: 10, flushMsMax: 60 }
       : { flushMsMin: 1, flushMsMax: 6 };
-    const count = world.between(3, 5);
+    const count = world.between(options.pressure.drivesMin, 5);
     for (let index = 0; index < count; index++) {
       const acceptor = new Acceptor(`drive-${index}`, world, {
         hazards: options.acceptor,
+        keepRecent: true,
         ...flush,
       });
       this.#drives.push({ acceptor, present: true });
@@ -76,11 +75,12 @@ class DrivesScenario {
     this.#workload = new Workload(
       world,
       {
-        clients: 4,
-        keys: KEYS,
+        clients: options.pressure.clients,
+        pauseMsMax: options.pressure.pauseMsMax,
+        keys: options.pressure.keys,
         untilMs: FAULTS_UNTIL_MS,
-        patienceMs: 700,
-        deleteShare: options.collectTombstones ? 0.25 : 0,
+        patienceMs: options.pressure.operationMs + 100,
+        deleteShare: options.pressure.deleteShare,
       },
       () => {
         const door = this.#process?.door;
@@ -120,8 +120,9 @@ class DrivesScenario {
   async #boot(process: Process): Promise<void> {
     const world = this.#world;
     const { clock } = process;
+    const { pressure } = this.#options;
     const visible = this.#drives.filter((drive) => drive.present);
-    const adapters = visible.map((drive) => new SimDrive(world, drive, process.clock));
+    const adapters = visible.map((drive) => new SimDrive(world, drive, { clock, pressure }));
     const membership = new DriveMembership(
       { forgetMs: 40, retryMs: 15 },
       {
@@ -147,7 +148,11 @@ class DrivesScenario {
     }
     process.membership = membership;
     const engine = new RegisterEngine(
-      { ...engineOptions(1, outcome.incarnation), soleProposer: true },
+      {
+        ...engineOptions(this.#options.pressure),
+        incarnation: outcome.incarnation,
+        soleProposer: true,
+      },
       {
         replicasFor: () => membership.set,
         deriveRows: () => [],
@@ -209,7 +214,8 @@ class DrivesScenario {
     } else if (dice < 0.75) {
       const first = world.below(this.#drives.length);
       this.#fail(first);
-      if (world.chance(0.25)) this.#fail((first + 1) % this.#drives.length);
+      if (world.chance(this.#options.pressure.secondFails))
+        this.#fail((first + 1) % this.#drives.length);
     }
     world.after(world.between(40, 200), () => this.#fault());
   }
@@ -220,7 +226,8 @@ class DrivesScenario {
     this.#world.note(`${drive.acceptor.id} fails`);
     drive.present = false;
     if (this.#world.chance(0.5)) drive.acceptor.powerCut();
-    this.#world.after(this.#world.between(20, 500), () => this.#bringBack(drive));
+    const absenceMs = this.#world.between(20, this.#options.pressure.absenceMsMax);
+    this.#world.after(absenceMs, () => this.#bringBack(drive));
   }
 
   #bringBack(drive: Drive): void {
@@ -228,20 +235,23 @@ class DrivesScenario {
     const process = this.#process;
     if (process?.membership === undefined) return;
     this.#world.note(`${drive.acceptor.id} is back`);
-    process.membership.addDrive(new SimDrive(this.#world, drive, process.clock));
+    const { pressure } = this.#options;
+    process.membership.addDrive(
+      new SimDrive(this.#world, drive, { clock: process.clock, pressure }),
+    );
   }
 
   #collect(): void {
     const world = this.#world;
     if (world.nowMs > FAULTS_UNTIL_MS) return;
-    const key = keyBytes(world.below(KEYS));
+    const key = keyBytes(world.below(this.#options.pressure.keys));
     this.#process?.engine?.purge(key).then(
       (done) => {
         if (done) world.note(`${key} collected`);
       },
       () => {},
     );
-    world.after(world.between(5, 30), () => this.#collect());
+    world.after(world.between(2, this.#options.pressure.collectMsMax), () => this.#collect());
   }
 
   #traceLog() {
@@ -269,12 +279,14 @@ class SimDrive implements MemberDrive {
   readonly #world: World;
   readonly #drive: Drive;
   readonly #process: ProcessClock;
+  readonly #pressure: Pressure;
 
-  constructor(world: World, drive: Drive, process: ProcessClock) {
+  constructor(world: World, drive: Drive, life: { clock: ProcessClock; pressure: Pressure }) {
     this.id = drive.acceptor.id;
     this.#world = world;
     this.#drive = drive;
-    this.#process = process;
+    this.#process = life.clock;
+    this.#pressure = life.pressure;
   }
 
   read(key: Uint8Array) {
@@ -345,7 +357,8 @@ class SimDrive implements MemberDrive {
     ask: (drive: Acceptor, reply: (answer: Answer) => void) => void,
   ): Promise<Answer | Unavailable> {
     const world = this.#world;
-    const delayMs = world.chance(SLOW) ? world.between(30, 300) : world.between(0, 2);
+    const { slowShare, slowMsMax } = this.#pressure;
+    const delayMs = world.chance(slowShare) ? world.between(15, slowMsMax) : world.between(0, 2);
     return new Promise((resolve) => {
       const settle = (answer: Answer | Unavailable): void => {
         if (this.#process.alive) resolve(answer);

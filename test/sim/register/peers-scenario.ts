@@ -10,12 +10,11 @@ import { majorityGroup, ReplicaSet } from "../../../cluster/register/replica-set
 import type { Ballot } from "../../../src/base/ballot.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { Acceptor } from "./acceptor.ts";
-import type { ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import type { Pressure, ScenarioOptions, ScenarioResult } from "./scenario.ts";
 import { keyBytes, Workload } from "./workload.ts";
 import { ProcessClock, World } from "./world.ts";
 
 const NODES = 5;
-const KEYS = 2;
 const FAULTS_UNTIL_MS = 1500;
 const END_MS = 4000;
 const LOSS = 0.05;
@@ -39,7 +38,7 @@ export async function runPeers(seed: number, options: ScenarioOptions): Promise<
 
 class PeersScenario {
   readonly #world: World;
-  readonly #options: ScenarioOptions;
+  readonly options: ScenarioOptions;
   readonly #nodes: Node[] = [];
   readonly #workload: Workload;
   /** The side of each node while the network is split. */
@@ -48,7 +47,7 @@ class PeersScenario {
   constructor(seed: number, options: ScenarioOptions) {
     const world = new World(seed, { trace: options.trace });
     this.#world = world;
-    this.#options = options;
+    this.options = options;
     const flush = options.slowFlush
       ? { flushMsMin: 10, flushMsMax: 80 }
       : { flushMsMin: 1, flushMsMax: 6 };
@@ -56,7 +55,11 @@ class PeersScenario {
       const skewMs = world.between(-40, 40);
       this.#nodes.push({
         index,
-        acceptor: new Acceptor(`node-${index}`, world, { hazards: options.acceptor, ...flush }),
+        acceptor: new Acceptor(`node-${index}`, world, {
+          hazards: options.acceptor,
+          keepRecent: false,
+          ...flush,
+        }),
         skewMs,
         up: true,
         incarnation: 0,
@@ -68,11 +71,12 @@ class PeersScenario {
     this.#workload = new Workload(
       world,
       {
-        clients: 5,
-        keys: KEYS,
+        clients: options.pressure.clients,
+        pauseMsMax: options.pressure.pauseMsMax,
+        keys: options.pressure.keys,
         untilMs: FAULTS_UNTIL_MS,
-        patienceMs: 700,
-        deleteShare: options.collectTombstones ? 0.25 : 0,
+        patienceMs: options.pressure.operationMs + 100,
+        deleteShare: options.pressure.deleteShare,
       },
       () =>
         this.#nodes.flatMap((node) =>
@@ -84,7 +88,7 @@ class PeersScenario {
   async run(): Promise<ScenarioResult> {
     this.#workload.start();
     this.#world.after(this.#world.between(20, 120), () => this.#fault());
-    if (this.#options.collectTombstones) this.#world.after(30, () => this.#collect());
+    if (this.options.collectTombstones) this.#world.after(30, () => this.#collect());
     await this.#world.run(END_MS);
     return { histories: this.#workload.histories, trace: this.#world.trace ?? [] };
   }
@@ -100,7 +104,11 @@ class PeersScenario {
       observers: [],
     });
     node.engine = new RegisterEngine(
-      engineOptions(node.index + 1, node.incarnation),
+      {
+        ...engineOptions(this.options.pressure),
+        proposer: node.index + 1,
+        incarnation: node.incarnation,
+      },
       {
         replicasFor: () => set,
         deriveRows: () => [],
@@ -111,7 +119,7 @@ class PeersScenario {
         random: this.#world,
         log: silentLogger,
       },
-      this.#options.engine,
+      this.options.engine,
     );
   }
 
@@ -154,14 +162,15 @@ class PeersScenario {
   #collect(): void {
     if (this.#world.nowMs > FAULTS_UNTIL_MS) return;
     const node = this.#world.pick(this.#nodes);
-    const key = keyBytes(this.#world.below(KEYS));
+    const key = keyBytes(this.#world.below(this.options.pressure.keys));
     node.engine?.purge(key).then(
       (done) => {
         if (done) this.#world.note(`${key} collected`);
       },
       () => {},
     );
-    this.#world.after(this.#world.between(5, 30), () => this.#collect());
+    const pauseMs = this.#world.between(2, this.options.pressure.collectMsMax);
+    this.#world.after(pauseMs, () => this.#collect());
   }
 
   #linked(from: Node, to: Node): boolean {
@@ -169,13 +178,13 @@ class PeersScenario {
   }
 
   /** Delivers a message perhaps, perhaps late, perhaps twice. */
-  send(from: Node, to: Node, deliver: () => void): void {
+  send(from: Node, to: Node, loss: number, deliver: () => void): void {
     const world = this.#world;
     if (from === to) {
       world.after(0, deliver);
       return;
     }
-    if (!this.#linked(from, to) || world.chance(LOSS)) return;
+    if (!this.#linked(from, to) || world.chance(loss)) return;
     const arrive = (): void => {
       if (to.up && (this.#linked(from, to) || world.chance(0.5))) deliver();
     };
@@ -191,8 +200,10 @@ class Peer implements RegisterReplica {
   readonly #scenario: PeersScenario;
   readonly #from: Node;
   readonly #to: Node;
+  readonly #replyLoss: number;
 
   constructor(scenario: PeersScenario, from: Node, to: Node) {
+    this.#replyLoss = scenario.options.pressure.replyLoss;
     this.id = to.acceptor.id;
     this.#scenario = scenario;
     this.#from = from;
@@ -239,9 +250,9 @@ class Peer implements RegisterReplica {
   #call<Reply>(ask: (drive: Acceptor, reply: (reply: Reply) => void) => void): Promise<Reply> {
     const { incarnation } = this.#from;
     return new Promise((resolve) => {
-      this.#scenario.send(this.#from, this.#to, () => {
+      this.#scenario.send(this.#from, this.#to, LOSS, () => {
         ask(this.#to.acceptor, (reply) => {
-          this.#scenario.send(this.#to, this.#from, () => {
+          this.#scenario.send(this.#to, this.#from, this.#replyLoss, () => {
             if (this.#from.incarnation === incarnation && this.#from.up) resolve(reply);
           });
         });
@@ -254,15 +265,15 @@ function text(key: Uint8Array): string {
   return Buffer.from(key).toString("latin1");
 }
 
-export function engineOptions(proposer: number, incarnation: number): RegisterEngineOptions {
+export function engineOptions(pressure: Pressure): RegisterEngineOptions {
   return {
-    proposer,
-    incarnation,
+    proposer: 1,
+    incarnation: 1,
     soleProposer: false,
     roundMs: 60,
-    operationMs: 600,
+    operationMs: pressure.operationMs,
     hedgeMs: 25,
-    backoffMs: 30,
+    backoffMs: pressure.backoffMs,
     attemptsMax: 6,
     waitersPerKeyMax: 64,
     unsettledKeysMax: 64,

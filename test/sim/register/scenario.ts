@@ -4,7 +4,48 @@ import type { RegisterHazards } from "../../../cluster/register/hazards.ts";
 import type { AcceptorHazards } from "./acceptor.ts";
 import type { Operation } from "./linearizability.ts";
 
+/** How hard a scenario presses, and where; a variant may press where its rule matters. */
+export interface Pressure {
+  readonly clients: number;
+  /** Longest pause of a client between two operations. */
+  readonly pauseMsMax: number;
+  readonly keys: number;
+  /** Deletes beyond the usual, as a share of all operations. */
+  readonly deleteShare: number;
+  /** Longest pause between two attempts to collect a tombstone. */
+  readonly collectMsMax: number;
+  readonly backoffMs: number;
+  readonly operationMs: number;
+  /** Share of replies between nodes that are lost; requests have a share of their own. */
+  readonly replyLoss: number;
+  /** Share of requests to a drive that take long. */
+  readonly slowShare: number;
+  readonly slowMsMax: number;
+  readonly drivesMin: number;
+  /** Longest absence of a drive that failed. */
+  readonly absenceMsMax: number;
+  /** Chance that a second drive fails with the first. */
+  readonly secondFails: number;
+}
+
+export const USUAL_PRESSURE: Pressure = {
+  clients: 5,
+  pauseMsMax: 25,
+  keys: 2,
+  deleteShare: 0.1,
+  collectMsMax: 30,
+  backoffMs: 30,
+  operationMs: 600,
+  replyLoss: 0.05,
+  slowShare: 0.03,
+  slowMsMax: 300,
+  drivesMin: 3,
+  absenceMsMax: 500,
+  secondFails: 0.25,
+};
+
 export interface ScenarioOptions {
+  readonly pressure: Pressure;
   readonly engine: RegisterHazards;
   readonly acceptor: AcceptorHazards;
   readonly membership: MembershipHazards;

@@ -4,63 +4,95 @@
  */
 import { runDrives } from "./drives-scenario.ts";
 import { runPeers } from "./peers-scenario.ts";
-import type { ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import {
+  type Pressure,
+  type ScenarioOptions,
+  type ScenarioResult,
+  USUAL_PRESSURE,
+} from "./scenario.ts";
 
 export interface Variant {
   readonly name: string;
-  readonly says: string;
   readonly run: (seed: number, options: ScenarioOptions) => Promise<ScenarioResult>;
   readonly options: Partial<ScenarioOptions>;
   /** Seeds within which a losing variant must be caught; undefined: it must never lose. */
   readonly caughtWithin: number | undefined;
 }
 
+/** Retries that come late, after their key was deleted and its tombstone collected. */
+const COLLECT: Pressure = {
+  ...USUAL_PRESSURE,
+  clients: 8,
+  pauseMsMax: 10,
+  keys: 1,
+  collectMsMax: 3,
+  backoffMs: 100,
+  operationMs: 900,
+  replyLoss: 0.08,
+};
+
+/** Two of five drives fail while the others still lag behind them. */
+const LAG: Pressure = {
+  ...USUAL_PRESSURE,
+  pauseMsMax: 10,
+  keys: 1,
+  slowShare: 0.4,
+  slowMsMax: 55,
+  drivesMin: 5,
+  secondFails: 0.9,
+  absenceMsMax: 80,
+};
+
 export const VARIANTS: readonly Variant[] = [
-  sound("peers", runPeers, {}, "five nodes, all rules"),
-  sound("peers-gc", runPeers, { collectTombstones: true }, "… with tombstone collection"),
-  sound("peers-slow", runPeers, { slowFlush: true }, "… with slow flushes"),
-  losing("rule-1", runPeers, { acceptor: { replyBeforeFlush: true } }, 1000),
-  losing("rule-1b", runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }, 6000),
-  losing("rule-2", runPeers, { engine: { readUnchosen: true } }, 300),
-  losing("rule-3", runPeers, { engine: { retryBlindly: true } }, 100),
-  losing("rule-4", runPeers, { engine: { refuseFromUnchosen: true } }, 1000),
-  losing("rule-5", runPeers, { engine: { failDefinitely: true } }, 500),
-  losing("rule-6", runPeers, { acceptor: { noFloor: true }, collectTombstones: true }, 1000),
-  losing(
-    "rule-6-all",
-    runPeers,
-    { engine: { purgeFromMajority: true }, collectTombstones: true },
-    300,
-  ),
-  losing("rule-7", runPeers, { engine: { ignoreFloor: true }, collectTombstones: true }, 10_000),
-  sound("drives", runDrives, {}, "sole proposer over its own drives"),
-  sound("drives-gc", runDrives, { collectTombstones: true }, "… with tombstone collection"),
-  sound("drives-slow", runDrives, { slowFlush: true }, "… with slow flushes"),
-  losing("drives-rule-1", runDrives, { acceptor: { replyBeforeFlush: true } }, 20),
-  losing("unsettled-fence", runDrives, { engine: { trustUnsettled: true } }, 50),
-  losing("change-fence", runDrives, { engine: { skipFence: true } }, 3000),
-  losing("exclude-freely", runDrives, { membership: { excludeFreely: true } }, 200),
-  losing("stale-minority", runDrives, { membership: { startFromAnything: true } }, 300),
-  losing("unchecked-return", runDrives, { membership: { readmitUnchecked: true } }, 100),
-  losing("recent-ignored", runDrives, { membership: { skipRecent: true } }, 200),
+  sound("peers", runPeers, {}),
+  sound("peers-gc", runPeers, { collectTombstones: true }),
+  sound("peers-slow", runPeers, { slowFlush: true }),
+  sound("peers-window", runPeers, { engine: { windowOperations: 2 } }),
+  sound("peers-collect", runPeers, { collectTombstones: true, pressure: COLLECT }),
+  sound("drives", runDrives, {}),
+  sound("drives-gc", runDrives, { collectTombstones: true }),
+  sound("drives-slow", runDrives, { slowFlush: true }),
+  sound("drives-lag", runDrives, { pressure: LAG }),
+
+  losing("rule-1", 1000, runPeers, { acceptor: { replyBeforeFlush: true } }),
+  losing("rule-1b", 6000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
+  losing("rule-2", 300, runPeers, { engine: { readUnchosen: true } }),
+  losing("rule-3", 100, runPeers, { engine: { retryBlindly: true } }),
+  losing("rule-3-window", 1000, runPeers, {
+    engine: { windowOperations: 2, trustFullWindow: true },
+  }),
+  losing("rule-4", 1000, runPeers, { engine: { refuseFromUnchosen: true } }),
+  losing("rule-5", 500, runPeers, { engine: { failDefinitely: true } }),
+  losing("rule-6", 1000, runPeers, { acceptor: { noFloor: true }, collectTombstones: true }),
+  losing("rule-6-all", 300, runPeers, {
+    engine: { purgeFromMajority: true },
+    collectTombstones: true,
+  }),
+  losing("rule-7", 8000, runPeers, {
+    engine: { ignoreFloor: true },
+    collectTombstones: true,
+    pressure: COLLECT,
+  }),
+  losing("drives-rule-1", 50, runDrives, { acceptor: { replyBeforeFlush: true } }),
+  losing("unsettled-fence", 50, runDrives, { engine: { trustUnsettled: true } }),
+  losing("change-fence", 5000, runDrives, { engine: { skipFence: true }, pressure: LAG }),
+  losing("exclude-freely", 1000, runDrives, { membership: { excludeFreely: true } }),
+  losing("stale-minority", 1000, runDrives, { membership: { startFromAnything: true } }),
+  losing("unchecked-return", 100, runDrives, { membership: { readmitUnchecked: true } }),
+  losing("recent-ignored", 500, runDrives, { membership: { skipRecent: true } }),
 ];
 
-function sound(
-  name: string,
-  run: Variant["run"],
-  options: Partial<ScenarioOptions>,
-  says: string,
-): Variant {
-  return { name, run, options, says, caughtWithin: undefined };
+function sound(name: string, run: Variant["run"], options: Partial<ScenarioOptions>): Variant {
+  return { name, run, options, caughtWithin: undefined };
 }
 
 function losing(
   name: string,
+  caughtWithin: number,
   run: Variant["run"],
   options: Partial<ScenarioOptions>,
-  caughtWithin: number,
 ): Variant {
-  return { name, run, options, says: "must lose", caughtWithin };
+  return { name, run, options, caughtWithin };
 }
 
 export function runVariant(
@@ -74,6 +106,7 @@ export function runVariant(
     membership: {},
     slowFlush: false,
     collectTombstones: false,
+    pressure: USUAL_PRESSURE,
     ...variant.options,
     trace,
   });

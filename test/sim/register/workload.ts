@@ -9,6 +9,7 @@ import type { World } from "./world.ts";
 
 export interface WorkloadOptions {
   readonly clients: number;
+  readonly pauseMsMax: number;
   readonly keys: number;
   /** Clients start no operation after this moment. */
   readonly untilMs: number;
@@ -68,7 +69,7 @@ export class Workload {
       operation.returnMs = status === "ok" ? world.nowMs : Number.POSITIVE_INFINITY;
       if (status === "ok") this.#remember(client, keyIndex, operation);
       world.note(`client ${client} ← ${operation.kind} ${operation.value ?? ""} ${status}`);
-      world.after(world.between(1, 25), () => this.#next(client));
+      world.after(world.between(1, this.#options.pauseMsMax), () => this.#next(client));
     };
     world.after(this.#options.patienceMs, () => finish("unknown"));
     world.note(`client ${client} → ${door.name} ${operation.kind} ${operation.value ?? ""}`);
