@@ -180,7 +180,7 @@ async function checkedManifest(
     degraded ||= part.degraded;
   }
   const parts = input.parts.map((wanted) => checkPart(wanted, uploaded, record.checksum));
-  checkSizes(parts, input.bytes);
+  checkSizes(parts, core.options.partBytesMin, input.bytes);
   const plan = record.checksum;
   const checksum = plan === undefined ? undefined : multipartChecksum(plan, parts);
   checkExpected(

@@ -1,12 +1,8 @@
 /** What a CompleteMultipartUpload request may ask for, given the parts that were uploaded. */
-import { MIB } from "../base/bytes.ts";
 import { StoreError } from "../base/store-error.ts";
 import type { ChecksumPlan, StoredPart } from "./data-descriptor.ts";
 import type { CompletePart, CompleteUploadInput } from "./object-store.ts";
 import { OBJECT_BYTES_MAX } from "./put-object.ts";
-
-/** Every part but the last, as in S3. */
-export const PART_BYTES_MIN = 5 * MIB;
 
 /** Numbers ascend, and there is at least one. */
 export function checkOrder(parts: readonly CompletePart[]): void {
@@ -42,12 +38,16 @@ export function checkPart(
 }
 
 /** Every part but the last is large enough, and the sum is what S3 allows and the client says. */
-export function checkSizes(parts: readonly StoredPart[], expected: number | undefined): void {
+export function checkSizes(
+  parts: readonly StoredPart[],
+  partBytesMin: number,
+  expected: number | undefined,
+): void {
   const last = parts.at(-1);
   let total = 0;
   for (const part of parts) {
     total += part.bytes;
-    if (part === last || part.bytes >= PART_BYTES_MIN) continue;
+    if (part === last || part.bytes >= partBytesMin) continue;
     const { number, bytes, etag } = part;
     throw new StoreError({
       code: "entity-too-small",

@@ -1,4 +1,5 @@
 /** What every operation of the object layer works with: settings, collaborators, and the gates. */
+import { KIB, MIB } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { DataId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
@@ -13,6 +14,8 @@ export interface ObjectOptions {
   readonly inlineBytesMax: number;
   /** How long data that a record gave up stays readable for those who are reading it. */
   readonly trashGraceMs: number;
+  /** Every part but the last, checked at completion. */
+  readonly partBytesMin: number;
   /** How long a completed upload answers a repeated CompleteMultipartUpload. */
   readonly completedUploadMs: number;
   /** Index shards of a new bucket: a power of two. */
@@ -22,8 +25,9 @@ export interface ObjectOptions {
 }
 
 export const DEFAULT_OBJECT_OPTIONS: ObjectOptions = {
-  inlineBytesMax: 16 * 1024,
+  inlineBytesMax: 16 * KIB,
   trashGraceMs: 60 * 60 * 1000,
+  partBytesMin: 5 * MIB,
   completedUploadMs: 24 * 60 * 60 * 1000,
   bucketShards: 16,
   bucketsCachedMax: 10_000,

@@ -1,6 +1,8 @@
 /** A whole object layer over memory: registers, data and clock are the slow obvious twins. */
+import { newDriveId } from "../../../src/base/ids.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.ts";
+import { Janitor, type JanitorDrive } from "../../../src/object/janitor.ts";
 import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
 import { ObjectLayer } from "../../../src/object/object-layer.ts";
 import type { Bucket, PutObjectInput } from "../../../src/object/object-store.ts";
@@ -27,7 +29,13 @@ export function createFixture(
   const data = before?.data ?? new MemoryData(random);
   const clock = before?.clock ?? new ManualClock();
   const store = new ObjectLayer(
-    { ...DEFAULT_OBJECT_OPTIONS, inlineBytesMax: 16, bucketShards: 4, ...options },
+    {
+      ...DEFAULT_OBJECT_OPTIONS,
+      inlineBytesMax: 16,
+      bucketShards: 4,
+      partBytesMin: 20,
+      ...options,
+    },
     {
       registers,
       writer: data,
@@ -86,4 +94,34 @@ export async function codeOf(call: Promise<unknown>): Promise<StoreErrorCode | "
     if (error instanceof StoreError) return error.code;
     throw error;
   }
+}
+
+/** The janitor over the same memory; every drive is there. */
+export function createJanitor({ store, registers, data }: StoreFixture): Janitor {
+  const drive: JanitorDrive = {
+    id: newDriveId(new SeededRandom(3)),
+    index: 0,
+    range: async ({ from, limit }) => {
+      const rows = registers
+        .table("trash")
+        .filter(({ key }) => key.compare(from) >= 0)
+        .map(({ key, value }) => ({ key, value, head: 0 }));
+      const rest = rows[limit];
+      if (rest === undefined) return { ok: true, rows, exhausted: true };
+      return { ok: true, rows: rows.slice(0, limit), exhausted: false, resume: rest.key };
+    },
+    dropShard: async (dataId, slot) => {
+      data.dropShard(dataId, slot);
+      return { ok: true };
+    },
+  };
+  return new Janitor({ core: store.core, members: () => [drive], driveAt: () => drive });
+}
+
+/** Lets the janitor work until nothing is due. */
+export async function tidyUp(janitor: Janitor): Promise<void> {
+  for (let unit = 0; unit < 100; unit++) {
+    if ((await janitor.work()) === "idle") return;
+  }
+  throw new Error("the janitor does not come to an end");
 }
