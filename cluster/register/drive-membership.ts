@@ -19,7 +19,7 @@ import { type CellPage, resyncObserver } from "./resync-observer.ts";
 
 /** What the membership asks of the register engine. */
 export interface MemberEngine {
-  settleRecent(logs: readonly RecentLog[]): Promise<void>;
+  settleRecent(logs: readonly RecentLog[], options: { fenced: boolean }): Promise<void>;
   settleUnsettled(): Promise<void>;
   resync(key: Uint8Array, observerId: string): Promise<void>;
   replicaSetChanged(): void;
@@ -114,7 +114,7 @@ export class DriveMembership {
     this.#engine = engine;
     await this.#untilDone(async () => {
       const logs = this.#hazards.skipRecent === true ? [] : this.#memberDrives();
-      await engine.settleRecent(logs);
+      await engine.settleRecent(logs, { fenced: this.#record.bases.length > 0 });
     });
     this.#open = true;
     this.#settleBases();

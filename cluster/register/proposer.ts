@@ -60,6 +60,12 @@ export interface AcceptOutcome {
   readonly duel: boolean;
 }
 
+/**
+ * Who has to promise: a quorum; all members; or all that can read their cell, which is the same as
+ * `all` but excuses the others from being reported.
+ */
+export type PrepareAt = "quorum" | "all" | "readable";
+
 export interface ProposerSetup {
   readonly options: RegisterEngineOptions;
   readonly modules: RegisterModules;
@@ -73,6 +79,8 @@ export class Proposer {
   readonly unsettled = new UnsettledKeys();
   /** Sole proposer: recent keys were settled, so a key without an entry in `unsettled` is. */
   trusted = false;
+  /** Until then, a quorum of the members may not know the newest value of a key. */
+  fencedUntilTrusted = true;
   readonly #rounds: DelayQueue;
   readonly #hedges: DelayQueue;
   #clock = 0;
@@ -138,17 +146,18 @@ export class Proposer {
     return attempt.report;
   }
 
-  /** Prepares at a fresh ballot: at a quorum, or at all members. */
-  async prepare(key: KeyName, set: ReplicaSet, everyMember: boolean): Promise<Base | Missed> {
+  /** Prepares at a fresh ballot. */
+  async prepare(key: KeyName, set: ReplicaSet, at: PrepareAt): Promise<Base | Missed> {
     const ballot = this.nextBallot();
     if (this.options.soleProposer) {
       const nowMs = this.modules.clock.monotonicMs();
       this.unsettled.open(key.text, key.bytes, { clock: ballot.clock, nowMs });
     }
-    const round = this.#startRound(key, set, everyMember ? judgeAllMembers : judgePrepare);
+    const round = this.#startRound(key, set, at === "quorum" ? judgePrepare : judgeAllMembers);
     round.send(set.memberCount, (replica) => replica.prepare(key.bytes, ballot));
     if ((await round.verdict) === "missed") {
-      if (everyMember) this.#reportMissing(round);
+      if (at === "all") this.#reportMissing(round, 0);
+      if (at === "readable") this.#reportMissing(round, round.corruptMask);
       return { kind: "missed", duel: round.outbidMask !== 0, got: countBits(round.okMask) };
     }
     const { accepted, value, sameMask, floor } = findingsOf(round);
@@ -165,37 +174,36 @@ export class Proposer {
   }
 
   /** Sends the value to all members and observers; resolves as soon as a quorum has it. */
-  accept(key: KeyName, base: Base, bytes: Uint8Array): Promise<AcceptOutcome> {
-    return this.#accept(
-      { key, base, bytes },
-      this.options.soleProposer ? judgeAcceptAcrossChange : judgeAccept,
-    );
-  }
-
-  /** The same, reached only when every member and observer has it. */
-  acceptEverywhere(key: KeyName, base: Base, bytes: Uint8Array): Promise<AcceptOutcome> {
-    return this.#accept({ key, base, bytes }, judgeEveryone);
-  }
-
-  async #accept(
-    { key, base, bytes }: { key: KeyName; base: Base; bytes: Uint8Array },
-    judge: Judge,
-  ): Promise<AcceptOutcome> {
-    const { set } = base;
-    const ballot = base.ballot ?? this.nextBallot();
-    const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
-    const round = this.#startRound(key, set, judge);
-    if (this.options.soleProposer) {
-      const nowMs = this.modules.clock.monotonicMs();
-      this.unsettled.sent(key.text, { key: key.bytes, ballot, round, nowMs });
-    }
-    const proposal: Proposal = { value: bytes, rows };
-    round.send(set.replicas.length, (replica) => acceptOn(replica, { round, ballot, proposal }));
+  async accept(key: KeyName, base: Base, bytes: Uint8Array): Promise<AcceptOutcome> {
+    const { ballot, round } = this.#sendAccept(key, base, bytes);
     const verdict = await round.verdict;
     const { mayBeApplied } = round;
     if (verdict === "reached") this.unsettled.resolved(key.text, round);
     else if (!mayBeApplied) this.unsettled.withdrawn(key.text, round);
     return { verdict, ballot, mayBeApplied, duel: round.outbidMask !== 0 };
+  }
+
+  /** The same; true once every member and observer has it. */
+  async acceptEverywhere(key: KeyName, base: Base, bytes: Uint8Array): Promise<boolean> {
+    const { round } = this.#sendAccept(key, base, bytes);
+    if ((await round.verdict) === "missed") return false;
+    this.unsettled.resolved(key.text, round);
+    return round.waitForEveryone(this.#rounds);
+  }
+
+  #sendAccept(key: KeyName, base: Base, bytes: Uint8Array): { ballot: Ballot; round: Round } {
+    const { set } = base;
+    const ballot = base.ballot ?? this.nextBallot();
+    const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
+    const sole = this.options.soleProposer;
+    const round = this.#startRound(key, set, sole ? judgeAcceptAcrossChange : judgeAccept);
+    if (sole) {
+      const nowMs = this.modules.clock.monotonicMs();
+      this.unsettled.sent(key.text, { key: key.bytes, ballot, round, nowMs });
+    }
+    const proposal: Proposal = { value: bytes, rows };
+    round.send(set.replicas.length, (replica) => acceptOn(replica, { round, ballot, proposal }));
+    return { ballot, round };
   }
 
   /** Purges the tombstone of `ballot` on all members and observers; true when all have done it. */
@@ -240,8 +248,8 @@ export class Proposer {
   }
 
   /** A member that all others have to wait for is as good as gone. */
-  #reportMissing(round: Round): void {
-    const missing = round.sentTo.memberMask & ~round.okMask & ~round.outbidMask;
+  #reportMissing(round: Round, excusedMask: number): void {
+    const missing = round.sentTo.memberMask & ~(round.okMask | round.outbidMask | excusedMask);
     for (let index = 0; index < round.sentTo.memberCount; index++) {
       const replica = round.sentTo.replicas[index];
       if ((missing & (1 << index)) !== 0 && replica !== undefined) {

@@ -89,7 +89,8 @@ export interface UpdateOptions {
   /**
    * An earlier call with this id may have sent accepts, none below this ballot: the operation looks
    * for its id from its first attempt on. The ballot of a record that the earlier call must have
-   * read serves.
+   * read serves. Tombstones must not be collected sooner than operations may be repeated: a drive
+   * that was away for the collection does not know of it.
    */
   readonly repeatedSince?: Ballot;
 }

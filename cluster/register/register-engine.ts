@@ -124,8 +124,10 @@ export class RegisterEngine {
   /**
    * Sole proposer, after a start and before anything else: settles every key that some member may
    * have missed when the last process ended. From then on each member is trusted by itself.
+   * `fenced`: values chosen by an earlier set of members may be on a minority of these.
    */
-  async settleRecent(logs: readonly RecentLog[]): Promise<void> {
+  async settleRecent(logs: readonly RecentLog[], { fenced } = { fenced: true }): Promise<void> {
+    this.#proposer.fencedUntilTrusted = fenced;
     for (const log of logs) await settleLog(log, (key) => this.settle(key));
     this.#proposer.trusted = true;
   }

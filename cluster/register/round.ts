@@ -8,7 +8,7 @@
  */
 import { createDeferred, type Deferred } from "../../src/base/deferred.ts";
 import type { AcceptorRefusal } from "../../src/base/register-cell.ts";
-import type { Delayed } from "./delay-queue.ts";
+import type { Delayed, DelayQueue } from "./delay-queue.ts";
 import type { KeyName } from "./key-name.ts";
 import type { CellReport, Done, Refusal, RegisterReplica } from "./replica.ts";
 import type { ReplicaSet } from "./replica-set.ts";
@@ -46,6 +46,8 @@ export class Round implements Delayed {
   okMask = 0;
   /** Refused for a higher promise or floor: a duel, not a failure. */
   outbidMask = 0;
+  /** Cannot read their cell. */
+  corruptMask = 0;
   /** Answered `unavailable`. */
   unavailableMask = 0;
   /** Certainly did nothing. */
@@ -54,6 +56,7 @@ export class Round implements Delayed {
   readonly #judge: Judge;
   readonly #watcher: RoundWatcher;
   readonly #verdict: Deferred<Verdict> = createDeferred();
+  #everyone: Everyone | undefined;
 
   constructor(options: RoundOptions) {
     this.key = options.key;
@@ -90,7 +93,19 @@ export class Round implements Delayed {
       this.#countRefusal(bit, reply);
     }
     this.judge();
+    this.#everyone?.check();
     this.#watcher.onReply(this, replica, reply);
+  }
+
+  /**
+   * Whether every member and observer says yes in the end; false as soon as that cannot be, and at
+   * the latest when `delays` says so.
+   */
+  waitForEveryone(delays: DelayQueue): Promise<boolean> {
+    this.#everyone = new Everyone(this);
+    delays.add(this.#everyone);
+    this.#everyone.check();
+    return this.#everyone.verdict;
   }
 
   #countRefusal(bit: number, refusal: AcceptorRefusal | Refusal): void {
@@ -100,6 +115,7 @@ export class Round implements Delayed {
       return;
     }
     this.untouchedMask |= bit;
+    if (refusal.reason === "corrupt") this.corruptMask |= bit;
     if (refusal.reason === "ballot" || refusal.reason === "floor") this.outbidMask |= bit;
   }
 
@@ -139,5 +155,30 @@ export class Round implements Delayed {
   /** False when it is certain that no replica carried the request out. */
   get mayBeApplied(): boolean {
     return (this.askedMask & ~this.untouchedMask) !== 0;
+  }
+}
+
+/** Waits for the last reply of a round. */
+class Everyone implements Delayed {
+  finished = false;
+  readonly #round: Round;
+  readonly #verdict: Deferred<boolean> = createDeferred();
+
+  constructor(round: Round) {
+    this.#round = round;
+  }
+
+  get verdict(): Promise<boolean> {
+    return this.#verdict.promise;
+  }
+
+  check(): void {
+    const { askedMask, answeredMask, reachedEveryone } = this.#round;
+    if (reachedEveryone || answeredMask === askedMask) this.onDelay();
+  }
+
+  onDelay(): void {
+    this.finished = true;
+    this.#verdict.resolve(this.#round.reachedEveryone);
   }
 }

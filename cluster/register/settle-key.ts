@@ -6,7 +6,7 @@
  */
 import type { Ballot } from "../../src/base/ballot.ts";
 import type { KeyName } from "./key-name.ts";
-import type { Base, Missed, Proposer } from "./proposer.ts";
+import type { Base, Missed, PrepareAt, Proposer } from "./proposer.ts";
 
 /** A value known to be chosen and current. */
 export interface ChosenValue {
@@ -19,7 +19,7 @@ export interface ChosenValue {
 /** Settles on a quorum; `missed` may be tried again. */
 export async function settleKey(proposer: Proposer, key: KeyName): Promise<ChosenValue | Missed> {
   const set = proposer.modules.replicasFor(key.bytes);
-  const base = await proposer.prepare(key, set, mustAskEveryMember(proposer, key));
+  const base = await proposer.prepare(key, set, prepareAt(proposer, key));
   if (base.kind === "missed") return base;
   return makeChosen(proposer, key, base);
 }
@@ -33,18 +33,17 @@ export async function settleEverywhere(
   key: KeyName,
 ): Promise<ChosenValue | Missed> {
   const set = proposer.modules.replicasFor(key.bytes);
-  let base = await proposer.prepare(key, set, true);
-  if (base.kind === "missed" && !mustAskEveryMember(proposer, key)) {
-    base = await proposer.prepare(key, set, false);
-  }
+  const must = mustAskEveryMember(proposer, key);
+  let base = await proposer.prepare(key, set, must ? "all" : "readable");
+  if (base.kind === "missed" && !must) base = await proposer.prepare(key, set, "quorum");
   if (base.kind === "missed") return base;
   const { bytes } = base;
   const everyoneAsked = set.replicas.length === set.memberCount;
   if (bytes !== undefined && !(base.unanimous && everyoneAsked)) {
     if (isOutdated(proposer, key, base)) return { kind: "missed", duel: true, got: 0 };
-    const { verdict, ballot, duel } = await proposer.acceptEverywhere(key, base, bytes);
-    if (verdict === "missed") return { kind: "missed", duel, got: 0 };
-    return { kind: "chosen", ballot, bytes };
+    const everyone = await proposer.acceptEverywhere(key, base, bytes);
+    if (!everyone) return { kind: "missed", duel: false, got: 0 };
+    return { kind: "chosen", ballot: base.ballot ?? base.accepted, bytes };
   }
   if (!base.unanimous || (!everyoneAsked && !(await blankObservers(proposer, key, base)))) {
     return { kind: "missed", duel: false, got: set.memberCount };
@@ -76,7 +75,12 @@ export async function makeChosen(
 /** Only a prepare at all members finds the newest value: after a start, and after a set change. */
 export function mustAskEveryMember(proposer: Proposer, key: KeyName): boolean {
   if (!proposer.options.soleProposer || proposer.hazards.skipFence === true) return false;
-  return !proposer.trusted || proposer.unsettled.get(key.text)?.fenced === true;
+  if (!proposer.trusted && proposer.fencedUntilTrusted) return true;
+  return proposer.unsettled.get(key.text)?.fenced === true;
+}
+
+export function prepareAt(proposer: Proposer, key: KeyName): PrepareAt {
+  return mustAskEveryMember(proposer, key) ? "all" : "quorum";
 }
 
 /** The set has changed since the prepare: its quorum may not be one any more. */

@@ -14,7 +14,7 @@ import { StoreError } from "../../src/base/store-error.ts";
 import type { KeyName } from "./key-name.ts";
 import type { Base, Missed, Proposer } from "./proposer.ts";
 import type { RegisterChange, UpdateOutcome } from "./register-contract.ts";
-import { makeChosen, mustAskEveryMember } from "./settle-key.ts";
+import { makeChosen, prepareAt } from "./settle-key.ts";
 import {
   type AppliedOperation,
   BLANK_VALUE,
@@ -105,7 +105,7 @@ export class UpdateOperation<Answer> {
 
   #preparedBase(set: Base["set"]): Promise<Base | Missed> {
     const { key } = this.#request;
-    return this.#proposer.prepare(key, set, mustAskEveryMember(this.#proposer, key));
+    return this.#proposer.prepare(key, set, prepareAt(this.#proposer, key));
   }
 
   /** Rules 3 and 7; throws `unknown-outcome` when nobody can tell any more. */

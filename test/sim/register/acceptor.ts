@@ -6,6 +6,7 @@
 import type {
   AcceptReply,
   CellReport,
+  DefiniteRefusal,
   Done,
   InstallReply,
   PrepareReply,
@@ -58,6 +59,8 @@ export class Acceptor {
   #durable: State = emptyState();
   #waiting: Array<() => void> = [];
   #flushing = false;
+  /** Keys whose cell cannot be read. */
+  readonly #rotten = new Set<string>();
   /** Raised by every crash: a flush of an earlier life does nothing. */
   #life = 0;
 
@@ -67,12 +70,25 @@ export class Acceptor {
     this.#options = options;
   }
 
-  read(key: string, reply: (reply: CellReport) => void): void {
+  /** A sector goes bad. */
+  rot(key: string): void {
+    if (this.#durable.cells.has(key)) this.#rotten.add(key);
+  }
+
+  read(key: string, reply: (reply: CellReport | DefiniteRefusal) => void): void {
+    if (this.#rotten.has(key)) {
+      reply(CORRUPT);
+      return;
+    }
     const state = this.#options.hazards.readUnflushed === true ? this.#volatile : this.#durable;
     reply(report(cellOf(state, key), state.floor));
   }
 
   prepare(key: string, ballot: Ballot, reply: (reply: PrepareReply) => void): void {
+    if (this.#rotten.has(key)) {
+      reply(CORRUPT);
+      return;
+    }
     const before = cellOf(this.#volatile, key);
     const { floor } = this.#volatile;
     const decision = decidePrepare(before, floor, ballot);
@@ -91,6 +107,10 @@ export class Acceptor {
     proposal: Proposal,
     reply: (reply: AcceptReply) => void,
   ): void {
+    if (this.#rotten.has(key)) {
+      reply(CORRUPT);
+      return;
+    }
     const { floor } = this.#volatile;
     const decision = decideAccept(cellOf(this.#volatile, key), floor, ballot, proposal.value);
     if (!decision.ok) {
@@ -107,16 +127,22 @@ export class Acceptor {
     proposal: Proposal,
     reply: (reply: InstallReply) => void,
   ): void {
-    const decision = decideInstall(cellOf(this.#volatile, key), ballot, proposal.value);
+    const cell = this.#rotten.has(key) ? undefined : cellOf(this.#volatile, key);
+    const decision = decideInstall(cell, ballot, proposal.value);
     if (!decision.ok) {
       reply(decision);
       return;
     }
+    this.#rotten.delete(key);
     this.#store(key, ballot, decision.cell);
     this.#afterFlush(() => reply({ ok: true }));
   }
 
   purge(key: string, ballot: Ballot, reply: (reply: PurgeReply) => void): void {
+    if (this.#rotten.has(key)) {
+      reply(CORRUPT);
+      return;
+    }
     const { floor } = this.#volatile;
     const decision = decidePurge(cellOf(this.#volatile, key), floor, ballot);
     if (!decision.ok) {
@@ -129,6 +155,7 @@ export class Acceptor {
   }
 
   discard(key: string, floor: Ballot, reply: (reply: Done) => void): void {
+    this.#rotten.delete(key);
     this.#volatile.cells.delete(key);
     if (compareBallots(floor, this.#volatile.floor) > 0) this.#volatile.floor = floor;
     this.#afterFlush(() => reply({ ok: true }));
@@ -212,6 +239,8 @@ export class Acceptor {
     if (!same) this.#flush();
   }
 }
+
+const CORRUPT: DefiniteRefusal = { ok: false, reason: "corrupt" };
 
 function emptyState(): State {
   return { cells: new Map(), recent: new Map(), notes: new Map(), floor: ZERO_BALLOT };

@@ -217,6 +217,12 @@ class DrivesScenario {
       if (world.chance(this.#options.pressure.secondFails))
         this.#fail((first + 1) % this.#drives.length);
     }
+    if (world.chance(this.#options.pressure.rots)) {
+      const drive = world.pick(this.#drives);
+      const key = keyBytes(world.below(this.#options.pressure.keys));
+      world.note(`${drive.acceptor.id} cannot read ${key}`);
+      drive.acceptor.rot(text(key));
+    }
     world.after(world.between(40, 200), () => this.#fault());
   }
 

@@ -22,6 +22,8 @@ export interface Pressure {
   readonly slowShare: number;
   readonly slowMsMax: number;
   readonly drivesMin: number;
+  /** Chance, at each fault, that some drive cannot read some cell any more. */
+  readonly rots: number;
   /** Longest absence of a drive that failed. */
   readonly absenceMsMax: number;
   /** Chance that a second drive fails with the first. */
@@ -40,6 +42,7 @@ export const USUAL_PRESSURE: Pressure = {
   slowShare: 0.03,
   slowMsMax: 300,
   drivesMin: 3,
+  rots: 0.1,
   absenceMsMax: 500,
   secondFails: 0.25,
 };
