@@ -28,6 +28,7 @@ export interface TestDrive {
   readonly clock: HandClock;
   readonly disk: FaultDisk;
   readonly image: MemoryKvImage;
+  readonly planned: PlannedDrive;
   readonly arena: Buffer;
   /** Set to see or to disturb the next operations. */
   readonly hooks: TestHooks;
@@ -124,5 +125,5 @@ export async function openTestDrive(
     { link, clock, log: silentLogger },
     opened.report,
   );
-  return { client, actor, clock, disk, image, arena, hooks };
+  return { client, actor, clock, disk, image, planned, arena, hooks };
 }
