@@ -125,5 +125,6 @@ export async function openTestDrive(
     { link, clock, log: silentLogger },
     opened.report,
   );
+  client.start();
   return { client, actor, clock, disk, image, planned, arena, hooks };
 }
