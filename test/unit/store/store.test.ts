@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
@@ -110,6 +110,48 @@ test("openStore: shards written from the arena come back into it", async (t) => 
   t.same(await drive.dropShard(dataId, 2), { ok: true });
   const gone = await drive.readBlock({ dataId, slot: 2, fileOffset, place });
   t.same(gone, { ok: false, reason: "missing" });
+});
+
+test("openStore: an emptied folder comes back as a new drive that must be filled", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2, 3].map((number) => join(root, `drive${number}`));
+  const first = await open(paths);
+  const ids = first.drives.map((drive) => drive.id);
+  await first.close();
+  rmSync(join(root, "drive2"), { recursive: true });
+  const without = await open(paths);
+  t.same(
+    without.drives.map((drive) => drive.index),
+    [0, 2],
+  );
+  t.match(without.missing, [{ index: 1, id: ids[1], reason: /does not exist/ }]);
+  await without.close();
+
+  mkdirSync(join(root, "drive2"));
+  for (let start = 0; start < 2; start++) {
+    const store = await open(paths);
+    const replaced = store.drives[1];
+    t.equal(replaced?.index, 1);
+    t.not(replaced?.id, ids[1]);
+    t.match(store.fresh, [{ drive: { index: 1 }, replaces: ids[1] }], "until it is filled");
+    if (start === 1) t.same(await store.fresh[0]?.markSynced(), { ok: true });
+    await store.close();
+  }
+  const settled = await open(paths);
+  t.equal(settled.fresh.length, 0);
+  t.equal(settled.incarnation, 5);
+  await settled.close();
+});
+
+test("openStore: a drive that lost its index is left out, never blank", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2, 3].map((number) => join(root, `drive${number}`));
+  await (await open(paths)).close();
+  rmSync(join(root, "drive3", "index", "data.mdb"));
+  const store = await open(paths);
+  t.equal(store.drives.length, 2);
+  t.match(store.missing, [{ index: 2, reason: /the index was lost/ }]);
+  await store.close();
 });
 
 test("openStore: refuses a folder that somebody else uses", async (t) => {

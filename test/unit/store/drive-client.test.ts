@@ -1,0 +1,194 @@
+import { test } from "tap";
+import { createDeferred } from "../../../src/base/deferred.ts";
+import { newDataId, parseDriveId } from "../../../src/base/ids.ts";
+import { silentLogger } from "../../../src/base/log.ts";
+import { DriveClient } from "../../../src/store/drive-client.ts";
+import type {
+  DriveCallName,
+  DriveLink,
+  DriveReply,
+  DriveReport,
+} from "../../../src/store/store-messages.ts";
+import { ballot, createSeededRandom, HandClock, objectKey, settle } from "./collaborators.ts";
+import { createTestDrive, DRIVE_PATH } from "./test-drive.ts";
+
+const online: DriveReport = {
+  ok: true,
+  state: "online",
+  reason: undefined,
+  full: false,
+  totalBytes: 100,
+  freeBytes: 50,
+  readErrors: 0,
+  writeErrors: 0,
+};
+
+/** A link whose answers the test gives by hand. */
+class HandLink implements DriveLink {
+  readonly calls: { name: DriveCallName; answer: (reply: unknown) => void }[] = [];
+  report: (report: DriveReport) => void = () => {};
+
+  async call<K extends DriveCallName>(name: K): Promise<DriveReply<K>> {
+    const deferred = createDeferred<unknown>();
+    this.calls.push({ name, answer: deferred.resolve });
+    return (await deferred.promise) as DriveReply<K>;
+  }
+
+  onReport(callback: (report: DriveReport) => void): void {
+    this.report = callback;
+  }
+}
+
+function createClient(requestsInFlightMax = 10) {
+  const link = new HandLink();
+  const clock = new HandClock();
+  const id = parseDriveId("a".repeat(32));
+  if (id === undefined) throw new Error("a drive id");
+  const client = new DriveClient(
+    { id, path: "/d", index: 3, requestsInFlightMax, deadlineMs: 1000, probeIntervalMs: 5000 },
+    { link, clock, log: silentLogger },
+    online,
+  );
+  return { client, link, clock };
+}
+
+const key = objectKey("k");
+const proposal = { value: Buffer.of(1), rows: [] };
+const place = { blockOffset: 0, blockBytes: 64, trailerOffset: 64 };
+
+test("DriveClient: after the deadline a write is unknown, a read was not done", async (t) => {
+  const { client, clock, link } = createClient();
+  const read = client.read(key);
+  const accept = client.accept(key, ballot(1), proposal);
+  clock.advance(1300);
+  t.match(await read, { ok: false, reason: "unavailable", applied: "no" });
+  t.match(await accept, { ok: false, reason: "unavailable", applied: "unknown" });
+  link.calls[0]?.answer({ ok: true });
+  await settle();
+});
+
+test("DriveClient: calls that lend arena memory wait for their reply", async (t) => {
+  const { client, clock, link } = createClient();
+  let answered = false;
+  const dataId = newDataId(createSeededRandom(1));
+  const reading = client.readBlock({ dataId, slot: 0, fileOffset: 0, place }).then(() => {
+    answered = true;
+  });
+  clock.advance(100_000);
+  await settle();
+  t.notOk(answered);
+  link.calls[0]?.answer({ ok: true });
+  await reading;
+});
+
+test("DriveClient: a full mailbox is busy, and late replies make room again", async (t) => {
+  const { client, clock, link } = createClient(2);
+  const waiting = [client.read(key), client.read(key)];
+  t.same(await client.read(key), { ok: false, reason: "busy" });
+  clock.advance(1300);
+  await Promise.all(waiting);
+  t.same(await client.read(key), { ok: false, reason: "busy" }, "the actor still has both");
+  for (const call of link.calls) call.answer({ ok: true });
+  await settle();
+  void client.read(key);
+  t.equal(link.calls.length, 3);
+});
+
+test("DriveClient: a refused createShard is the answer of its appends", async (t) => {
+  const { client, link } = createClient(2);
+  void client.read(key);
+  void client.read(key);
+  const writer = client.createShard({
+    dataId: newDataId(createSeededRandom(2)),
+    slot: 0,
+    k: 1,
+    m: 0,
+    stripeDataBytes: 1,
+    ownerKey: key,
+  });
+  for (const call of link.calls) call.answer({ ok: true });
+  await settle();
+  const appending = writer.append(place);
+  await settle();
+  link.calls.at(-1)?.answer({ ok: true });
+  t.same(await appending, { ok: false, reason: "busy" });
+});
+
+test("DriveClient: fail takes the drive out for good and tells it once", async (t) => {
+  const { client, link } = createClient();
+  const told: string[] = [];
+  client.onStateChange((status) => told.push(`${status.state} ${status.reason}`));
+  client.fail("by hand");
+  link.report({ ...online, state: "offline", reason: "later" });
+  link.report(online);
+  t.same(told, ["faulty by hand"]);
+  t.match(client.status(), { state: "faulty", reason: "by hand", path: "/d" });
+  t.match(await client.read(key), { ok: false, reason: "unavailable", applied: "no" });
+  t.same(
+    link.calls.map((call) => call.name),
+    ["fail"],
+  );
+});
+
+test("DriveClient: keys beyond the limit are a programmer's error", async (t) => {
+  const { client } = createClient();
+  t.throws(() => client.prepare(Buffer.alloc(1101), ballot(1)), /assertion/);
+  t.throws(() => client.accept(Buffer.alloc(0), ballot(1), proposal), /assertion/);
+});
+
+test("DriveClient: probes find a folder that vanished or became another's", async (t) => {
+  for (const harm of ["vanished", "emptied", "exchanged"]) {
+    const drive = await createTestDrive();
+    const { client, clock, disk } = drive;
+    clock.advance(5000);
+    await settle();
+    t.equal(client.status().state, "online");
+    if (harm === "vanished") disk.remove(DRIVE_PATH);
+    if (harm === "emptied") disk.remove(`${DRIVE_PATH}/ringfort.json`);
+    if (harm === "exchanged") {
+      const other = await createTestDrive();
+      disk.put(`${DRIVE_PATH}/ringfort.json`, other.disk.contentOf(`${DRIVE_PATH}/ringfort.json`));
+    }
+    clock.advance(5000);
+    await settle();
+    t.equal(client.status().state, "offline", harm);
+    t.match(await client.accept(key, ballot(1), proposal), { ok: false, applied: "no" });
+  }
+});
+
+test("DriveClient: meta values, recent log and rows to delete", async (t) => {
+  const { client, image } = await createTestDrive();
+  t.same(await client.readMeta("epoch"), { ok: true });
+  t.same(await client.writeMeta("epoch", Buffer.of(7)), { ok: true });
+  t.same(await client.readMeta("epoch"), { ok: true, value: Buffer.of(7) });
+  for (const [index, clock] of [5, 3, 9, 9].entries()) {
+    await client.accept(objectKey(`k${index}`), ballot(clock, index + 1), proposal);
+  }
+  const keys = [1, 0, 2, 3].map((index) => objectKey(`k${index}`));
+  t.same(await client.recent(2), { ok: true, keys: keys.slice(0, 2), upTo: 5 });
+  t.same(await client.recent(3), { ok: true, keys, upTo: 9 }, "one clock is not cut in two");
+  t.same(await client.forgetRecent(5), { ok: true });
+  t.same(await client.recent(10), { ok: true, keys: keys.slice(2), upTo: 9 });
+  t.same(await client.forgetRecent(9), { ok: true });
+  t.same(await client.recent(10), { ok: true, keys: [], upTo: 0 });
+  const row = { table: "heal", key: Buffer.of(1) } as const;
+  await client.accept(key, ballot(20), { ...proposal, rows: [{ ...row, value: Buffer.of(2) }] });
+  t.equal(image.tables.get("heal")?.length, 1);
+  t.same(await client.deleteRows([row]), { ok: true });
+  t.equal(image.tables.get("heal")?.length, 0);
+});
+
+test("DriveClient: forgetRecent forgets more than one transaction holds", async (t) => {
+  const { client, image } = await createTestDrive();
+  for (let round = 0; round < 20; round++) {
+    await Promise.all(
+      Array.from({ length: 100 }, (_, index) => {
+        const clock = round * 100 + index + 1;
+        return client.accept(objectKey(String(clock)), ballot(clock), proposal);
+      }),
+    );
+  }
+  t.equal(image.tables.get("recent")?.length, 2000);
+  t.same(await client.forgetRecent(1999), { ok: true });
+  t.equal(image.tables.get("recent")?.length, 1);
+});
