@@ -49,11 +49,16 @@ export async function commitVersion(
   core: ObjectCore,
   commit: VersionCommit,
 ): Promise<PutObjectResult> {
-  const newId = newTimeId(core.clock, core.random);
+  let newId: Buffer | undefined;
+  // Randomness is dear: an id is made only where one is needed, and once for all attempts.
+  const mintId = () => {
+    newId ??= newTimeId(core.clock, core.random);
+    return newId;
+  };
   return commitData(core, commit.written, () =>
     core.buckets.commit(commit.bucket, async (entry) => {
       const outcome = await core.registers.update<StoreErrorData>(commit.registerKey, (body) =>
-        versionChange(commit, body, { newId, context: changeContext(core, entry) }),
+        versionChange(commit, body, { mintId, context: changeContext(core, entry) }),
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
       return putResult(commit.draft, entry, decodeWriteResult(outcome.result));
@@ -92,12 +97,12 @@ export function changeContext(core: ObjectCore, entry: BucketEntry): ChangeConte
 function versionChange(
   commit: VersionCommit,
   body: Uint8Array | undefined,
-  { newId, context }: { newId: Buffer; context: ChangeContext },
+  { mintId, context }: { mintId: () => Buffer; context: ChangeContext },
 ): RegisterChange<StoreErrorData> {
   const record = decodeObjectRecord(body);
   const refusal = checkWriteConditions(commit.conditions, record.versions[0]);
   if (refusal !== undefined) return { kind: "refuse", answer: refusal };
-  const change = addVersion(record, commit.draft, newId, context);
+  const change = addVersion(record, commit.draft, mintId, context);
   if (change === undefined) return { kind: "refuse", answer: { code: "too-many-versions" } };
   return {
     kind: "write",

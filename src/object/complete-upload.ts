@@ -216,7 +216,8 @@ function objectChange(
   const { versionId } = manifest;
   const context = changeContext(core, bucket);
   // The version id was chosen with the manifest, and with it the state of versioning.
-  const change = addVersion(record, draftOf(upload, manifest), Buffer.from(versionId ?? []), {
+  const chosenId = () => Buffer.from(versionId ?? []);
+  const change = addVersion(record, draftOf(upload, manifest), chosenId, {
     ...context,
     versioning: versionId === undefined ? "suspended" : "enabled",
   });

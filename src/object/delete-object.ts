@@ -14,7 +14,7 @@ import { decodeWriteResult, encodeWriteResult, type WriteResult } from "./write-
 interface Deletion {
   /** Undefined: the request names no version. */
   readonly target: { readonly id: Buffer | undefined } | undefined;
-  readonly newId: Buffer;
+  readonly mintId: () => Buffer;
   readonly conditions: DeleteConditions;
 }
 
@@ -25,9 +25,13 @@ export async function deleteObject(
   input: DeleteObjectInput,
 ): Promise<DeleteObjectResult> {
   const { versionId, conditions } = input;
+  let newId: Buffer | undefined;
   const deletion: Deletion = {
     target: versionId === undefined ? undefined : { id: parseVersionId(versionId) },
-    newId: newTimeId(core.clock, core.random),
+    mintId: () => {
+      newId ??= newTimeId(core.clock, core.random);
+      return newId;
+    },
     conditions,
   };
   return core.buckets.commit(input.bucket, async (entry) => {
@@ -49,7 +53,7 @@ function deletionChange(
   body: Uint8Array | undefined,
   context: ChangeContext,
 ): RegisterChange<Refusal | undefined> {
-  const { target, newId, conditions } = deletion;
+  const { target, mintId, conditions } = deletion;
   const record = decodeObjectRecord(body);
   const addressed =
     target === undefined
@@ -59,7 +63,7 @@ function deletionChange(
   if (error !== undefined) return { kind: "refuse", answer: { error } };
   const change =
     target === undefined
-      ? deleteLatest(record, newId, context)
+      ? deleteLatest(record, mintId, context)
       : deleteVersion(record, target.id, context);
   if (change === undefined) {
     return { kind: "refuse", answer: { error: { code: "too-many-versions" } } };

@@ -2,13 +2,13 @@
  * ListObjects: pages of live keys and common prefixes, from the rows alone. Order is that of the
  * keys' UTF-8 bytes; a page is filled whatever lies between (deleted keys, markers).
  */
-import { afterPrefix, utf8 } from "../base/bytes.ts";
-import { readObjectRow } from "./list-row.ts";
+import { afterPrefix, asBuffer, utf8 } from "../base/bytes.ts";
+import { readLatest } from "./list-row.ts";
 import type { ObjectCore } from "./object-core.ts";
 import type { ListObjectsInput, ListObjectsPage, ObjectVersion } from "./object-store.ts";
 import { shownVersion } from "./open-object.ts";
 import { headsOf, OBJECT_TAG } from "./register-keys.ts";
-import { scanRows } from "./row-scan.ts";
+import { scanPages } from "./row-scan.ts";
 
 const EMPTY_PAGE: ListObjectsPage = {
   objects: [],
@@ -24,10 +24,7 @@ export async function listObjects(
   const bucket = await core.buckets.current(input.bucket);
   const start = startOf(input.prefix, input.delimiter, input.after);
   if (input.limit <= 0 || start === undefined) return EMPTY_PAGE;
-  const objects: ObjectVersion[] = [];
-  const commonPrefixes: string[] = [];
-  let next: string | undefined;
-  const rows = scanRows(core.registers, {
+  const pages = scanPages(core.registers, {
     heads: headsOf(OBJECT_TAG, bucket),
     ...start,
     prefix: utf8(input.prefix),
@@ -35,17 +32,22 @@ export async function listObjects(
     visibleOnly: true,
     pageRows: input.limit + 1,
   });
-  for await (const row of rows) {
-    if (objects.length + commonPrefixes.length === input.limit) {
-      return { objects, commonPrefixes, truncated: true, next };
+  const objects: ObjectVersion[] = [];
+  const commonPrefixes: string[] = [];
+  let next: string | undefined;
+  for await (const rows of pages) {
+    for (const row of rows) {
+      if (objects.length + commonPrefixes.length === input.limit) {
+        return { objects, commonPrefixes, truncated: true, next };
+      }
+      next = asBuffer(row.key).toString("utf8");
+      if (row.value === undefined) {
+        commonPrefixes.push(next);
+        continue;
+      }
+      const latest = readLatest(row.value);
+      if (latest !== undefined) objects.push(shownVersion(latest, next, true));
     }
-    next = Buffer.from(row.key).toString("utf8");
-    if (row.value === undefined) {
-      commonPrefixes.push(next);
-      continue;
-    }
-    const latest = readObjectRow(row.value).versions[0];
-    if (latest !== undefined) objects.push(shownVersion(latest, next, true));
   }
   return { objects, commonPrefixes, truncated: false, next: undefined };
 }

@@ -76,6 +76,15 @@ export function readObjectRow(row: Uint8Array): ObjectRow {
   return { versions, more: ((source[0] ?? 0) & ROW_MORE) !== 0 };
 }
 
+/** The newest version alone. Throws StoreError `corrupt`. */
+export function readLatest(row: Uint8Array): VersionSummary | undefined {
+  const source = asBuffer(row);
+  if (source.length === REST_AT) return undefined;
+  const end = REST_AT + SUMMARY_BYTES;
+  if (source.length < end) throw corrupt("listing row: not whole summaries");
+  return new VersionSummary(source.subarray(REST_AT, end));
+}
+
 export interface UploadRow {
   readonly initiatedMs: number;
   readonly storageClass: StorageClass;

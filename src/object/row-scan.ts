@@ -6,7 +6,7 @@ import type { Registers, RowQuery } from "./registers.ts";
 /** Rows looked at in one question to a drive: bounds the time one question takes. */
 const SCAN_ROWS_MAX = 4000;
 /** Rows in one answer. */
-export const PAGE_ROWS_MAX = 1000;
+export const PAGE_ROWS_MAX = 1024;
 
 export type RowScanQuery = Omit<RowQuery, "limit" | "scanMax"> & {
   /** Rows that one question asks for. */
@@ -27,10 +27,19 @@ export function scanAll(heads: readonly Uint8Array[], visibleOnly: boolean): Row
   };
 }
 
+/** Row by row; see scanPages. */
 export async function* scanRows(
   registers: Registers,
   query: RowScanQuery,
 ): AsyncGenerator<RangeRow, void, undefined> {
+  for await (const rows of scanPages(registers, query)) yield* rows;
+}
+
+/** Page by page, for scans where a promise for each row would be most of the cost. */
+export async function* scanPages(
+  registers: Registers,
+  query: RowScanQuery,
+): AsyncGenerator<readonly RangeRow[], void, undefined> {
   let { from, fromExclusive } = query;
   const { pageRows, ...rest } = query;
   const limit = Math.min(pageRows, PAGE_ROWS_MAX);
@@ -43,16 +52,19 @@ export async function* scanRows(
       limit,
       scanMax: SCAN_ROWS_MAX,
     });
-    for (const row of page.rows) {
-      // A group that a page ended in may show up on the next one again.
-      if (row.value === undefined) {
-        if (group !== undefined && compareBytes(row.key, group) === 0) continue;
-        group = row.key;
-      }
-      yield row;
-    }
+    yield withoutGroup(page.rows, group);
     if (page.exhausted || page.resume === undefined) return;
+    group = page.rows.findLast(({ value }) => value === undefined)?.key ?? group;
     from = page.resume;
     fromExclusive = false;
   }
+}
+
+/** A group that a page ended in may show up on the next one again. */
+function withoutGroup(
+  rows: readonly RangeRow[],
+  group: Uint8Array | undefined,
+): readonly RangeRow[] {
+  if (group === undefined) return rows;
+  return rows.filter(({ key, value }) => value !== undefined || compareBytes(key, group) !== 0);
 }

@@ -33,22 +33,22 @@ export interface RecordChange {
 export function addVersion(
   record: ObjectRecord,
   draft: VersionDraft,
-  newId: Buffer,
+  mintId: () => Buffer,
   context: ChangeContext,
 ): RecordChange | undefined {
   const mtimeMs = timeAfter(record, context.nowMs);
-  const id = context.versioning === "enabled" ? newId : undefined;
+  const id = context.versioning === "enabled" ? mintId() : undefined;
   return push(record, sealVersion(draft, id, mtimeMs), context);
 }
 
 /** DELETE without a version id: takes the object away, or hides it behind a delete marker. */
 export function deleteLatest(
   record: ObjectRecord,
-  newId: Buffer,
+  mintId: () => Buffer,
   context: ChangeContext,
 ): RecordChange | undefined {
   if (context.versioning === "unversioned") return deleteVersion(record, undefined, context);
-  const id = context.versioning === "enabled" ? newId : undefined;
+  const id = context.versioning === "enabled" ? mintId() : undefined;
   return push(record, sealDeleteMarker(id, timeAfter(record, context.nowMs)), context);
 }
 

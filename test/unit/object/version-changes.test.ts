@@ -63,7 +63,7 @@ function play(steps: readonly Step[]): ObjectRecord {
   for (const step of steps) {
     const change =
       "put" in step
-        ? addVersion(record, draft(step.put), newId(), context(step.state))
+        ? addVersion(record, draft(step.put), newId, context(step.state))
         : removal(record, step);
     record = change?.record ?? record;
   }
@@ -71,7 +71,7 @@ function play(steps: readonly Step[]): ObjectRecord {
 }
 
 function removal(record: ObjectRecord, step: Step & { remove: string }) {
-  if (step.remove === "latest") return deleteLatest(record, newId(), context(step.state));
+  if (step.remove === "latest") return deleteLatest(record, newId, context(step.state));
   const id = step.remove === "null" ? undefined : Buffer.from(record.versions[0]?.id ?? []);
   return deleteVersion(record, id, context(step.state));
 }
@@ -195,19 +195,19 @@ for (const [title, steps, expected] of TABLE) {
 }
 
 test("addVersion: times of one key never go back", async (t) => {
-  const first = addVersion(EMPTY_RECORD, draft("a"), newId(), context(on, 5000));
-  const second = addVersion(first?.record ?? EMPTY_RECORD, draft("b"), newId(), context(on, 10));
+  const first = addVersion(EMPTY_RECORD, draft("a"), newId, context(on, 5000));
+  const second = addVersion(first?.record ?? EMPTY_RECORD, draft("b"), newId, context(on, 10));
   t.equal(second?.version?.mtimeMs, 5000);
-  const marker = deleteLatest(second?.record ?? EMPTY_RECORD, newId(), context(on, 20));
+  const marker = deleteLatest(second?.record ?? EMPTY_RECORD, newId, context(on, 20));
   t.equal(marker?.version?.mtimeMs, 5000);
 });
 
 test("addVersion: a key has a bounded number of versions", async (t) => {
-  const one = addVersion(EMPTY_RECORD, draft("a"), newId(), context(on))?.record.versions[0];
+  const one = addVersion(EMPTY_RECORD, draft("a"), newId, context(on))?.record.versions[0];
   if (one === undefined) throw new Error("a version");
   const versions = Array.from({ length: VERSIONS_MAX }, () => one);
   const full = { ...EMPTY_RECORD, versions };
-  t.equal(addVersion(full, draft("b"), newId(), context(on)), undefined);
-  t.equal(deleteLatest(full, newId(), context(on)), undefined);
+  t.equal(addVersion(full, draft("b"), newId, context(on)), undefined);
+  t.equal(deleteLatest(full, newId, context(on)), undefined);
   t.ok(deleteVersion(full, one.id, context(on)).version);
 });
