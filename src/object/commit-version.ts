@@ -36,6 +36,8 @@ const NOT_COMMITTED: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   "too-many-versions",
   "no-quorum",
   "busy",
+  "deadline",
+  "shutting-down",
   "drive-full",
   "invalid-argument",
 ]);

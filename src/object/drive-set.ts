@@ -9,7 +9,11 @@ import {
   type DriveMembershipOptions,
 } from "../../cluster/register/drive-membership.ts";
 import type { MemberDrive } from "../../cluster/register/member-drive.ts";
-import type { RegisterEngineOptions } from "../../cluster/register/register-contract.ts";
+import type {
+  RegisterChange,
+  RegisterEngineOptions,
+  UpdateOutcome,
+} from "../../cluster/register/register-contract.ts";
 import { RegisterEngine } from "../../cluster/register/register-engine.ts";
 import { majority, type ReplicaSet } from "../../cluster/register/replica-set.ts";
 import type { CellPage } from "../../cluster/register/resync-observer.ts";
@@ -157,7 +161,19 @@ export class DriveSet implements Registers {
     return this.#usable().read(key);
   }
 
-  update: Registers["update"] = (key, change) => this.#usable().update(key, change);
+  async update<Answer>(
+    key: Uint8Array,
+    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
+  ): Promise<UpdateOutcome<Answer>> {
+    try {
+      return await this.#usable().update(key, change);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "no-quorum" && this.#isFull()) {
+        throw new StoreError({ code: "drive-full" }, { cause: error });
+      }
+      throw error;
+    }
+  }
 
   rows(query: RowQuery): Promise<RowPage> {
     return this.#usable().rows(query);
@@ -204,6 +220,14 @@ export class DriveSet implements Registers {
       this.#lost.add(drive.id);
       this.#membership.reportUnavailable(drive.id);
     });
+  }
+
+  /** Members that are there and have room are too few, and more are there than that. */
+  #isFull(): boolean {
+    const states = this.members().map((drive) => drive.status());
+    const online = states.filter(({ state }) => state === "online");
+    const needed = majority(states.length);
+    return online.length >= needed && online.filter(({ full }) => !full).length < needed;
   }
 
   /** Spreads reads; any member that answers will do, also when too few are left for writing. */
