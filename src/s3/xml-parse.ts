@@ -1,51 +1,33 @@
 /**
- * Reading XML from clients: a bounded, strict parse into a plain tree.
+ * Reading XML from clients: a bounded, strict, single-pass parse of bytes into a plain tree.
  *
- * Document types, entities of one's own and everything else that makes XML dangerous are refused;
- * size, depth and number of elements are limited before any work is done. Prefixes of namespaces are
- * dropped, because clients write S3's documents with, without and under any prefix. Attributes carry
- * nothing that S3 needs here and are left out.
+ * It reads what S3's documents need: an XML declaration, elements, text, the five named and the
+ * numeric references, CDATA and comments. Document types, processing instructions, entities of one's
+ * own and everything that is not well-formed are refused. Names are ASCII, as all of S3's are, and
+ * their prefixes are dropped, because clients write the documents with, without and under any prefix.
+ * Attributes carry nothing that S3 needs here: they are checked and left out.
+ *
+ * It runs on the front thread (docs/decisions/0004-own-xml-parser.md), so its time is linear in the
+ * length of the document, whatever the document is.
  */
-import { XMLParser, XMLValidator } from "fast-xml-parser";
-import { KIB, MIB } from "../base/bytes.ts";
-import { decodeUtf8 } from "./percent.ts";
+import { isUtf8 } from "node:buffer";
+import { MIB } from "../base/bytes.ts";
 import { S3Error } from "./s3-error.ts";
+import { TEXT_KINDS, TEXT_PLAIN, XML_PIECE_LENGTH_MAX, XmlText } from "./xml-text.ts";
 
 export interface XmlElement {
+  /** Without prefix. */
   readonly name: string;
   readonly children: readonly XmlElement[];
   /** The character data right inside, joined; references resolved. */
   readonly text: string;
 }
 
-/**
- * These bound the time of a parse, which runs on the front thread, to that of the largest honest
- * document: 10,000 parts of four elements, or 1,000 keys of 1,024 bytes, all of them escaped.
- */
-export const XML_BYTES_MAX = 4 * MIB;
+/** 1,000 keys of 1,024 bytes, each byte written as a reference of six, and what is around them. */
+export const XML_BYTES_MAX = 8 * MIB;
+/** Tags, attributes, comments and CDATA sections; 10,000 parts of three elements have 80,002. */
 export const XML_TAGS_MAX = 100_000;
-export const XML_REFERENCES_MAX = 100_000;
 export const XML_DEPTH_MAX = 8;
-/** One tag, or the text between two. */
-export const XML_PIECE_LENGTH_MAX = 16 * KIB;
-
-const TEXT = "#text";
-const CDATA = "#cdata";
-
-const parser = new XMLParser({
-  preserveOrder: true,
-  ignoreAttributes: true,
-  ignoreDeclaration: true,
-  ignorePiTags: true,
-  removeNSPrefix: true,
-  parseTagValue: false,
-  trimValues: false,
-  processEntities: false,
-  textNodeName: TEXT,
-  cdataPropName: CDATA,
-  maxNestedTags: XML_DEPTH_MAX,
-  jPath: false,
-});
 
 /** Only the 400 MalformedXML, whatever is wrong: AWS says no more either. */
 export function malformedXml(cause?: unknown): S3Error {
@@ -54,102 +36,244 @@ export function malformedXml(cause?: unknown): S3Error {
 
 /** The root element. Throws MalformedXML for everything that is not one well-formed document. */
 export function parseXml(body: Uint8Array): XmlElement {
-  if (body.length > XML_BYTES_MAX) throw malformedXml();
-  const text = decodeUtf8(body);
-  if (text === undefined || isForbidden(text)) throw malformedXml();
-  const document = readNodes(parseNodes(text));
-  const [root, ...others] = document.children;
-  if (root === undefined || others.length > 0) throw malformedXml();
-  return root;
+  if (body.length > XML_BYTES_MAX || !isUtf8(body)) throw malformedXml();
+  return new XmlReader(body).readDocument();
 }
 
-// A declaration other than a comment or CDATA is a document type or a part of one.
-const DECLARATION = /<!(?!--|\[CDATA\[)/;
+const SLASH = 0x2f;
+const COLON = 0x3a;
+const LESS = 0x3c;
+const BYTE_ORDER_MARK = "\u00ef\u00bb\u00bf";
 
-function isForbidden(text: string): boolean {
-  return (
-    DECLARATION.test(text) ||
-    !hasShortPieces(text) ||
-    count(text, "<") > XML_TAGS_MAX ||
-    count(text, "&") > XML_REFERENCES_MAX
-  );
-}
+/** What a byte is outside of text. */
+const NAME_START = 1;
+const NAME_INNER = 2;
+const WHITE = 3;
+const MARKUP_KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  if (/[A-Za-z_]/.test(character)) return NAME_START;
+  if (/[0-9.-]/.test(character)) return NAME_INNER;
+  return /[ \t\r\n]/.test(character) ? WHITE : 0;
+});
 
-function count(text: string, character: "<" | "&"): number {
-  let found = 0;
-  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) found += 1;
-  return found;
-}
+const NAMES_KEPT = 64;
+const NO_CHILDREN: readonly XmlElement[] = [];
 
-function hasShortPieces(text: string): boolean {
-  let start = 0;
-  while (start < text.length) {
-    const inTag = text[start] === "<";
-    const next = text.indexOf(inTag ? ">" : "<", start);
-    const end = next < 0 ? text.length : next;
-    if (end - start > XML_PIECE_LENGTH_MAX) return false;
-    start = inTag ? end + 1 : end;
+/** Stands somewhere in the bytes; each method reads or skips what its name says, and stands behind. */
+class XmlReader {
+  readonly #bytes: Buffer;
+  readonly #text: XmlText;
+  readonly #names: string[] = new Array(NAMES_KEPT).fill("");
+  #at = 0;
+  #tags = 0;
+
+  constructor(body: Uint8Array) {
+    this.#bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+    this.#text = new XmlText(this.#bytes);
   }
-  return true;
-}
 
-function parseNodes(text: string): unknown {
-  try {
-    // The parser repairs what it can; the validator is what makes it strict.
-    const verdict = XMLValidator.validate(text);
-    // One thing it lets pass: text behind a root without content.
-    if (verdict !== true || !text.trimEnd().endsWith(">")) throw malformedXml(verdict);
-    return parser.parse(text);
-  } catch (error) {
-    throw error instanceof S3Error ? error : malformedXml(error);
+  readDocument(): XmlElement {
+    this.#skip(BYTE_ORDER_MARK);
+    if (this.#skip("<?xml")) {
+      this.#skipAttributes();
+      this.#expect("?>");
+    }
+    this.#skipSurroundings();
+    const root = this.#readElement(1);
+    this.#skipSurroundings();
+    if (this.#at !== this.#bytes.length) throw malformedXml();
+    return root;
   }
-}
 
-type Content = Omit<XmlElement, "name">;
-
-/** The parser's ordered form: an array of objects with one property, the name of the node. */
-function readNodes(nodes: unknown): Content {
-  if (!Array.isArray(nodes)) throw malformedXml();
-  const children: XmlElement[] = [];
-  let text = "";
-  for (const node of nodes) {
-    for (const [name, value] of Object.entries(node)) {
-      if (name === TEXT) text += resolveReferences(String(value));
-      else if (name === CDATA) text += readCdata(value);
-      else children.push({ name, ...readNodes(value) });
+  /** Spaces and comments. */
+  #skipSurroundings(): void {
+    this.#skipSpaces();
+    while (this.#skip("<!--")) {
+      this.#skipComment();
+      this.#skipSpaces();
     }
   }
-  return { children, text };
-}
 
-function readCdata(value: unknown): string {
-  if (!Array.isArray(value)) throw malformedXml();
-  return value.map((node: Record<string, unknown>) => String(node[TEXT] ?? "")).join("");
-}
+  #readElement(depth: number): XmlElement {
+    if (depth > XML_DEPTH_MAX) throw malformedXml();
+    const start = this.#at;
+    this.#expect("<");
+    const localStart = this.#skipName();
+    const nameEnd = this.#at;
+    const name = this.#nameAt(localStart, nameEnd);
+    this.#skipAttributes();
+    const empty = this.#skip("/");
+    this.#expect(">");
+    this.#countTag(start);
+    if (empty) return { name, children: NO_CHILDREN, text: "" };
+    const { children, text } = this.#readContent(depth);
+    this.#skipClosingTag(start + 1, nameEnd);
+    return { name, children, text };
+  }
 
-const PREDEFINED: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-};
+  /** Everything up to a closing tag. */
+  #readContent(depth: number): Omit<XmlElement, "name"> {
+    let children: XmlElement[] | undefined;
+    let text = "";
+    for (;;) {
+      if (this.#bytes[this.#at] !== LESS) {
+        text += this.#readText();
+      } else if (this.#bytes[this.#at + 1] === SLASH) {
+        return { children: children ?? NO_CHILDREN, text };
+      } else if (this.#skip("<!--")) {
+        this.#skipComment();
+      } else if (this.#skip("<![CDATA[")) {
+        text += this.#readCdata();
+      } else {
+        const child = this.#readElement(depth + 1);
+        if (children === undefined) children = [child];
+        else children.push(child);
+      }
+    }
+  }
 
-function resolveReferences(text: string): string {
-  if (!text.includes("&")) return text;
-  return text.replace(/&([^;&]*);?/g, (reference: string, name: string) => {
-    const character = reference.endsWith(";") ? resolveReference(name) : undefined;
-    if (character === undefined) throw malformedXml();
-    return character;
-  });
-}
+  /** The one of the element whose name stands there, prefix and all. */
+  #skipClosingTag(nameStart: number, nameEnd: number): void {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    let at = start + "</".length;
+    for (let index = nameStart; index < nameEnd; index++) {
+      if (bytes[at++] !== bytes[index]) throw malformedXml();
+    }
+    this.#at = at;
+    this.#skipSpaces();
+    this.#expect(">");
+    this.#countTag(start);
+  }
 
-/** Keys may hold any character, so control characters are let in as references. */
-function resolveReference(name: string): string | undefined {
-  if (Object.hasOwn(PREDEFINED, name)) return PREDEFINED[name];
-  const number = /^#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}))$/.exec(name);
-  if (number === null) return undefined;
-  const code = number[1] === undefined ? Number(number[2]) : Number.parseInt(number[1], 16);
-  const surrogate = code >= 0xd800 && code <= 0xdfff;
-  return code > 0x10ffff || surrogate ? undefined : String.fromCodePoint(code);
+  #readText(): string {
+    const bytes = this.#bytes;
+    const start = this.#at;
+    let at = start;
+    while (TEXT_KINDS[bytes[at] ?? 0] === TEXT_PLAIN) at++;
+    if (bytes[at] !== LESS) {
+      const text = this.#text.resolve(start, bytes.length, "text");
+      this.#at = this.#text.end;
+      return text;
+    }
+    if (at - start > XML_PIECE_LENGTH_MAX) throw malformedXml();
+    this.#at = at;
+    return bytes.toString("latin1", start, at);
+  }
+
+  /** From behind the opening of the section. */
+  #readCdata(): string {
+    const start = this.#at;
+    this.#skipUntil("]]>");
+    this.#countTag(start);
+    return this.#text.resolve(start, this.#at - "]]>".length, "cdata");
+  }
+
+  /** From behind the opening of the comment. */
+  #skipComment(): void {
+    const start = this.#at;
+    this.#skipUntil("--");
+    this.#expect(">");
+    this.#countTag(start);
+  }
+
+  /** No attribute may come twice. */
+  #skipAttributes(): void {
+    let names: Set<string> | undefined;
+    for (;;) {
+      const start = this.#at;
+      this.#skipSpaces();
+      const nameStart = this.#at;
+      if (MARKUP_KINDS[this.#bytes[nameStart] ?? 0] !== NAME_START) return;
+      if (nameStart === start) throw malformedXml();
+      this.#skipName();
+      const name = this.#nameAt(nameStart, this.#at);
+      names ??= new Set();
+      if (names.has(name)) throw malformedXml();
+      names.add(name);
+      this.#skipSpaces();
+      this.#expect("=");
+      this.#skipSpaces();
+      this.#skipValue();
+      this.#countTag(start);
+    }
+  }
+
+  #skipValue(): void {
+    const quote = this.#skip('"') ? '"' : "'";
+    if (quote === "'") this.#expect("'");
+    let at = this.#at;
+    this.#skipUntil(quote);
+    const end = this.#at - quote.length;
+    while (at < end && TEXT_KINDS[this.#bytes[at] ?? 0] === TEXT_PLAIN) at++;
+    if (at < end) this.#text.resolve(at, end, "attribute");
+  }
+
+  /** Returns where the name begins behind its prefix. */
+  #skipName(): number {
+    const start = this.#at;
+    this.#skipWord();
+    if (this.#bytes[this.#at] !== COLON) return start;
+    this.#at++;
+    const local = this.#at;
+    this.#skipWord();
+    return local;
+  }
+
+  #skipWord(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (MARKUP_KINDS[bytes[at] ?? 0] !== NAME_START) throw malformedXml();
+    let kind = NAME_START;
+    while (kind === NAME_START || kind === NAME_INNER) kind = MARKUP_KINDS[bytes[++at] ?? 0] ?? 0;
+    this.#at = at;
+  }
+
+  /** Documents repeat their names: the string is made anew only when others came in between. */
+  #nameAt(start: number, end: number): string {
+    const bytes = this.#bytes;
+    const length = end - start;
+    const slot = (31 * length + 7 * (bytes[start] ?? 0) + (bytes[end - 1] ?? 0)) % NAMES_KEPT;
+    const known = this.#names[slot] ?? "";
+    let same = known.length === length;
+    for (let index = 0; same && index < length; index++) {
+      same = known.charCodeAt(index) === bytes[start + index];
+    }
+    if (same) return known;
+    const name = bytes.toString("latin1", start, end);
+    this.#names[slot] = name;
+    return name;
+  }
+
+  #skipSpaces(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    while (MARKUP_KINDS[bytes[at] ?? 0] === WHITE) at++;
+    this.#at = at;
+  }
+
+  #skipUntil(end: string): void {
+    const found = this.#bytes.indexOf(end, this.#at, "latin1");
+    if (found < 0) throw malformedXml();
+    this.#at = found + end.length;
+  }
+
+  /** Whether `expected` comes next; otherwise nothing is skipped. */
+  #skip(expected: string): boolean {
+    for (let index = 0; index < expected.length; index++) {
+      if (this.#bytes[this.#at + index] !== expected.charCodeAt(index)) return false;
+    }
+    this.#at += expected.length;
+    return true;
+  }
+
+  #expect(expected: string): void {
+    if (!this.#skip(expected)) throw malformedXml();
+  }
+
+  /** After each tag, attribute, comment and CDATA section. */
+  #countTag(start: number): void {
+    this.#tags++;
+    if (this.#tags > XML_TAGS_MAX || this.#at - start > XML_PIECE_LENGTH_MAX) throw malformedXml();
+  }
 }

@@ -25,7 +25,6 @@ const PINNED: Readonly<Record<string, RegExp>> = {
   pino: /^src\/node\//,
   "pino-pretty": /^src\/node\//,
   commander: /^src\/node\//,
-  "fast-xml-parser": /^src\/s3\/xml/,
 };
 
 export function layerOf(path: string): string | undefined {

@@ -1,15 +1,6 @@
 import fc from "fast-check";
 import { test } from "tap";
-import { S3Error } from "../../../src/s3/s3-error.ts";
 import { escapeXml } from "../../../src/s3/xml.ts";
-import {
-  parseXml,
-  XML_BYTES_MAX,
-  XML_DEPTH_MAX,
-  XML_PIECE_LENGTH_MAX,
-  XML_REFERENCES_MAX,
-  XML_TAGS_MAX,
-} from "../../../src/s3/xml-parse.ts";
 import {
   DELETE_ENTRIES_MAX,
   PARTS_MAX,
@@ -25,86 +16,6 @@ const NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"';
 function bytes(text: string): Buffer {
   return Buffer.from(text, "utf8");
 }
-
-test("parseXml: elements, text, references, CDATA, comments and prefixes", async (t) => {
-  const text = `\ufeff<?xml version="1.0" encoding="UTF-8"?><!-- c --><s3:A xmlns:s3="u">
-    <s3:B at="1">a&amp;&lt;&gt;&quot;&apos;&#65;&#x1F600;&#x1;<![CDATA[<&amp;>]]> </s3:B><C/></s3:A>`;
-  const root = parseXml(bytes(text));
-  t.equal(root.name, "A");
-  t.equal(root.text.trim(), "");
-  t.strictSame(root.children, [
-    { name: "B", children: [], text: `a&<>"'A😀\u0001<&amp;> ` },
-    { name: "C", children: [], text: "" },
-  ]);
-});
-
-for (const [title, text] of [
-  ["nothing", ""],
-  ["text only", "hello"],
-  ["an open element", "<A>"],
-  ["crossed elements", "<A><B></A></B>"],
-  ["two roots", "<A/><B/>"],
-  ["text after the root", "<A></A>x"],
-  ["a document type", "<!DOCTYPE A><A/>"],
-  ["an entity declaration", '<!DOCTYPE A [<!ENTITY x "y">]><A>&x;</A>'],
-  ["an external entity", '<!DOCTYPE A [<!ENTITY x SYSTEM "file:///etc/passwd">]><A>&x;</A>'],
-  ["an entity of nobody", "<A>&x;</A>"],
-  ["an HTML entity", "<A>&nbsp;</A>"],
-  ["a bare ampersand", "<A>a & b</A>"],
-  ["a reference without end", "<A>&amp</A>"],
-  ["a reference to half a character", "<A>&#xD800;</A>"],
-  ["a reference beyond Unicode", "<A>&#x110000;</A>"],
-  ["a repeated attribute", '<A a="1" a="2"/>'],
-  ["an open comment", "<A><!-- x</A>"],
-  ["open CDATA", "<A><![CDATA[x</A>"],
-  ["a name of the prototype", "<A><__proto__>x</__proto__></A>"],
-  ["too deep", `${"<A>".repeat(XML_DEPTH_MAX + 2)}${"</A>".repeat(XML_DEPTH_MAX + 2)}`],
-  ["a tag without end in sight", `<A ${" ".repeat(XML_PIECE_LENGTH_MAX)}></A>`],
-  ["a text without end in sight", `<A>${"x".repeat(XML_PIECE_LENGTH_MAX + 1)}</A>`],
-  ["too many references", `<A>${"<B>&lt;&lt;</B>".repeat(XML_REFERENCES_MAX / 2 + 1)}</A>`],
-  ["text after an empty root", "<A/>x"],
-  ["text before the root", "x<A/>"],
-  ["too many elements", `<A>${"<B/>".repeat(XML_TAGS_MAX)}</A>`],
-] as const) {
-  test(`parseXml: refuses ${title}`, async (t) => {
-    t.equal(refusal(() => parseXml(bytes(text))).code, "MalformedXML");
-  });
-}
-
-test("parseXml: refuses what is too large or no UTF-8", async (t) => {
-  t.equal(refusal(() => parseXml(Buffer.alloc(XML_BYTES_MAX + 1, 0x20))).code, "MalformedXML");
-  t.equal(refusal(() => parseXml(Buffer.from("<A>\xff</A>", "latin1"))).code, "MalformedXML");
-});
-
-test("parseXml: names of the prototype harm nobody", async (t) => {
-  for (const name of ["constructor", "hasOwnProperty", "toString", "prototype", "__proto__"]) {
-    try {
-      const root = parseXml(bytes(`<A><${name}>x</${name}></A>`));
-      t.equal(root.children.length, 1);
-    } catch (error) {
-      t.type(error, S3Error);
-    }
-    t.equal(Object.keys(Object.prototype).length, 0);
-  }
-});
-
-test("parseXml: throws nothing but S3Error, whatever comes", async (t) => {
-  const piece = fc.oneof(
-    fc.string({ unit: "binary" }),
-    fc.constantFrom("<A>", "</A>", "<B/>", "&amp;", "&#", "<![CDATA[", "]]>", "<!--", "-->", "<?"),
-  );
-  fc.assert(
-    fc.property(fc.array(piece), (pieces) => {
-      try {
-        parseXml(bytes(pieces.join("")));
-      } catch (error) {
-        if (!(error instanceof S3Error)) throw error;
-      }
-    }),
-    { numRuns: 500 },
-  );
-  t.pass();
-});
 
 test("parseCreateBucket: with and without a location", async (t) => {
   const read = (inner: string) =>
