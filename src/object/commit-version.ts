@@ -77,7 +77,9 @@ export async function commitData<T>(
   if (data.kind === "inline") return commit();
   core.committing.add(data.dataId);
   try {
-    return await commit();
+    const result = await commit();
+    core.pending.adopted(data);
+    return result;
   } catch (error) {
     if (isCertainlyNotCommitted(error)) core.writer.discard(data);
     throw error;

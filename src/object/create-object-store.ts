@@ -29,7 +29,9 @@ import { Janitor } from "./janitor.ts";
 import type { ObjectOptions } from "./object-core.ts";
 import { ObjectLayer, type ObjectStoreExtensions } from "./object-layer.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { PendingCleaner } from "./pending-cleaner.ts";
 import { Refill } from "./refill.ts";
+import { ReplicaKeeper } from "./replica-keeper.ts";
 import { SCRUBBER_OPTIONS, Scrubber, type ScrubberOptions } from "./scrub.ts";
 import type { StripeReaderModules } from "./stripe-reader.ts";
 import { SWEEPER_OPTIONS, Sweeper } from "./sweep.ts";
@@ -86,6 +88,7 @@ const PACES: Readonly<Record<string, WorkerPace>> = {
   sweeper: { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.1 },
   healer: { idleMs: MINUTE_MS / 6, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
   damage: { idleMs: MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
+  replicas: { idleMs: MINUTE_MS / 2, retryMs: MINUTE_MS / 2, dutyShare: 1 },
   scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
 };
 const REFILL_PACE: WorkerPace = { idleMs: 1_000, retryMs: 10_000, dutyShare: 0.7 };
@@ -96,6 +99,8 @@ export function createObjectStore(
 ): RunningObjectStore {
   const { clock, random, log, writer, reader, damage } = modules;
   const set = new DriveSet(options.drives, modules);
+  const driveAt = (index: number) => set.drives().find((drive) => drive.index === index);
+  const pending = new PendingCleaner({ clock, driveAt, isMember: (id) => set.isMember(id) });
   const slots = Math.min(SLOTS_MAX, options.drives.drivesExpected);
   const store = new ObjectLayer(options.object, {
     registers: set,
@@ -103,6 +108,7 @@ export function createObjectStore(
     reader,
     geometry: { isDegraded: (data: ShardedData) => data.drives.length < slots },
     owners: damage,
+    pending,
     clock,
     random,
     log,
@@ -123,6 +129,7 @@ export function createObjectStore(
     },
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));
+      pending.stop();
       set.stop();
     },
     status: () => ({
@@ -146,16 +153,17 @@ function createWorkers(
     new Sweeper(SWEEPER_OPTIONS, { core, drives: () => set.drives() }),
     new Healer(HEALER_OPTIONS, { core, rebuilder, members, placement: () => data.drives.states() }),
     new DamageRecorder(core, damage),
+    new ReplicaKeeper(set),
     new Scrubber(options.scrub, { core, data, damage, members }),
     ...modules.fresh.map(({ drive, markSynced }) => {
-      const isMember = () => set.isMember(drive.id);
+      const isReady = () => !set.isObserver(drive.id);
       const onFilled = async () => {
         const marked = await markSynced();
         if (!marked.ok) {
           throw new StoreError({ code: "data-unavailable", message: "the drive does not answer" });
         }
       };
-      return new Refill({ core, drive, rebuilder, damage, isMember, onFilled });
+      return new Refill({ core, drive, rebuilder, damage, isReady, onFilled });
     }),
   ];
 }

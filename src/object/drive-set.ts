@@ -1,7 +1,8 @@
 /**
  * The drives of the node as replicas of its registers: finds out at the start what they can do,
  * excludes those that fail, takes back those that were added, and gives the object layer its
- * registers. Every register has its replicas on all member drives.
+ * registers. Every register has its replicas on all member drives; drives beyond the maximum are
+ * spares.
  */
 import { AgreedReader } from "../../cluster/register/agreed-reader.ts";
 import {
@@ -24,6 +25,7 @@ import { StoreError } from "../base/store-error.ts";
 import type { Drive } from "../store/drive.ts";
 import { deriveRows, purgedRows } from "./derive-rows.ts";
 import { rowBallot } from "./list-row.ts";
+import { chooseMetadataDrives } from "./metadata-drives.ts";
 import { ReadOnlyRegisters } from "./read-only-registers.ts";
 import { RegisterClient } from "./register-client.ts";
 import { hashBytes } from "./register-keys.ts";
@@ -34,6 +36,8 @@ export type EngineLimits = Omit<RegisterEngineOptions, "proposer" | "incarnation
 export interface DriveSetOptions {
   /** How many drives the node is configured with, present or not. */
   readonly drivesExpected: number;
+  /** Drives that keep registers: twice the losses to be survived, and one. */
+  readonly replicasMax: number;
   readonly engine: EngineLimits;
   readonly membership: DriveMembershipOptions;
 }
@@ -49,6 +53,7 @@ export const DRIVE_SET_LIMITS: Omit<DriveSetOptions, "drivesExpected"> = {
     unsettledKeysMax: 20_000,
   },
   membership: { forgetMs: 1_000, retryMs: 1_000 },
+  replicasMax: 9,
 };
 
 export interface DriveSetModules {
@@ -102,15 +107,16 @@ export class DriveSet implements Registers {
 
   /** Resolves when the registers may be used, in the mode that the drives allow. */
   async start(): Promise<DriveSetMode> {
-    const { drives, log } = this.#modules;
-    const first = await this.#membership.start(drives, this.#options.drivesExpected);
+    const { log } = this.#modules;
+    const choice = await chooseMetadataDrives(this.#modules.drives, this.#options);
+    const first = await this.#membership.start(choice.drives, choice.expected);
     this.#mode = first.mode;
     if (first.mode === "read-write") {
       await this.#open(first.incarnation);
     } else if (first.mode === "read-only") {
       const reader = new AgreedReader(first.members);
       await reader.load();
-      const needed = majority(this.#options.drivesExpected);
+      const needed = majority(choice.expected);
       const members = first.members.flatMap(({ id }) => this.#byId.get(id) ?? []);
       this.#registers = new ReadOnlyRegisters({ reader, members, needed });
       log.error("too few drives for writing: the node only reads", { needed });
@@ -121,11 +127,18 @@ export class DriveSet implements Registers {
     return this.#mode;
   }
 
-  /** A drive that was opened later. */
-  addDrive(drive: Drive): void {
-    this.#byId.set(drive.id, drive);
-    this.#watch(drive);
-    this.#membership.addDrive(drive);
+  /** True when a spare began to take the place of a lost drive. */
+  takeSpare(): boolean {
+    if (this.#mode !== "read-write") return false;
+    const { members, observers } = this.#membership;
+    const target = Math.min(this.#options.replicasMax, this.#options.drivesExpected);
+    if (members.length + observers.length >= target) return false;
+    const spare = this.drives().find(
+      ({ id }) => !members.includes(id) && !observers.includes(id) && !this.#lost.has(id),
+    );
+    if (spare === undefined) return false;
+    this.#membership.addDrive(spare);
+    return true;
   }
 
   /** Drives that have all settled rows. */
@@ -140,6 +153,11 @@ export class DriveSet implements Registers {
 
   isMember(driveId: string): boolean {
     return this.#membership.members.includes(driveId);
+  }
+
+  /** Its registers are still being brought up to date. */
+  isObserver(driveId: string): boolean {
+    return this.#membership.observers.includes(driveId);
   }
 
   status(): DriveSetStatus {

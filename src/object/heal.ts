@@ -185,14 +185,19 @@ export class Healer implements BackgroundWorker {
   }
 
   async #record(key: Buffer, healed: ReadonlyMap<DataId, Replacement>): Promise<void> {
-    const { registers, clock, options, writer } = this.#modules.core;
+    const { registers, clock, options, writer, pending } = this.#modules.core;
     const outcome = await registers.update(key, (body) => {
       const dueMs = clock.nowMs() + options.trashGraceMs;
       const changed = body === undefined ? undefined : replaceData(key, body, healed, dueMs);
       if (changed === undefined) return { kind: "keep", answer: undefined };
       return { kind: "write", body: changed, result: NO_RESULT };
     });
-    if (outcome.kind === "written") return;
+    if (outcome.kind === "written") {
+      for (const { data } of healed.values()) {
+        if (data.kind === "shards") pending.rebuilt(data, [...data.drives.keys()]);
+      }
+      return;
+    }
     // The object is gone; what was rebuilt has pending rows and is swept.
     for (const { data, moved } of healed.values()) if (moved) writer.discard(data);
   }

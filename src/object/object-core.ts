@@ -44,6 +44,12 @@ export interface DataOwners {
   remember(data: ShardedData, registerKey: Uint8Array): void;
 }
 
+/** Told which data a chosen record refers to: see PendingCleaner. */
+export interface PendingRows {
+  adopted(data: ShardedData): void;
+  rebuilt(data: ShardedData, slots: readonly number[]): void;
+}
+
 export interface ObjectCore {
   readonly options: ObjectOptions;
   readonly registers: Registers;
@@ -51,6 +57,7 @@ export interface ObjectCore {
   readonly reader: DataReader;
   readonly geometry: Geometry;
   readonly owners: DataOwners;
+  readonly pending: PendingRows;
   readonly buckets: Buckets;
   /** Data written and about to be referred to: not to be swept, whatever its pending row says. */
   readonly committing: Set<DataId>;

@@ -21,8 +21,8 @@ export interface RefillModules {
   readonly drive: Pick<Drive, "id" | "index" | "readMeta" | "writeMeta">;
   readonly rebuilder: { rebuild(request: RebuildRequest): Promise<readonly RebuildTarget[]> };
   readonly damage: DamageLog;
-  /** The registers of the drive are up to date: only then is its place in them complete. */
-  isMember(): boolean;
+  /** The drive's registers, if it keeps any, are up to date: they come first. */
+  isReady(): boolean;
   /** Everything is there. */
   onFilled(): Promise<void>;
 }
@@ -50,7 +50,7 @@ export class Refill implements BackgroundWorker {
   }
 
   async work(): Promise<"busy" | "idle"> {
-    if (this.#filled || !this.#modules.isMember()) return "idle";
+    if (this.#filled || !this.#modules.isReady()) return "idle";
     this.#position ??= await this.#begin();
     if (this.#position === "end") {
       await this.#modules.onFilled();
@@ -110,6 +110,7 @@ export class Refill implements BackgroundWorker {
       const rebuilt = await rebuilder.rebuild({ data, ownerKey: key, targets });
       if (rebuilt.length > 0) {
         this.#done += 1;
+        core.pending.rebuilt(data, [slot]);
         return;
       }
     } catch (error) {

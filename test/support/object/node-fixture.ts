@@ -98,6 +98,7 @@ export async function createNode(driveCount = 4, seed = 1): Promise<NodeFixture>
       reader: data,
       geometry: { isDegraded: () => false },
       owners: { remember() {} },
+      pending: { adopted() {}, rebuilt() {} },
       clock,
       random,
       log: silentLogger,

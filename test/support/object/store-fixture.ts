@@ -42,6 +42,7 @@ export function createFixture(
       reader: data,
       geometry: { isDegraded: () => false },
       owners: { remember() {} },
+      pending: { adopted() {}, rebuilt() {} },
       clock,
       random,
       log: silentLogger,

@@ -250,3 +250,34 @@ test("DriveSet: with half of its drives a node reads what was settled and writes
   t.equal(await codeOf(quarter.running.store.bucket("bucket")), "no-quorum");
   await quarter.running.stop();
 });
+
+test("DriveSet: a large node keeps registers on some drives, and a spare takes over from one", async (t) => {
+  const { rig, node } = await startRig(11);
+  const { store } = node.running;
+  t.equal(node.running.status().drives.members.length, 9);
+  for (let index = 0; index < 6; index++) await put(store, `key-${index}`, LARGE);
+  await settle();
+  rig.clock.advance(500);
+  await settle();
+  t.equal(await rowCount(node, "pending"), 0, "also on drives that keep no registers");
+  node.drives[4]?.fail("a drive with registers");
+  await settle();
+  t.equal(node.running.status().drives.members.length, 8);
+  await put(store, "during", Buffer.from("during"));
+  await workOff(node, "replicas");
+  for (let turn = 0; turn < 50 && node.running.status().drives.members.length < 9; turn++) {
+    await settle();
+    rig.clock.advance(100);
+  }
+  t.equal(node.running.status().drives.members.length, 9);
+  await workOff(node, "healer");
+  await node.running.stop();
+  const next = await rig.boot();
+  t.equal(await withTime(rig, next.running.start()), "read-write");
+  t.equal(next.running.status().drives.members.length, 9);
+  t.equal((await get(next.running.store, "during")).toString(), "during");
+  for (let index = 0; index < 6; index++) {
+    t.strictSame(await get(next.running.store, `key-${index}`), LARGE);
+  }
+  await next.running.stop();
+});
