@@ -143,7 +143,11 @@ export class DriveMembership {
       // It could not be excluded, so everything it has missed is still on the engine's list.
       this.#lost.delete(drive.id);
       this.#adopt(this.#record);
-      void this.#exclusively(() => this.#withdraw());
+      // With this one there may be enough to go on without others, or to finish what it interrupted.
+      void this.#exclusively(async () => {
+        await this.#excludeLost();
+        await this.#withdraw();
+      });
       return;
     }
     // Observers wait until the members are settled: see `open`.

@@ -81,6 +81,8 @@ export class Proposer {
   trusted = false;
   /** Until then, a quorum of the members may not know the newest value of a key. */
   fencedUntilTrusted = true;
+  /** Replicas that let a read wait for too long and have not answered anything since. */
+  readonly #slow = new Set<string>();
   readonly #rounds: DelayQueue;
   readonly #hedges: DelayQueue;
   #clock = 0;
@@ -131,10 +133,9 @@ export class Proposer {
    * refuses or is slow.
    */
   async readMember(key: KeyName, set: ReplicaSet): Promise<CellReport | undefined> {
-    const index = this.modules.preferredMember(key.bytes, set);
-    const replica = set.replicas[index];
-    if (replica === undefined || index >= set.memberCount) return undefined;
-    const attempt = new MemberRead();
+    const replica = this.#memberToRead(key, set);
+    if (replica === undefined) return undefined;
+    const attempt = new MemberRead(() => this.#slow.add(replica.id));
     this.#hedges.add(attempt);
     replica.read(key.bytes).then(
       (reply) => {
@@ -144,6 +145,18 @@ export class Proposer {
       () => attempt.conclude(undefined),
     );
     return attempt.report;
+  }
+
+  /** The preferred member, or the next one that is not known to be slow. */
+  #memberToRead(key: KeyName, set: ReplicaSet): RegisterReplica | undefined {
+    const preferred = this.modules.preferredMember(key.bytes, set);
+    const first = set.replicas[preferred];
+    if (first === undefined || !this.#slow.has(first.id)) return first;
+    for (let step = 1; step < set.memberCount; step++) {
+      const next = set.replicas[(preferred + step) % set.memberCount];
+      if (next !== undefined && !this.#slow.has(next.id)) return next;
+    }
+    return undefined;
   }
 
   /** Prepares at a fresh ballot. */
@@ -226,6 +239,7 @@ export class Proposer {
   }
 
   #learn(key: KeyName, replica: RegisterReplica, reply: RoundReply): void {
+    if (this.#slow.size > 0) this.#slow.delete(replica.id);
     if (reply.ok) {
       if (!("accepted" in reply)) return;
       this.#observe(reply.promised);
@@ -294,9 +308,11 @@ class Stragglers implements Delayed {
 class MemberRead implements Delayed {
   finished = false;
   readonly report: Promise<CellReport | undefined>;
+  readonly #onSlow: () => void;
   #resolve: (report: CellReport | undefined) => void = () => {};
 
-  constructor() {
+  constructor(onSlow: () => void) {
+    this.#onSlow = onSlow;
     this.report = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -308,6 +324,7 @@ class MemberRead implements Delayed {
   }
 
   onDelay(): void {
+    this.#onSlow();
     this.conclude(undefined);
   }
 }

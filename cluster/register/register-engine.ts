@@ -72,6 +72,8 @@ export class RegisterEngine {
     const settled = await this.#readSettled(key);
     if (settled !== undefined) return toReading(settled.ballot, settled.bytes);
     const chosen = (await this.#readChosen(key)) ?? (await this.#readInLane(key));
+    // A member may have said that it cannot read its cell.
+    this.#sweeper.wake();
     return toReading(chosen.ballot, chosen.bytes);
   }
 
@@ -206,6 +208,7 @@ export class RegisterEngine {
   #admitUpdate(key: KeyName): void {
     const { unsettled } = this.#proposer;
     if (unsettled.size < this.#options.unsettledKeysMax) return;
+    this.#sweeper.reportLaggard();
     if (unsettled.get(key.text) === undefined) throw new StoreError({ code: "busy" });
   }
 

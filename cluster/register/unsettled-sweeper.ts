@@ -20,6 +20,7 @@ export class UnsettledSweeper {
   readonly #modules: SweeperModules;
   #timer: Timer | undefined;
   #settling = 0;
+  #laggardSoughtMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(proposer: Proposer, modules: SweeperModules) {
@@ -52,7 +53,19 @@ export class UnsettledSweeper {
       known.sentMs = now;
       this.#settle(known);
     }
-    if (unsettled.size >= options.unsettledKeysMax) this.#reportLaggard();
+  }
+
+  /**
+   * Too many keys are unsettled: the replica that most of them wait for is not keeping up. Looked at
+   * once per hedge delay, however many operations are refused meanwhile.
+   */
+  reportLaggard(): void {
+    const { modules, options } = this.#proposer;
+    const now = modules.clock.monotonicMs();
+    if (now < this.#laggardSoughtMs + options.hedgeMs) return;
+    this.#laggardSoughtMs = now;
+    const worst = this.#worstLaggard();
+    if (worst !== undefined) modules.onReplicaUnavailable(worst);
   }
 
   #settle(known: UnsettledKey): void {
@@ -67,8 +80,7 @@ export class UnsettledSweeper {
       });
   }
 
-  /** Too many keys wait: the replica that most of them wait for is not keeping up. */
-  #reportLaggard(): void {
+  #worstLaggard(): string | undefined {
     const lacking = new Map<string, number>();
     for (const { round } of this.#proposer.unsettled.values()) {
       if (round === undefined) continue;
@@ -77,10 +89,10 @@ export class UnsettledSweeper {
         lacking.set(replica.id, (lacking.get(replica.id) ?? 0) + 1);
       }
     }
-    let worst: [string, number] | undefined;
-    for (const entry of lacking) {
-      if (worst === undefined || entry[1] > worst[1]) worst = entry;
+    let worst: string | undefined;
+    for (const [id, count] of lacking) {
+      if (count > (lacking.get(worst ?? "") ?? 0)) worst = id;
     }
-    if (worst !== undefined) this.#proposer.modules.onReplicaUnavailable(worst[0]);
+    return worst;
   }
 }
