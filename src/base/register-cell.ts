@@ -140,14 +140,21 @@ function refuse(cell: RegisterCell): BallotRefusal {
   return { ok: false, reason: "ballot", promised: cell.promised };
 }
 
-/** `roomBefore` bytes in front of the cell are left to the caller, which saves it a copy. */
-export function encodeCell(cell: RegisterCell, roomBefore = 0): Buffer {
-  const bytes = Buffer.allocUnsafe(roomBefore + HEADER_BYTES + cell.value.length);
-  bytes[roomBefore] = CELL_VERSION;
-  writeBallot(bytes, roomBefore + 1, cell.promised);
-  writeBallot(bytes, roomBefore + 1 + BALLOT_BYTES, cell.accepted);
-  bytes.set(cell.value, roomBefore + HEADER_BYTES);
+export function encodeCell(cell: RegisterCell): Buffer {
+  const bytes = Buffer.allocUnsafe(cellBytes(cell));
+  writeCell(bytes, 0, cell);
   return bytes;
+}
+
+export function cellBytes(cell: RegisterCell): number {
+  return HEADER_BYTES + cell.value.length;
+}
+
+export function writeCell(target: Buffer, offset: number, cell: RegisterCell): void {
+  target[offset] = CELL_VERSION;
+  writeBallot(target, offset + 1, cell.promised);
+  writeBallot(target, offset + 1 + BALLOT_BYTES, cell.accepted);
+  target.set(cell.value, offset + HEADER_BYTES);
 }
 
 /** The value is a view of `bytes`, not a copy. Throws StoreError `corrupt` on anything malformed. */

@@ -7,7 +7,7 @@ import { BALLOT_BYTES, type Ballot, readBallot, writeBallot } from "../base/ball
 
 const BYTES_MIN = 1024;
 /** An expectation is only a hint: what was once large need not be large again. */
-const BYTES_EXPECTED_MAX = 64 * 1024;
+const BYTES_EXPECTED_MAX = 512 * 1024;
 /** Length of a bytes field that stands for "absent". */
 const ABSENT = 0xffffffff;
 

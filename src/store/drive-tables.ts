@@ -4,7 +4,7 @@
 import { BALLOT_BYTES, type Ballot, readBallot, writeBallot } from "../base/ballot.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { DataId } from "../base/ids.ts";
-import { decodeCell, encodeCell, type RegisterCell } from "../base/register-cell.ts";
+import { cellBytes, decodeCell, type RegisterCell, writeCell } from "../base/register-cell.ts";
 import { StoreError } from "../base/store-error.ts";
 
 /**
@@ -24,11 +24,19 @@ const META_OWN = 0;
 const META_CALLER = 1;
 const META_FLOOR = 2;
 
-/** `rec`: the first 8 bytes of the digest of (cell ‖ key), then the cell. */
-export function encodeRecord(digest: RecordDigest, key: Uint8Array, cell: RegisterCell): Buffer {
-  const row = encodeCell(cell, RECORD_CHECKSUM_BYTES);
+export function recordBytes(cell: RegisterCell): number {
+  return RECORD_CHECKSUM_BYTES + cellBytes(cell);
+}
+
+/** `rec`: the first 8 bytes of the digest of (cell ‖ key), then the cell. Fills `row`. */
+export function writeRecord(
+  row: Buffer,
+  digest: RecordDigest,
+  key: Uint8Array,
+  cell: RegisterCell,
+): void {
+  writeCell(row, RECORD_CHECKSUM_BYTES, cell);
   row.set(recordChecksum(digest, key, row.subarray(RECORD_CHECKSUM_BYTES)), 0);
-  return row;
 }
 
 /** The cell's value is a view of `row`. Throws StoreError `corrupt`. */

@@ -27,14 +27,17 @@ import type { CellReply, Done, DriveRefusal, RegisterProposal } from "./drive.ts
 import {
   decodeRecord,
   encodeBallot,
-  encodeRecord,
   floorKey,
+  PARTITION_KEY_BYTES,
   RECENT_VALUE,
   type RecordDigest,
   recentKey,
+  recordBytes,
+  writeRecord,
 } from "./drive-tables.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import type { Kv, KvWrite } from "./kv.ts";
+import { Slab } from "./slab.ts";
 
 export interface RegistersModules {
   readonly kv: Kv;
@@ -46,6 +49,8 @@ export interface RegistersModules {
   onCorrupt(): void;
 }
 
+/** Partitions whose floor is remembered; all are forgotten when there are more. */
+const KNOWN_FLOORS_MAX = 65_536;
 /** A full drive still takes values that grow by no more than this: tombstones, changed flags. */
 const GROWTH_WHEN_FULL_BYTES_MAX = 1024;
 
@@ -63,6 +68,9 @@ const CORRUPT: DriveRefusal = { ok: false, reason: "corrupt", message: "record c
 
 export class Registers {
   readonly #modules: RegistersModules;
+  readonly #slab = new Slab();
+  /** Durable floors by partition, looked up once. */
+  readonly #knownFloors = new Map<string, Ballot>();
   readonly #cells = new Map<string, Undurable<RegisterCell | undefined>>();
   readonly #floors = new Map<string, Undurable<Ballot>>();
 
@@ -157,13 +165,15 @@ export class Registers {
     if (equalBallots(floor, this.#newestFloor(key))) {
       return this.#store(key, undefined, writes, DONE);
     }
-    const name = floorKey(key);
-    writes.push({ table: "meta", key: name, value: encodeBallot(floor) });
-    const id = name.toString("latin1");
+    writes.push({ table: "meta", key: floorKey(key), value: encodeBallot(floor) });
+    const id = partitionOf(key);
     const decided: Undurable<Ballot> = { state: floor };
     this.#floors.set(id, decided);
     return this.#store(key, undefined, writes, DONE).then((reply) => {
-      if (reply.ok && this.#floors.get(id) === decided) this.#floors.delete(id);
+      if (reply.ok) {
+        this.#knownFloors.set(id, floor);
+        if (this.#floors.get(id) === decided) this.#floors.delete(id);
+      }
       return reply;
     });
   }
@@ -205,7 +215,8 @@ export class Registers {
 
   /** The row to store, and the cell with its value in the row: views into the index are gone soon. */
   #encode(key: Uint8Array, cell: RegisterCell): { row: Buffer; cell: RegisterCell } {
-    const row = encodeRecord(this.#modules.digest, key, cell);
+    const row = this.#slab.take(recordBytes(cell));
+    writeRecord(row, this.#modules.digest, key, cell);
     const { promised, accepted, value } = cell;
     return { row, cell: { promised, accepted, value: row.subarray(row.length - value.length) } };
   }
@@ -229,14 +240,19 @@ export class Registers {
   }
 
   #newestFloor(key: Uint8Array): Ballot {
-    const decided =
-      this.#floors.size === 0 ? undefined : this.#floors.get(floorKey(key).toString("latin1"));
+    const decided = this.#floors.size === 0 ? undefined : this.#floors.get(partitionOf(key));
     return decided === undefined ? this.#durableFloor(key) : decided.state;
   }
 
   #durableFloor(key: Uint8Array): Ballot {
+    const id = partitionOf(key);
+    const known = this.#knownFloors.get(id);
+    if (known !== undefined) return known;
     const row = this.#modules.kv.peek("meta", floorKey(key));
-    return row === undefined ? ZERO_BALLOT : readBallot(row, 0);
+    const floor = row === undefined ? ZERO_BALLOT : readBallot(row, 0);
+    if (this.#knownFloors.size >= KNOWN_FLOORS_MAX) this.#knownFloors.clear();
+    this.#knownFloors.set(id, floor);
+    return floor;
   }
 }
 
@@ -249,6 +265,10 @@ function report(cell: RegisterCell | undefined, floor: Ballot): CellReply {
 
 function lost(outcome: "unknown" | "no"): DriveRefusal & { reason: "unavailable" } {
   return { ok: false, reason: "unavailable", applied: outcome, message: "the index failed" };
+}
+
+function partitionOf(key: Uint8Array): string {
+  return asBuffer(key).toString("latin1", 0, PARTITION_KEY_BYTES);
 }
 
 function idOf(key: Uint8Array): string {
