@@ -4,7 +4,13 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
-import { importBreach, importsOf, packageBreach, textBreaches } from "./support/tidy-rules.ts";
+import {
+  importBreach,
+  importsOf,
+  packageBreach,
+  textBreaches,
+  unlistedLimits,
+} from "./support/tidy-rules.ts";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -86,4 +92,9 @@ test("tidy: file names are kebab-case, documents have one title, nothing is huge
     const prose = readFileSync(join(root, path), "utf8").replace(/^```[\s\S]*?^```/gm, "");
     t.equal(prose.match(/^# /gm)?.length, 1, `${path} has exactly one title`);
   }
+});
+
+test("tidy: every exported limit has its row in docs/LIMITS.md", async (t) => {
+  const limitsPage = readFileSync(join(root, "docs/LIMITS.md"), "utf8");
+  for (const [path, text] of textOf) t.strictSame(unlistedLimits(path, text, limitsPage), []);
 });

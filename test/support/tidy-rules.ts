@@ -106,3 +106,19 @@ export function textBreaches(path: string, text: string): string[] {
   }
   return breaches;
 }
+
+/**
+ * The limits that a file exports and docs/LIMITS.md does not list. A row names the constant and the
+ * file that keeps it, because two files may have limits of the same name.
+ */
+export function unlistedLimits(path: string, text: string, limitsPage: string): string[] {
+  if (!/^(src|cluster)\//.test(path)) return [];
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  const rows = limitsPage
+    .split("\n")
+    .filter((line) => line.startsWith("|") && new RegExp(`[\`/]${file}\``).test(line));
+  return [...text.matchAll(/^export const ([A-Z][A-Z0-9_]*_(?:MAX|MIN))\b/gm)]
+    .map((match) => match[1] ?? "")
+    .filter((name) => !rows.some((row) => row.includes(`\`${name}\``)))
+    .map((name) => `${path}: docs/LIMITS.md has no row with \`${name}\` and \`${file}\``);
+}

@@ -1,5 +1,11 @@
 import { test } from "tap";
-import { importBreach, importsOf, packageBreach, textBreaches } from "../../support/tidy-rules.ts";
+import {
+  importBreach,
+  importsOf,
+  packageBreach,
+  textBreaches,
+  unlistedLimits,
+} from "../../support/tidy-rules.ts";
 
 test("tidy rules: finds imports of every form", async (t) => {
   const text = [
@@ -34,4 +40,14 @@ test("tidy rules: planted faults in a text are found", async (t) => {
   t.match(textBreaches("src/base/a.ts", "/** a */\nMath.random();\n"), [/Random/]);
   t.match(textBreaches("test/a.ts", "// biome-ignore lint/x/y\n"), [/reason/]);
   t.strictSame(textBreaches("test/a.ts", "// biome-ignore lint/x/y: because\n"), []);
+});
+
+test("tidy rules: a limit without its row is found", async (t) => {
+  const text = "export const A_MAX = 1;\nexport const B_MIN: number = 2;\nconst OWN_MAX = 3;\n";
+  const page =
+    "| `A_MAX`: things (`src/s3/a.ts`) | 1 |\n`B_MIN` of `a.ts`\n| `B_MIN` (`other-a.ts`) | 2 |\n";
+  t.match(unlistedLimits("src/s3/a.ts", text, page), [/^src\/s3\/a\.ts: .*`B_MIN` and `a\.ts`$/]);
+  t.strictSame(unlistedLimits("src/s3/a.ts", text, page.replace("other-", "")), []);
+  t.strictSame(unlistedLimits("config/a.ts", text, ""), []);
+  t.equal(unlistedLimits("cluster/a.ts", text, "").length, 2);
 });
