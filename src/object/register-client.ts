@@ -11,6 +11,7 @@ import type {
   RegisterReading,
   UpdateOutcome,
 } from "../../cluster/register/register-contract.ts";
+import { type Ballot, equalBallots } from "../base/ballot.ts";
 import { compareBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/store-error.ts";
 import type { Drive, RangeRow } from "../store/drive.ts";
@@ -30,7 +31,7 @@ export interface ClientEngine {
   listUnsettled(): Uint8Array[];
 }
 
-export type RowDrive = Pick<Drive, "id" | "range">;
+export type RowDrive = Pick<Drive, "id" | "range" | "read">;
 
 export interface RegisterClientModules {
   readonly engine: ClientEngine;
@@ -45,6 +46,8 @@ interface SettledRow {
   /** Undefined: blank. */
   readonly value: Uint8Array | undefined;
 }
+
+const NO_RESULT = new Uint8Array(0);
 
 export class RegisterClient implements Registers {
   readonly #modules: RegisterClientModules;
@@ -65,8 +68,37 @@ export class RegisterClient implements Registers {
     return this.#modules.engine.update(key, change);
   }
 
-  purge(key: Uint8Array): Promise<boolean> {
-    return this.#modules.engine.purge(key);
+  /**
+   * Settling after a start leaves promises above tombstones, and a purge that was cut off leaves them
+   * on some members only; neither can be purged. Written once more they stand alike on all.
+   */
+  async purge(key: Uint8Array): Promise<boolean> {
+    const { engine } = this.#modules;
+    if (await engine.purge(key)) return true;
+    if (!(await this.#isUneven(key))) return false;
+    const outcome = await engine.update(key, (body) =>
+      body === undefined
+        ? { kind: "write", body, result: NO_RESULT }
+        : { kind: "keep", answer: undefined },
+    );
+    return outcome.kind === "written" && engine.purge(key);
+  }
+
+  /** All members answer and nothing is in flight, yet they do not hold the same settled cell. */
+  async #isUneven(key: Uint8Array): Promise<boolean> {
+    const { engine, members } = this.#modules;
+    const name = textOf(Buffer.from(key));
+    if (engine.listUnsettled().some((other) => textOf(Buffer.from(other)) === name)) return false;
+    const replies = await Promise.all(members().map((drive) => drive.read(key)));
+    let first: Ballot | undefined;
+    let uneven = false;
+    for (const reply of replies) {
+      if (!reply.ok) return false;
+      first ??= reply.accepted;
+      uneven ||= !equalBallots(first, reply.accepted);
+      uneven ||= reply.value !== undefined && !equalBallots(reply.promised, reply.accepted);
+    }
+    return uneven;
   }
 
   async rows(query: RowQuery): Promise<RowPage> {

@@ -164,6 +164,8 @@ export async function withTime<T>(rig: TestRig, call: Promise<T>): Promise<T> {
   const ended = call.finally(() => {
     done = true;
   });
+  // Awaited below; until then a rejection is nobody's.
+  ended.catch(() => {});
   for (let turn = 0; turn < 500; turn++) {
     await settle();
     if (done) return ended;
