@@ -263,7 +263,10 @@ export class Proposer {
 
   /** A member that all others have to wait for is as good as gone. */
   #reportMissing(round: Round, excusedMask: number): void {
-    const missing = round.sentTo.memberMask & ~(round.okMask | round.outbidMask | excusedMask);
+    // A round that a duel ended early has not waited for those who are merely not there yet.
+    const waitedFor = round.timedOut ? round.askedMask : round.answeredMask;
+    const fine = round.okMask | round.outbidMask | excusedMask;
+    const missing = round.sentTo.memberMask & waitedFor & ~fine;
     for (let index = 0; index < round.sentTo.memberCount; index++) {
       const replica = round.sentTo.replicas[index];
       if ((missing & (1 << index)) !== 0 && replica !== undefined) {

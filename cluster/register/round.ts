@@ -53,6 +53,8 @@ export class Round implements Delayed {
   /** Certainly did nothing. */
   untouchedMask = 0;
   finished = false;
+  /** It ended because its time was over. */
+  timedOut = false;
   readonly #judge: Judge;
   readonly #watcher: RoundWatcher;
   readonly #verdict: Deferred<Verdict> = createDeferred();
@@ -139,6 +141,7 @@ export class Round implements Delayed {
 
   /** Too late: who has not answered by now will not be waited for. */
   onDelay(): void {
+    this.timedOut = !this.finished;
     this.conclude("missed");
   }
 

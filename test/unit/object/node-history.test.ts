@@ -213,7 +213,7 @@ class World {
 
 async function rowsOf(
   node: TestNode,
-  table: "trash" | "heal" | "pending" | "rec",
+  table: "trash" | "heal" | "pending" | "list",
 ): Promise<number[]> {
   return Promise.all(
     node.drives.map(async (it) => {
@@ -250,7 +250,7 @@ async function checkRest(world: World): Promise<void> {
     ["trash", 0],
     ["heal", 0],
     ["pending", 0],
-    ["rec", registers],
+    ["list", registers],
   ] as const) {
     const found = await rowsOf(node, table);
     if (found.some((count) => count !== expected)) {
