@@ -26,7 +26,7 @@ export async function startRingfort(
 ): Promise<ServerUnderTest> {
   const folder = newFolder();
   const port = await freePort();
-  const main = fileURLToPath(new URL("../../src/node/main.js", import.meta.url));
+  const main = fileURLToPath(new URL("../../src/node/start.cjs", import.meta.url));
   const paths = Array.from({ length: drives }, (_, index) => join(folder, `drive${index + 1}`));
   const child = spawn(
     process.execPath,

@@ -1,9 +1,10 @@
-#!/usr/bin/env node
-/** The `ringfort` command: words in, exit code out. First file to read; then `node.ts`. */
+/**
+ * The `ringfort` command: words in, exit code out. First file to read; then `node.ts`. Started
+ * through start.cts, which gives Node a larger thread pool first.
+ */
 import { runRingfort } from "./run.ts";
 
-// File operations of all drives share libuv's pool, which reads this at its first use. Four threads,
-// its default, would let one slow drive hold up the others.
-process.env["UV_THREADPOOL_SIZE"] ??= "32";
-
-process.exitCode = await runRingfort(process.argv.slice(2), () => import("./node.ts"));
+const exitCode = await runRingfort(process.argv.slice(2), () => import("./node.ts"));
+// Whatever a node that could not stop in time has left open, this is the end; but where standard
+// output is a pipe that is read slowly, its last words are still on their way.
+process.stdout.write("", () => process.exit(exitCode));

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(new URL("../../src/node/main.js", import.meta.url));
+const MAIN = fileURLToPath(new URL("../../src/node/start.cjs", import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 
 export interface ServerOptions {

@@ -17,7 +17,7 @@ test("docs/CONFIGURATION.md: is what the schema says", async (t) => {
   const written = readFileSync(`${root}/docs/CONFIGURATION.md`, "utf8");
   t.ok(
     written === settingsDocument(),
-    "up to date; else: node dist/src/node/main.js config document > docs/CONFIGURATION.md",
+    "up to date; else: node dist/src/node/start.cjs config document > docs/CONFIGURATION.md",
   );
 });
 

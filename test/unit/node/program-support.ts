@@ -18,6 +18,9 @@ export interface Program {
 
 const FAKE = fileURLToPath(new URL("./fake-ringfort.js", import.meta.url));
 
+/** The test runner loads modules into every child through NODE_OPTIONS; a program has none. */
+const WITHOUT_TEST_RUNNER = 'unset NODE_OPTIONS; exec "$0" "$@"';
+
 /** The environment without settings, so that the machine of the test does not matter. */
 export function cleanEnvironment(): Record<string, string> {
   const { PATH = "", HOME = "/" } = process.env;
@@ -28,7 +31,8 @@ export function startProgram(
   words: readonly string[],
   options: { readonly script?: string; readonly variables?: Record<string, string> } = {},
 ): Program {
-  const child = spawn(process.execPath, [options.script ?? FAKE, ...words], {
+  const command = [process.execPath, options.script ?? FAKE, ...words];
+  const child = spawn("/bin/sh", ["-c", WITHOUT_TEST_RUNNER, ...command], {
     env: { ...cleanEnvironment(), ...options.variables },
     stdio: ["ignore", "pipe", "pipe"],
   });
