@@ -21,7 +21,7 @@ import {
   judgeReadLoosely,
 } from "./quorum-rules.ts";
 import type { RegisterEngineOptions, RegisterModules } from "./register-contract.ts";
-import type { AcceptReply, CellReport, Proposal, RegisterReplica } from "./replica.ts";
+import type { AcceptReply, CellReport, Proposal, ReadReply, RegisterReplica } from "./replica.ts";
 import { countBits, type ReplicaSet } from "./replica-set.ts";
 import { type Judge, Round, type RoundReply, type Verdict } from "./round.ts";
 import { UnsettledKeys } from "./unsettled-keys.ts";
@@ -58,6 +58,8 @@ export interface AcceptOutcome {
   /** False when it is certain that no replica accepted. */
   readonly mayBeApplied: boolean;
   readonly duel: boolean;
+  /** A replica had no room for it. */
+  readonly full: boolean;
 }
 
 /**
@@ -111,40 +113,49 @@ export class Proposer {
    * Rule 2: what an accept quorum reports alike, while no reply reports anything higher, is chosen
    * and current. Undefined when this round cannot tell.
    */
-  async readQuorum(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
+  readQuorum(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
     const judge = this.hazards.readUnchosen === true ? judgeReadLoosely : judgeRead;
     const round = this.#startRound(key, set, judge);
     this.#hedges.add(new Stragglers(round));
     round.send(set.memberCount, (replica) => replica.read(key.bytes));
-    const verdict = await round.verdict;
-    return verdict === "reached" ? findingsOf(round) : undefined;
+    return findingsWhenReached(round);
   }
 
   /** What all members report; undefined unless all of them do. */
-  async readAllMembers(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
+  readAllMembers(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
     const round = this.#startRound(key, set, judgeAllMembers);
     round.send(set.memberCount, (replica) => replica.read(key.bytes));
-    const verdict = await round.verdict;
-    return verdict === "reached" ? findingsOf(round) : undefined;
+    return findingsWhenReached(round);
   }
 
   /**
-   * What one member has durable, which by itself says nothing about a quorum. Undefined when it
-   * refuses or is slow.
+   * What one member has durable, which by itself says nothing about a quorum. Goes on to the next
+   * member when one is gone or slow; undefined when a quorum has to be asked.
    */
   async readMember(key: KeyName, set: ReplicaSet): Promise<CellReport | undefined> {
-    const replica = this.#memberToRead(key, set);
-    if (replica === undefined) return undefined;
-    const attempt = new MemberRead(() => this.#slow.add(replica.id));
+    for (let tries = 0; tries < set.memberCount; tries++) {
+      const replica = this.#memberToRead(key, set);
+      if (replica === undefined) return undefined;
+      const reply = await this.#readOne(key, replica);
+      if (reply?.ok === true) return reply;
+      if (reply !== undefined && reply.reason !== "unavailable") return undefined;
+      this.#slow.add(replica.id);
+    }
+    return undefined;
+  }
+
+  /** Undefined when the hedge delay is over first. */
+  #readOne(key: KeyName, replica: RegisterReplica): Promise<ReadReply | undefined> {
+    const attempt = new MemberRead();
     this.#hedges.add(attempt);
     replica.read(key.bytes).then(
       (reply) => {
         this.#learn(key, replica, reply);
-        attempt.conclude(reply.ok ? reply : undefined);
+        attempt.conclude(reply);
       },
       () => attempt.conclude(undefined),
     );
-    return attempt.report;
+    return attempt.reply;
   }
 
   /** The preferred member, or the next one that is not known to be slow. */
@@ -168,12 +179,13 @@ export class Proposer {
     }
     const round = this.#startRound(key, set, at === "quorum" ? judgePrepare : judgeAllMembers);
     round.send(set.memberCount, (replica) => replica.prepare(key.bytes, ballot));
-    if ((await round.verdict) === "missed") {
+    const found = await findingsWhenReached(round);
+    if (found === undefined) {
       if (at === "all") this.#reportMissing(round, 0);
       if (at === "readable") this.#reportMissing(round, round.corruptMask);
       return { kind: "missed", duel: round.outbidMask !== 0, got: countBits(round.okMask) };
     }
-    const { accepted, value, sameMask, floor } = findingsOf(round);
+    const { accepted, value, sameMask, floor } = found;
     return {
       kind: "base",
       set,
@@ -193,7 +205,8 @@ export class Proposer {
     const { mayBeApplied } = round;
     if (verdict === "reached") this.unsettled.resolved(key.text, round);
     else if (!mayBeApplied) this.unsettled.withdrawn(key.text, round);
-    return { verdict, ballot, mayBeApplied, duel: round.outbidMask !== 0 };
+    const { outbidMask, fullMask } = round;
+    return { verdict, ballot, mayBeApplied, duel: outbidMask !== 0, full: fullMask !== 0 };
   }
 
   /** The same; true once every member and observer has it. */
@@ -229,6 +242,7 @@ export class Proposer {
 
   onReply(round: Round, replica: RegisterReplica, reply: RoundReply): void {
     this.#learn(round.key, replica, reply);
+    if (round.unavailableMask !== 0 && !round.finished) this.#hedges.add(new Hopeless(round));
     if (reply.ok) this.unsettled.acknowledged(round.key.text, round);
   }
 
@@ -276,6 +290,13 @@ export class Proposer {
   }
 }
 
+async function findingsWhenReached(round: Round): Promise<Findings | undefined> {
+  const verdict = await round.verdict;
+  const findings = verdict === "reached" ? findingsOf(round) : undefined;
+  round.forgetReports();
+  return findings;
+}
+
 /** A replica that cannot read its cell has no vote; it takes the value once others chose it. */
 async function acceptOn(
   replica: RegisterReplica,
@@ -307,27 +328,44 @@ class Stragglers implements Delayed {
   }
 }
 
+/**
+ * Ends an accept that needs members which are gone, when by now the set could have changed so that
+ * it does not.
+ */
+class Hopeless implements Delayed {
+  readonly #round: Round;
+
+  constructor(round: Round) {
+    this.#round = round;
+  }
+
+  get finished(): boolean {
+    return this.#round.finished;
+  }
+
+  onDelay(): void {
+    if (judgeAccept(this.#round) === "missed") this.#round.conclude("missed");
+  }
+}
+
 /** The reply of one member, or undefined when the hedge delay is over first. */
 class MemberRead implements Delayed {
   finished = false;
-  readonly report: Promise<CellReport | undefined>;
-  readonly #onSlow: () => void;
-  #resolve: (report: CellReport | undefined) => void = () => {};
+  readonly reply: Promise<ReadReply | undefined>;
+  #resolve: (reply: ReadReply | undefined) => void = () => {};
 
-  constructor(onSlow: () => void) {
-    this.#onSlow = onSlow;
-    this.report = new Promise((resolve) => {
+  constructor() {
+    this.reply = new Promise((resolve) => {
       this.#resolve = resolve;
     });
   }
 
-  conclude(report: CellReport | undefined): void {
+  conclude(reply: ReadReply | undefined): void {
     this.finished = true;
-    this.#resolve(report);
+    this.#resolve(reply);
   }
 
   onDelay(): void {
-    this.#onSlow();
     this.conclude(undefined);
   }
 }

@@ -5,6 +5,7 @@
  * `read` answers a value that is chosen and current. `update` takes effect once or not at all, or
  * throws `unknown-outcome`; when it throws anything else nothing was changed:
  *   no-quorum             too few replicas answered
+ *   drive-full            no room for the value
  *   conditional-conflict  the last attempt lost a duel against another proposer
  *   deadline, busy, shutting-down, invalid-argument
  *

@@ -39,13 +39,15 @@ export class Round implements Delayed {
   /** The set whose quorums decide; `sentTo` until the replicas change. */
   set: ReplicaSet;
   /** The cells reported before the verdict, by index in `sentTo.replicas`. */
-  readonly reports: Array<CellReport | undefined> = [];
+  reports: Array<CellReport | undefined> = [];
   /** Masks over `sentTo`: who was asked, answered, said yes. */
   askedMask = 0;
   answeredMask = 0;
   okMask = 0;
   /** Refused for a higher promise or floor: a duel, not a failure. */
   outbidMask = 0;
+  /** Have no room. */
+  fullMask = 0;
   /** Cannot read their cell. */
   corruptMask = 0;
   /** Answered `unavailable`. */
@@ -117,6 +119,7 @@ export class Round implements Delayed {
       return;
     }
     this.untouchedMask |= bit;
+    if (refusal.reason === "full") this.fullMask |= bit;
     if (refusal.reason === "corrupt") this.corruptMask |= bit;
     if (refusal.reason === "ballot" || refusal.reason === "floor") this.outbidMask |= bit;
   }
@@ -131,6 +134,11 @@ export class Round implements Delayed {
     if (this.finished) return;
     this.finished = true;
     this.#verdict.resolve(verdict);
+  }
+
+  /** Lets go of the values: what waits behind a slow round keeps it from being dropped. */
+  forgetReports(): void {
+    this.reports = [];
   }
 
   /** From now on the quorums of `set` decide. */

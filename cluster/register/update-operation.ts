@@ -55,6 +55,16 @@ export class UpdateOperation<Answer> {
 
   /** One attempt; undefined when another may succeed. */
   async attempt(): Promise<UpdateOutcome<Answer> | undefined> {
+    try {
+      return await this.#attempt();
+    } catch (error) {
+      // Whatever went wrong, an accept that was sent may have taken effect.
+      if (this.#sentSince === undefined) throw error;
+      throw new StoreError({ code: "unknown-outcome" }, { cause: error });
+    }
+  }
+
+  async #attempt(): Promise<UpdateOutcome<Answer> | undefined> {
     const { key } = this.#request;
     const set = this.#proposer.modules.replicasFor(key.bytes);
     const base = (await this.#settledBase(set)) ?? (await this.#preparedBase(set));
@@ -156,6 +166,7 @@ export class UpdateOperation<Answer> {
     const bytes = encodeValue(value, operation, change.body, this.#windowMax);
     const outcome = await this.#proposer.accept(key, base, bytes);
     if (outcome.verdict === "reached") return { kind: "written", ballot: outcome.ballot, result };
+    if (!outcome.mayBeApplied && outcome.full) throw new StoreError({ code: "drive-full" });
     if (outcome.mayBeApplied) {
       const below = value.window.at(-1);
       this.#anchors.push(below === undefined ? undefined : idText(below));

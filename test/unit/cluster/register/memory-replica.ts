@@ -40,7 +40,8 @@ export type Trouble =
   | "unknown"
   /** neither carried out nor answered */
   | "hangs"
-  | "busy";
+  | "busy"
+  | "full";
 
 export class MemoryReplica implements MemberDrive {
   readonly id: string;
@@ -172,13 +173,15 @@ export class MemoryReplica implements MemberDrive {
 
   async #answer<Reply>(request: Request, carryOut: () => Reply): Promise<Reply | Refusal> {
     this.asked.push(request);
-    switch (this.trouble.get(request)) {
+    const trouble = this.trouble.get(request);
+    switch (trouble) {
       case undefined:
         return carryOut();
       case "gone":
         return { ok: false, reason: "unavailable", applied: "no" };
       case "busy":
-        return { ok: false, reason: "busy" };
+      case "full":
+        return { ok: false, reason: trouble };
       case "unknown":
         carryOut();
         return { ok: false, reason: "unavailable", applied: "unknown" };

@@ -71,6 +71,38 @@ test("RegisterEngine: no-quorum when certainly nothing was accepted", async (t) 
   t.equal((await engine.read(KEY)).ballot.clock, 0);
 });
 
+test("RegisterEngine: drive-full when no drive has room; what may have happened stays unknown", async (t) => {
+  const { engine, replicas, world } = await createTrusted(3);
+  for (const replica of replicas) replica.suffer("full", "accept");
+  await t.rejects(engine.update(KEY, put("never")), /^drive-full/);
+  t.equal(engine.unsettledCount, 0);
+  replicas[0]?.recover();
+  await t.rejects(settled(world, engine.update(KEY, put("perhaps"))), /^unknown-outcome/);
+});
+
+test("RegisterEngine: a settled key is read from the last member that is there", async (t) => {
+  const { engine, replicas, world } = await createTrusted(4);
+  await engine.update(KEY, put("one"));
+  for (const replica of replicas.slice(0, 3)) replica.suffer("gone", "read", "accept", "prepare");
+  t.equal(bodyText((await settled(world, engine.read(KEY))).body), "one");
+});
+
+test("RegisterEngine: a change that fails after an accept was sent leaves the outcome unknown", async (t) => {
+  const { engine, replicas, world } = await createTrusted(3);
+  replicas[1]?.suffer("gone", "accept");
+  replicas[2]?.suffer("gone", "accept");
+  world.after(5, () => {
+    replicas[0]?.cells.clear();
+  });
+  let calls = 0;
+  const update = engine.update(KEY, () => {
+    if (calls++ > 0) throw new Error("no more");
+    return { kind: "write", body: NOTHING, result: NOTHING };
+  });
+  await t.rejects(settled(world, update), /^unknown-outcome/);
+  t.equal(calls, 2);
+});
+
 test("RegisterEngine: a retry finds its own accept and does not repeat it (rule 3)", async (t) => {
   const { engine, replicas, world } = await createTrusted(3);
   for (const replica of replicas) replica.suffer("unknown", "accept");
@@ -117,7 +149,7 @@ test("RegisterEngine: an id that a full window may have dropped is an unknown ou
 test("RegisterEngine: a floor above an earlier accept leaves its outcome unknown (rule 7)", async (t) => {
   const { engine, replicas, world } = await createTrusted(3);
   for (const replica of replicas) replica.suffer("unknown", "accept");
-  world.after(90, () => {
+  world.after(10, () => {
     // Meanwhile the value was deleted and its tombstone collected.
     for (const replica of replicas) {
       replica.recover();
