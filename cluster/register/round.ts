@@ -46,6 +46,8 @@ export class Round implements Delayed {
   okMask = 0;
   /** Refused for a higher promise or floor: a duel, not a failure. */
   outbidMask = 0;
+  /** Would do it later: their queue is full. */
+  busyMask = 0;
   /** Have no room. */
   fullMask = 0;
   /** Cannot read their cell. */
@@ -119,6 +121,7 @@ export class Round implements Delayed {
       return;
     }
     this.untouchedMask |= bit;
+    if (refusal.reason === "busy") this.busyMask |= bit;
     if (refusal.reason === "full") this.fullMask |= bit;
     if (refusal.reason === "corrupt") this.corruptMask |= bit;
     if (refusal.reason === "ballot" || refusal.reason === "floor") this.outbidMask |= bit;

@@ -246,6 +246,18 @@ test("RegisterEngine: a member that misses an accept and its settling is reporte
   t.ok(reported.includes("drive-2"));
 });
 
+test("RegisterEngine: a busy member is not a lost one", async (t) => {
+  const { engine, replicas, world, reported } = await createTrusted(3);
+  replicas[2]?.suffer("busy", "accept", "prepare");
+  await engine.update(KEY, put("one"));
+  await world.run(1000);
+  t.equal(engine.unsettledCount, 1);
+  t.strictSame(reported, []);
+  replicas[2]?.recover();
+  await world.run(2000);
+  t.equal(engine.unsettledCount, 0, "settled once it has time");
+});
+
 test("RegisterEngine: the settled watermark stays below what a member lacks", async (t) => {
   const { engine, replicas } = await createTrusted(3);
   const first = await engine.update(KEY, put("one"));
