@@ -41,7 +41,8 @@ export interface BucketsModules {
   abortUploads(bucket: BucketEntry): Promise<void>;
 }
 
-type BucketChange = (record: BucketRecord) => BucketRecord;
+/** Undefined: there is no such bucket. */
+type BucketChange = (record: BucketRecord) => BucketRecord | undefined;
 
 const NO_RESULT = new Uint8Array(0);
 const NO_SUCH_BUCKET: StoreErrorData = { code: "no-such-bucket" };
@@ -49,7 +50,10 @@ const NO_SUCH_BUCKET: StoreErrorData = { code: "no-such-bucket" };
 export class Buckets {
   readonly #options: BucketsOptions;
   readonly #modules: BucketsModules;
+  /** Commits pass; what they must not overlap with closes. */
   readonly #gate = new KeyedGate();
+  /** Changes of one bucket follow each other. */
+  readonly #changing = new KeyedGate();
   readonly #cache = new Map<string, BucketEntry>();
   /** Counts beginnings and ends of changes to any bucket. */
   #changes = 0;
@@ -84,7 +88,7 @@ export class Buckets {
   }
 
   create(name: string): Promise<BucketEntry> {
-    return this.#gate.close(name, async () => {
+    return this.#alone(name, async () => {
       await this.#finishDeleting(name);
       const record: BucketRecord = {
         id: newBucketId(this.#modules.random),
@@ -105,7 +109,7 @@ export class Buckets {
   }
 
   remove(name: string): Promise<void> {
-    return this.#gate.close(name, async () => {
+    return this.#alone(name, async () => {
       const record = await this.#change(name, (current) => ({
         ...current,
         state: "deleting",
@@ -161,7 +165,12 @@ export class Buckets {
 
   /** Takes up an attempt to delete that a crash has left behind. */
   recover(name: string): Promise<void> {
-    return this.#gate.close(name, () => this.#finishDeleting(name));
+    return this.#alone(name, () => this.#finishDeleting(name));
+  }
+
+  /** Without other changes of the bucket, and without commits under it. */
+  #alone<T>(name: string, run: () => Promise<T>): Promise<T> {
+    return this.#changing.close(name, () => this.#gate.close(name, run));
   }
 
   async #findIfThere(name: string): Promise<BucketEntry | undefined> {
@@ -173,18 +182,19 @@ export class Buckets {
     }
   }
 
-  #changeActive(name: string, change: BucketChange): Promise<void> {
-    return this.#gate.close(name, async () => {
-      await this.#finishDeleting(name);
-      this.#remember(name, await this.#change(name, change));
-    });
+  async #changeActive(name: string, change: BucketChange): Promise<void> {
+    // Left in "deleting" by a crash: whoever looks the bucket up finishes the attempt.
+    const changed = await this.#change(name, (record) =>
+      record.state === "deleting" ? undefined : change(record),
+    );
+    this.#remember(name, changed);
   }
 
   async #change(name: string, change: BucketChange): Promise<BucketRecord> {
     await this.#update(name, (body) => {
-      if (body === undefined) return { kind: "refuse", answer: NO_SUCH_BUCKET };
-      const changed = encodeBucketRecord(change(decodeBucketRecord(body)), body);
-      return { kind: "write", body: changed, result: NO_RESULT };
+      const changed = body === undefined ? undefined : change(decodeBucketRecord(body));
+      if (changed === undefined) return { kind: "refuse", answer: NO_SUCH_BUCKET };
+      return { kind: "write", body: encodeBucketRecord(changed, body), result: NO_RESULT };
     });
     return this.#record(name);
   }

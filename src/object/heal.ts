@@ -44,6 +44,8 @@ export interface HealerModules {
 
 const ROWS_PER_PAGE = 1000;
 const KEYS_PER_UNIT = 16;
+/** Keys kept of one pass over the rows: after the loss of a drive there may be millions. */
+const KEYS_PER_PASS = 4096;
 const AT_ONCE = 2;
 /** Items of one record healed before the record is written: a large upload has thousands. */
 const ITEMS_PER_CHANGE = 16;
@@ -55,6 +57,7 @@ export class Healer implements BackgroundWorker {
   readonly #options: HealerOptions;
   readonly #modules: HealerModules;
   readonly #postponed = new Map<string, number>();
+  #queue: Buffer[] = [];
   #turn = 0;
   #waiting = 0;
   #done = 0;
@@ -66,7 +69,8 @@ export class Healer implements BackgroundWorker {
   }
 
   async work(): Promise<"busy" | "idle"> {
-    const keys = await this.#mostUrgent();
+    if (this.#queue.length === 0) this.#queue = await this.#mostUrgent();
+    const keys = this.#queue.splice(0, KEYS_PER_UNIT);
     if (keys.length === 0) return "idle";
     await inBatches(keys, AT_ONCE, (key) => this.#tend(key));
     return "busy";
@@ -83,11 +87,11 @@ export class Healer implements BackgroundWorker {
     };
   }
 
-  /** One pass over the rows, which are few unless a drive was lost. */
+  /** One pass over the rows. */
   async #mostUrgent(): Promise<Buffer[]> {
     const members = this.#modules.members();
     const drive = members[this.#turn++ % Math.max(1, members.length)];
-    const chosen = new MostUrgent(KEYS_PER_UNIT);
+    const chosen = new MostUrgent(KEYS_PER_PASS);
     let waiting = 0;
     let from: Uint8Array | undefined = START;
     while (drive !== undefined && from !== undefined) {
@@ -96,7 +100,7 @@ export class Healer implements BackgroundWorker {
       for (const { key, value } of page.rows) {
         if (!this.#isPostponed(key)) chosen.offer(key, value?.[0] ?? HEALTHY);
       }
-      from = page.exhausted ? undefined : page.resume;
+      from = page.exhausted || chosen.isComplete ? undefined : page.resume;
     }
     this.#waiting = waiting;
     return chosen.keys;
@@ -220,6 +224,11 @@ class MostUrgent {
 
   constructor(keysMax: number) {
     this.#keysMax = keysMax;
+  }
+
+  /** Nothing more urgent can come. */
+  get isComplete(): boolean {
+    return this.#urgency === 0 && this.keys.length === this.#keysMax;
   }
 
   offer(key: Uint8Array, urgency: number): void {

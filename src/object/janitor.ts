@@ -28,6 +28,8 @@ export interface JanitorModules {
 /** Rows looked at in one unit of work, and records worked on at once. */
 const ROWS_PER_UNIT = 500;
 const AT_ONCE = 16;
+/** Rest after a pass that found nothing, in multiples of its time. */
+const REST_SHARE = 10;
 const START = new Uint8Array(0);
 const HEADS = [START];
 
@@ -37,6 +39,8 @@ export class Janitor implements BackgroundWorker {
   #from: Uint8Array = START;
   #turn = 0;
   #foundInPass = 0;
+  #passStartMs = 0;
+  #restUntilMs = 0;
   #done = 0;
   #failed = 0;
 
@@ -45,6 +49,11 @@ export class Janitor implements BackgroundWorker {
   }
 
   async work(): Promise<"busy" | "idle"> {
+    const { clock } = this.#modules.core;
+    if (this.#from === START) {
+      if (clock.monotonicMs() < this.#restUntilMs) return "idle";
+      this.#passStartMs = clock.monotonicMs();
+    }
     const members = this.#modules.members();
     const drive = members[this.#turn % Math.max(1, members.length)];
     if (drive === undefined) return "idle";
@@ -62,7 +71,7 @@ export class Janitor implements BackgroundWorker {
       this.#turn += 1;
       throw new StoreError({ code: "data-unavailable", message: "a drive does not answer" });
     }
-    const nowMs = this.#modules.core.clock.nowMs();
+    const nowMs = clock.nowMs();
     const due = page.rows.filter(
       ({ value }) => value !== undefined && readDueValue(value) <= nowMs,
     );
@@ -73,7 +82,11 @@ export class Janitor implements BackgroundWorker {
     const idle = this.#foundInPass === 0;
     this.#foundInPass = 0;
     this.#turn += 1;
-    return idle ? "idle" : "busy";
+    if (!idle) return "busy";
+    // A long table of rows that are not due yet is not gone through without a break.
+    const endMs = clock.monotonicMs();
+    this.#restUntilMs = endMs + REST_SHARE * (endMs - this.#passStartMs);
+    return "idle";
   }
 
   status(): WorkerStatus {

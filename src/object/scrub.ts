@@ -43,6 +43,7 @@ interface Cursor {
 const META_CURSOR = "scrub-cursor";
 const ROWS_PER_PAGE = 200;
 const ROWS_PER_COUNT = 1000;
+const STRIPES_PER_UNIT = 16;
 
 export class Scrubber implements BackgroundWorker {
   readonly name = "scrubber";
@@ -52,6 +53,7 @@ export class Scrubber implements BackgroundWorker {
   #startedMs = 0;
   #position: WalkPosition | undefined;
   #keys: Buffer[] = [];
+  #steps: AsyncGenerator<void, void, undefined> | undefined;
   #next: WalkPosition = WALK_START;
   #done = 0;
   #failed = 0;
@@ -62,13 +64,17 @@ export class Scrubber implements BackgroundWorker {
     this.#pass = new PassClock(modules.core.clock);
   }
 
-  /** One record, or the next page of them. */
+  /** Some stripes of a record, or the next page of records. */
   async work(): Promise<"busy" | "idle"> {
     this.#position ??= await this.#resume();
     if (this.#position === "end") return this.#wait();
-    const key = this.#keys.pop();
+    const key = this.#keys.at(-1);
     if (key !== undefined) {
-      await this.#scrub(key);
+      this.#steps ??= this.#stepsOf(key);
+      if (await this.#isDone(this.#steps)) {
+        this.#steps = undefined;
+        this.#keys.pop();
+      }
       return "busy";
     }
     if (this.#next !== this.#position) {
@@ -94,19 +100,25 @@ export class Scrubber implements BackgroundWorker {
     };
   }
 
-  /** Every shard that should be there, stripe by stripe; reading verifies and reports. */
-  async #scrub(key: Buffer): Promise<void> {
+  /** Every shard that should be there, some stripes at a time; reading verifies and reports. */
+  async *#stepsOf(key: Buffer): AsyncGenerator<void, void, undefined> {
     const { core, damage, data: modules } = this.#modules;
+    for (const { data } of dataOf(key, await core.registers.read(key))) {
+      damage.remember(data, key);
+      yield* verifyShards(modules, data, damage);
+    }
+  }
+
+  async #isDone(steps: AsyncGenerator<void, void, undefined>): Promise<boolean> {
     try {
-      for (const { data } of dataOf(key, await core.registers.read(key))) {
-        damage.remember(data, key);
-        await verifyShards(modules, data, damage);
-      }
-      this.#done += 1;
+      const { done } = await steps.next();
+      if (done) this.#done += 1;
+      return done === true;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#failed += 1;
-      core.log.warn("data could not be verified", { error });
+      this.#modules.core.log.warn("data could not be verified", { error });
+      return true;
     }
   }
 
@@ -147,11 +159,11 @@ export class Scrubber implements BackgroundWorker {
 }
 
 /** Reads all shards of an item that should be there; bad ones are reported by the reading. */
-export async function verifyShards(
+async function* verifyShards(
   modules: StripeReaderModules,
   data: ShardedData,
   damage: Pick<DamageLog, "report">,
-): Promise<void> {
+): AsyncGenerator<void, void, undefined> {
   const slots = new StripeSlots(data, modules.drives, damage.report);
   let wanted = 0;
   data.drives.forEach((index, slot) => {
@@ -159,11 +171,14 @@ export async function verifyShards(
   });
   wanted &= ~data.missing;
   const whole = { offset: 0, length: data.bytes };
+  let stripes = 0;
   for (const slice of stripesOfRange(data, data.bytes, whole)) {
     const { stripeIndex, geometry } = slice;
     const buffer = await modules.arena.acquire("read");
     const stripe = { stripeIndex, geometry, wanted, purpose: "decode" } as const;
     modules.arena.release(await StripeLoad.start(modules, slots, stripe, buffer));
+    stripes += 1;
+    if (stripes % STRIPES_PER_UNIT === 0) yield;
   }
 }
 
