@@ -185,6 +185,11 @@ export const nodeSchema = z.strictObject({
     example: "4096",
     minio: ["MINIO_API_REQUESTS_MAX"],
   }),
+  http: choiceKind(["uws", "node"]).register(settingNotes, {
+    doc: "HTTP server: uws (uWebSockets.js, fast) or node (node:http, for platforms without uws).",
+    default: "uws",
+    example: "uws",
+  }),
   headerBytesMax: bytesKind({ bytesMin: 4 * KIB, bytesMax: 256 * KIB }).register(settingNotes, {
     doc: "Names and values of all headers of a request; a request with more is refused.",
     default: "64KiB",

@@ -36,12 +36,16 @@ export async function startHttpFront(
   const { clock, log } = modules;
   const certificates = (await hasCertificates(node.certsDir))
     ? new CertificateWatch(
-        { directory: node.certsDir, intervalMs: CERTIFICATE_INTERVAL_MS },
+        {
+          directory: node.certsDir,
+          passphrase: node.certPassword?.reveal(),
+          intervalMs: CERTIFICATE_INTERVAL_MS,
+        },
         { clock, log },
       )
     : undefined;
   await certificates?.start();
-  const create = process.env["RINGFORT_HTTP"] === "node" ? createNodeServer : createUwsServer;
+  const create = node.http === "node" ? createNodeServer : createUwsServer;
   const { host, port } = node.address;
   const limits: HttpLimits = {
     ...HTTP_LIMITS,

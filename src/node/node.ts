@@ -70,7 +70,11 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
       phase.name = "stopping";
       await front.stop(node.shutdownGrace);
     });
-    return { endpoints: endpointsOf(settings, front), stop: closeAll };
+    return {
+      endpoints: endpointsOf(settings, front),
+      reload: () => front.reload(),
+      stop: closeAll,
+    };
   } catch (error) {
     await closeAll();
     throw error;

@@ -3,7 +3,8 @@
  * signal, stop in good order.
  *
  * SIGTERM or SIGINT stops gracefully: begun requests finish within the grace, nothing new is taken.
- * A second signal ends the process at once, which is safe: what was acknowledged is on the drives.
+ * A second one ends the process at once, which is safe: what was acknowledged is on the drives.
+ * SIGHUP reloads the certificates.
  * An error that nobody caught ends it too: its state cannot be trusted any more.
  */
 import { DEFAULT_ROOT_PASSWORD, type Settings } from "../../config/schema.ts";
@@ -16,6 +17,8 @@ import { type DriveLocks, lockDrives } from "./process-lock.ts";
 export interface RunningNode {
   /** URLs under which the node can be reached, the best one first. */
   readonly endpoints: readonly string[];
+  /** Reads again what may change while running: the certificates. */
+  reload?(): void;
   /** Finishes what was begun, within the grace of the settings, and closes everything. */
   stop(): Promise<void>;
 }
@@ -83,6 +86,11 @@ async function startAndWait(
   const { endpoints } = node;
   if (prettyLog(settings)) announce(options, endpoints);
   else log.info("serving", { version, endpoints, drives: settings.node.drives });
+  // Otherwise this signal, which MinIO takes as a wish to reload, would end the process.
+  process.on("SIGHUP", () => {
+    log.info("reloading certificates");
+    node.reload?.();
+  });
   await stopping;
   return await stopInTime({ node, locks, graceMs: settings.node.shutdownGrace, log });
 }

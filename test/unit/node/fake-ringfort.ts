@@ -13,6 +13,7 @@ const exitCode = await runRingfort(process.argv.slice(2), async () => ({
     if (behaviour === "rejects") setImmediate(() => void Promise.reject(new Error("left alone")));
     return {
       endpoints: ["http://127.0.0.1:1"],
+      reload: () => log.info("fake reload"),
       stop: async () => {
         if (behaviour === "hangs") await new Promise(() => {});
         if (behaviour === "stop-fails") throw new Error("cannot close");

@@ -94,6 +94,15 @@ test("ringfort server: SIGTERM and SIGINT stop it in good order with 0, nothing 
   }
 });
 
+test("ringfort server: SIGHUP reloads and does not end it", async (t) => {
+  const program = startProgram(["server", t.testdir()], { variables: CREDENTIALS });
+  await program.said(/"message":"serving"/);
+  program.process.kill("SIGHUP");
+  await program.said(/fake reload/);
+  program.process.kill("SIGTERM");
+  t.equal((await program.ended).code, 0);
+});
+
 test("ringfort server: a second signal ends it at once with 130", async (t) => {
   const variables = { ...CREDENTIALS, FAKE_NODE: "hangs" };
   const program = startProgram(["server", t.testdir()], { variables });
