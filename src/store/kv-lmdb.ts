@@ -5,6 +5,7 @@
  * The settings carry the promises of kv.ts (why: core-design §6):
  * - overlappingSync off: a commit is flushed before it can be read, so reads are durable, and no
  *   boot-id heuristics decide after a crash which commit counts;
+ * - eventTurnBatching off: with it a failed commit also rejects a promise that nobody can reach;
  * - all tables in the root database under a table byte, so that a commit dirties one tree;
  * - a large sparse map, so that it is never remapped; no compression; keys and values as they are.
  */
@@ -41,6 +42,7 @@ export function openLmdbKv(path: string): Kv {
       encoding: "binary",
       keyEncoding: "binary",
       overlappingSync: false,
+      eventTurnBatching: false,
       compression: false,
       cache: false,
     }),
@@ -87,8 +89,12 @@ class LmdbKv implements Kv {
         else void root.put(engineKey(table, key), asPlainBuffer(value));
       }
     });
-    await done;
-    await root.flushed;
+    try {
+      await done;
+      await root.flushed;
+    } catch (error) {
+      throw await findCause(error);
+    }
   }
 
   async close(): Promise<void> {
@@ -115,6 +121,17 @@ class LmdbScan implements KvScan {
 
   close(): void {
     this.#entries.return?.();
+  }
+}
+
+/** lmdb rejects with a wrapper whose `commitError` promises, by rejecting, the error itself. */
+async function findCause(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !("commitError" in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause;
   }
 }
 

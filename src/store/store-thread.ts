@@ -3,6 +3,7 @@
  * frame, finds the caller of each reply, and, when the thread ends, answers everybody that waits.
  */
 import { Worker } from "node:worker_threads";
+import { assert } from "../base/assert.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
 import { ByteReader, ByteWriter } from "./byte-writer.ts";
 import type { DriveRefusal } from "./drive.ts";
@@ -46,6 +47,7 @@ export class StoreThread {
   #outgoing: ByteWriter | undefined;
   #count = 0;
   #lastFrameBytes = 0;
+  #closing = false;
   #endReason: string | undefined;
 
   constructor(modules: StoreThreadModules) {
@@ -76,18 +78,21 @@ export class StoreThread {
   }
 
   async terminate(): Promise<void> {
+    this.#closing = true;
+    // Not before: only then is nobody at work in the arena any more.
     await this.#modules.terminate();
-    this.ended("the store was closed");
+    this.ended("");
   }
 
   /** The thread is gone: what waits may or may not have happened. */
   ended(reason: string): void {
     if (this.#endReason !== undefined) return;
-    this.#endReason = reason;
+    const message = this.#closing ? "the store was closed" : reason;
+    this.#endReason = message;
     for (const [slot, control] of this.#controls) {
-      control.resolve({ kind: "refused", slot, message: reason });
+      control.resolve({ kind: "refused", slot, message });
     }
-    const report = lostReport(reason);
+    const report = lostReport(message);
     for (const callback of this.#reports.values()) callback(report);
     for (const pending of this.#pending.values()) pending.lose(report);
     this.#pending.clear();
@@ -155,18 +160,19 @@ export class StoreThread {
   }
 
   #takeFrame(frame: ArrayBuffer): void {
+    if (this.#endReason !== undefined) return;
     const reader = new ByteReader(new Uint8Array(frame));
     const count = reader.u32();
     for (let index = 0; index < count; index++) {
       const id = reader.u32();
       if (id === 0) {
         const slot = reader.u16();
-        this.#reports.get(slot)?.(reportReply.readOk(reader));
+        const report = reportReply.readOk(reader);
+        this.#reports.get(slot)?.(report);
         continue;
       }
       const pending = this.#pending.get(id);
-      // Only the end of the thread forgets requests, and nothing arrives after it.
-      if (pending === undefined) return;
+      assert(pending !== undefined, "a reply belongs to a request");
       this.#pending.delete(id);
       pending.take(reader);
     }
@@ -200,8 +206,12 @@ export function startStoreThread(start: ThreadStart): StoreThread {
     afterTurn: (callback) => void setImmediate(callback),
     terminate: async () => void (await worker.terminate()),
   });
-  worker.on("error", (error) => thread.ended(`store thread failed: ${error.message}`));
-  worker.on("exit", (code) => thread.ended(`store thread ended with code ${code}`));
+  let failure: string | undefined;
+  worker.on("error", (error) => {
+    failure = error.message;
+  });
+  // Only now has the kernel finished what the thread had begun in the arena.
+  worker.on("exit", (code) => thread.ended(`store thread failed: ${failure ?? `code ${code}`}`));
   return thread;
 }
 

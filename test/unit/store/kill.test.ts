@@ -13,7 +13,7 @@ import { killValue } from "./kill-value.ts";
 
 const PROGRAM = fileURLToPath(new URL("./kill-accepts.js", import.meta.url));
 const KEYS = 200;
-const LIVES = 4;
+const LIVES = 3;
 const ACCEPTS_PER_LIFE = 400;
 
 /** Lets the program accept for a while and kills it; the clocks it saw acknowledged. */
