@@ -136,7 +136,10 @@ export class DriveMembership {
     void this.#exclusively(() => this.#excludeLost());
   }
 
-  /** A drive is there (again), or is new: it becomes a member once it holds what members hold. */
+  /**
+   * A drive is there (again), or is new: it becomes a member once it holds what members hold. No
+   * request sent to it before it went may still be carried out.
+   */
   addDrive(drive: MemberDrive): void {
     this.#drives.set(drive.id, drive);
     if (this.#record.members.includes(drive.id)) {

@@ -88,24 +88,26 @@ export type StartDecision =
 
 /**
  * A process that starts knows only what the drives it finds tell it (undefined: no record). It must
- * find a majority of the newest epoch's members: fewer might be the ones that were left behind.
+ * find a majority of the newest epoch's members: fewer might be the ones that were left behind. And
+ * of each base: the newest record may never have been on all its members, and then others know a
+ * base as the last set that was used.
  */
 export function decideStart(found: ReadonlyMap<string, EpochRecord | undefined>): StartDecision {
   const latest = latestOf(found.values());
   if (latest === undefined) return { mode: "blank" };
   const members = latest.members.filter((member) => found.has(member));
-  const got = members.length;
-  const count = latest.members.length;
-  const needed = majority(count);
   const present = new Set(members);
-  const covered = latest.bases.every((base) => countIn(base, present) >= coverOf(base.length));
-  if (got >= needed && covered) {
-    const bases = got === count ? latest.bases : [latest.members, ...latest.bases];
+  const sets = [latest.members, ...latest.bases];
+  if (sets.every((set) => countIn(set, present) >= majority(set.length))) {
+    const unchanged = members.length === latest.members.length;
+    const bases = unchanged ? latest.bases : [latest.members, ...latest.bases];
     return { mode: "read-write", members, bases, latest };
   }
   // Whoever went on without these was a majority, so one of these would know.
-  if (covered && got >= coverOf(count)) return { mode: "read-only", members, latest };
-  return { mode: "unavailable", needed, got };
+  if (sets.every((set) => countIn(set, present) >= coverOf(set.length))) {
+    return { mode: "read-only", members, latest };
+  }
+  return { mode: "unavailable", needed: majority(latest.members.length), got: members.length };
 }
 
 const RECORD_VERSION = 1;

@@ -13,6 +13,8 @@ export interface RegisterHazards {
   readonly windowOperations?: number;
   /** Rule 4 off: a negative answer is computed from a value that may never be chosen. */
   readonly refuseFromUnchosen?: boolean;
+  /** Rule 4, its second half, off: a refusal leaves an accept of its own operation behind. */
+  readonly leaveDangling?: boolean;
   /** Rule 5 off: an accept without a quorum is reported as a definite failure. */
   readonly failDefinitely?: boolean;
   /** Rule 6, proposer's half, off: a tombstone is collected though a replica may lack it. */

@@ -32,8 +32,8 @@ export interface Base {
   readonly kind: "base";
   /** The set that was asked; the accept must go to the same epoch. */
   readonly set: ReplicaSet;
-  /** The ballot prepared; undefined when prepare was skipped (sole proposer, settled key). */
-  readonly ballot: Ballot | undefined;
+  /** The ballot prepared; ZERO_BALLOT when prepare was skipped (sole proposer, settled key). */
+  readonly ballot: Ballot;
   readonly accepted: Ballot;
   /** The value found; undefined for a blank register. */
   readonly bytes: Uint8Array | undefined;
@@ -173,10 +173,6 @@ export class Proposer {
   /** Prepares at a fresh ballot. */
   async prepare(key: KeyName, set: ReplicaSet, at: PrepareAt): Promise<Base | Missed> {
     const ballot = this.nextBallot();
-    if (this.options.soleProposer) {
-      const nowMs = this.modules.clock.monotonicMs();
-      this.unsettled.open(key.text, key.bytes, { clock: ballot.clock, nowMs });
-    }
     const round = this.#startRound(key, set, at === "quorum" ? judgePrepare : judgeAllMembers);
     round.send(set.memberCount, (replica) => replica.prepare(key.bytes, ballot));
     const found = await findingsWhenReached(round);
@@ -209,27 +205,50 @@ export class Proposer {
     return { verdict, ballot, mayBeApplied, duel: outbidMask !== 0, full: fullMask !== 0 };
   }
 
-  /** The same; true once every member and observer has it. */
-  async acceptEverywhere(key: KeyName, base: Base, bytes: Uint8Array): Promise<boolean> {
-    const { round } = this.#sendAccept(key, base, bytes);
-    if ((await round.verdict) === "missed") return false;
+  /** The same; the ballot once every member and observer has it, or undefined. */
+  async acceptEverywhere(key: KeyName, base: Base, bytes: Uint8Array): Promise<Ballot | undefined> {
+    const { ballot, round } = this.#sendAccept(key, base, bytes);
+    if ((await round.verdict) === "missed") return undefined;
     this.unsettled.resolved(key.text, round);
-    return round.waitForEveryone(this.#rounds);
+    return (await round.waitForEveryone(this.#rounds)) ? ballot : undefined;
   }
 
   #sendAccept(key: KeyName, base: Base, bytes: Uint8Array): { ballot: Ballot; round: Round } {
     const { set } = base;
-    const ballot = base.ballot ?? this.nextBallot();
-    const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
     const sole = this.options.soleProposer;
+    // Nobody else proposes to a sole proposer's replicas: a ballot newer than the one prepared is
+    // as good, and only one minted now keeps the unsettled keys in the order of their ballots.
+    const ballot = sole ? this.nextBallot() : base.ballot;
+    const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
     const round = this.#startRound(key, set, sole ? judgeAcceptAcrossChange : judgeAccept);
     if (sole) {
       const nowMs = this.modules.clock.monotonicMs();
       this.unsettled.sent(key.text, { key: key.bytes, ballot, round, nowMs });
     }
     const proposal: Proposal = { value: bytes, rows };
-    round.send(set.replicas.length, (replica) => acceptOn(replica, { round, ballot, proposal }));
+    round.send(set.replicas.length, (replica) =>
+      this.#acceptOn(replica, { round, ballot, proposal }),
+    );
     return { ballot, round };
+  }
+
+  /**
+   * A replica that cannot read its cell has no vote. A sole proposer gives it the value back once
+   * others have chosen it, if that is still the newest accept of the key: an older one, arriving
+   * late, would make the replica forget a vote for a newer. With other proposers nobody can know;
+   * such a replica has to be replaced (rule 8).
+   */
+  async #acceptOn(
+    replica: RegisterReplica,
+    accept: { round: Round; ballot: Ballot; proposal: Proposal },
+  ): Promise<AcceptReply> {
+    const { round, ballot, proposal } = accept;
+    const { bytes, text } = round.key;
+    const reply = await replica.accept(bytes, ballot, proposal);
+    if (reply.ok || reply.reason !== "corrupt") return reply;
+    if ((await round.verdict) === "missed") return reply;
+    if (this.unsettled.get(text)?.round !== round) return reply;
+    return replica.install(bytes, ballot, proposal);
   }
 
   /** Purges the tombstone of `ballot` on all members and observers; true when all have done it. */
@@ -267,7 +286,7 @@ export class Proposer {
     } else if (reply.reason === "corrupt" && this.options.soleProposer) {
       // The background settles it, which installs the value on the replica that lost it.
       const nowMs = this.modules.clock.monotonicMs();
-      this.unsettled.open(key.text, key.bytes, { clock: this.nextBallot().clock, nowMs });
+      this.unsettled.damaged(key.text, key.bytes, { clock: this.nextBallot().clock, nowMs });
     }
   }
 
@@ -279,7 +298,7 @@ export class Proposer {
   #reportMissing(round: Round, excusedMask: number): void {
     // A round that a duel ended early has not waited for those who are merely not there yet.
     const waitedFor = round.timedOut ? round.askedMask : round.answeredMask;
-    const fine = round.okMask | round.outbidMask | excusedMask;
+    const fine = round.okMask | round.outbidMask | round.busyMask | excusedMask;
     const missing = round.sentTo.memberMask & waitedFor & ~fine;
     for (let index = 0; index < round.sentTo.memberCount; index++) {
       const replica = round.sentTo.replicas[index];
@@ -295,19 +314,6 @@ async function findingsWhenReached(round: Round): Promise<Findings | undefined> 
   const findings = verdict === "reached" ? findingsOf(round) : undefined;
   round.forgetReports();
   return findings;
-}
-
-/** A replica that cannot read its cell has no vote; it takes the value once others chose it. */
-async function acceptOn(
-  replica: RegisterReplica,
-  accept: { round: Round; ballot: Ballot; proposal: Proposal },
-): Promise<AcceptReply> {
-  const { round, ballot, proposal } = accept;
-  const key = round.key.bytes;
-  const reply = await replica.accept(key, ballot, proposal);
-  if (reply.ok || reply.reason !== "corrupt") return reply;
-  if ((await round.verdict) === "missed") return reply;
-  return replica.install(key, ballot, proposal);
 }
 
 /** Ends a read round that has a quorum of differing reports and waits for slow members only. */

@@ -41,9 +41,9 @@ export async function settleEverywhere(
   const everyoneAsked = set.replicas.length === set.memberCount;
   if (bytes !== undefined && !(base.unanimous && everyoneAsked)) {
     if (isOutdated(proposer, key, base)) return { kind: "missed", duel: true, got: 0 };
-    const everyone = await proposer.acceptEverywhere(key, base, bytes);
-    if (!everyone) return { kind: "missed", duel: false, got: 0 };
-    return { kind: "chosen", ballot: base.ballot ?? base.accepted, bytes };
+    const ballot = await proposer.acceptEverywhere(key, base, bytes);
+    if (ballot === undefined) return { kind: "missed", duel: false, got: 0 };
+    return { kind: "chosen", ballot, bytes };
   }
   if (!base.unanimous || (!everyoneAsked && !(await blankObservers(proposer, key, base)))) {
     return { kind: "missed", duel: false, got: set.memberCount };
@@ -66,6 +66,16 @@ export async function makeChosen(
     }
     return { kind: "chosen", ballot: base.accepted, bytes };
   }
+  return acceptAgain(proposer, key, base, bytes);
+}
+
+/** Writes the value found at the prepared ballot, chosen already or not. */
+export async function acceptAgain(
+  proposer: Proposer,
+  key: KeyName,
+  base: Base,
+  bytes: Uint8Array,
+): Promise<ChosenValue | Missed> {
   if (isOutdated(proposer, key, base)) return { kind: "missed", duel: true, got: 0 };
   const { verdict, ballot, duel } = await proposer.accept(key, base, bytes);
   if (verdict === "missed") return { kind: "missed", duel, got: 0 };

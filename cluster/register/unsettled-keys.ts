@@ -38,10 +38,7 @@ export interface SentAccept {
 }
 
 export class UnsettledKeys {
-  /**
-   * In the order of `oldestClock`, because a key is inserted at the moment its ballot is minted;
-   * an accept at a ballot minted earlier (for its prepare) finds its key here already.
-   */
+  /** In the order of `oldestClock`: a key is inserted at the moment its ballot is minted. */
   readonly #keys = new Map<string, UnsettledKey>();
 
   get size(): number {
@@ -85,11 +82,8 @@ export class UnsettledKeys {
     });
   }
 
-  /**
-   * The members of a key are suspected to differ: one cannot read its cell, or a ballot was minted
-   * for a prepare. `clock` is that of a ballot minted just now.
-   */
-  open(text: string, key: Uint8Array, mark: { clock: number; nowMs: number }): void {
+  /** A member cannot read its cell of a key. `clock` is that of a ballot minted just now. */
+  damaged(text: string, key: Uint8Array, mark: { clock: number; nowMs: number }): void {
     if (this.#keys.has(text)) return;
     this.#keys.set(text, {
       text,

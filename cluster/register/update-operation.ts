@@ -2,19 +2,20 @@
  * One read-modify-write of a register, from the first attempt to an answer that is true.
  *
  * Rule 3: once an accept of this operation was sent, each further attempt first looks for its id in
- * the value found. Rule 4: a negative answer is given only from a chosen value. Rule 5: when an
+ * the value found. Rule 4: a negative answer is given only from a chosen value, and
+ * only when no accept of this operation can take effect any more. Rule 5: when an
  * accept was sent and nothing proves what became of it, the outcome is unknown and stays so.
  * Rule 7: so does it when a floor shows that the proof may have been collected.
  *
  * The caller holds the key's lane.
  */
-import { type Ballot, compareBallots } from "../../src/base/ballot.ts";
+import { type Ballot, compareBallots, ZERO_BALLOT } from "../../src/base/ballot.ts";
 import { asBuffer, equalBytes } from "../../src/base/bytes.ts";
 import { StoreError } from "../../src/base/store-error.ts";
 import type { KeyName } from "./key-name.ts";
 import type { Base, Missed, Proposer } from "./proposer.ts";
 import type { RegisterChange, UpdateOutcome } from "./register-contract.ts";
-import { makeChosen, prepareAt } from "./settle-key.ts";
+import { acceptAgain, type ChosenValue, makeChosen, prepareAt } from "./settle-key.ts";
 import {
   type AppliedOperation,
   BLANK_VALUE,
@@ -80,8 +81,24 @@ export class UpdateOperation<Answer> {
         ? { kind: "refused", answer: change.answer }
         : { kind: "kept", answer: change.answer };
     if (this.#proposer.hazards.refuseFromUnchosen === true) return answer;
-    const chosen = await makeChosen(this.#proposer, key, base);
+    const chosen = await this.#makeFinal(base);
     return chosen.kind === "missed" ? this.#missed(chosen) : answer;
+  }
+
+  /**
+   * Rule 4, and more when accepts of this operation were sent: one of them may lie, unchosen, on a
+   * replica that has not promised now, above the value found. It would be found later, and the
+   * operation would take effect after it was refused. Accepting the value found once more, above
+   * it, ends it; a blank register cannot be accepted again, so that outcome stays unknown.
+   */
+  #makeFinal(base: Base): Promise<ChosenValue | Missed> {
+    const { hazards } = this.#proposer;
+    const { key } = this.#request;
+    const dangling =
+      this.#sentSince !== undefined && !base.unanimous && hazards.leaveDangling !== true;
+    if (!dangling) return makeChosen(this.#proposer, key, base);
+    if (base.bytes === undefined) throw new StoreError({ code: "unknown-outcome" });
+    return acceptAgain(this.#proposer, key, base, base.bytes);
   }
 
   /** Why there is no answer after the last attempt. */
@@ -192,7 +209,7 @@ function settledBase(
   return {
     kind: "base",
     set,
-    ballot: undefined,
+    ballot: ZERO_BALLOT,
     accepted: found.accepted,
     bytes: found.value,
     chosen: true,

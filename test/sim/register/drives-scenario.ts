@@ -39,6 +39,8 @@ interface Drive {
   readonly acceptor: Acceptor;
   /** Answers requests. */
   present: boolean;
+  /** Raised when it fails: requests sent before will not be carried out any more. */
+  life: number;
 }
 
 /** One life of the process. */
@@ -70,7 +72,7 @@ class DrivesScenario {
         keepRecent: true,
         ...flush,
       });
-      this.#drives.push({ acceptor, present: true });
+      this.#drives.push({ acceptor, present: true, life: 0 });
     }
     this.#workload = new Workload(
       world,
@@ -231,6 +233,7 @@ class DrivesScenario {
     if (drive === undefined || !drive.present) return;
     this.#world.note(`${drive.acceptor.id} fails`);
     drive.present = false;
+    drive.life++;
     if (this.#world.chance(0.5)) drive.acceptor.powerCut();
     const absenceMs = this.#world.between(20, this.#options.pressure.absenceMsMax);
     this.#world.after(absenceMs, () => this.#bringBack(drive));
@@ -364,13 +367,14 @@ class SimDrive implements MemberDrive {
   ): Promise<Answer | Unavailable> {
     const world = this.#world;
     const { slowShare, slowMsMax } = this.#pressure;
+    const { life } = this.#drive;
     const delayMs = world.chance(slowShare) ? world.between(15, slowMsMax) : world.between(0, 2);
     return new Promise((resolve) => {
       const settle = (answer: Answer | Unavailable): void => {
         if (this.#process.alive) resolve(answer);
       };
       world.after(delayMs, () => {
-        if (!this.#drive.present) {
+        if (!this.#drive.present || this.#drive.life !== life) {
           settle(GONE);
           return;
         }

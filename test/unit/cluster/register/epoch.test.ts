@@ -66,6 +66,12 @@ test("decideStart: by what the drives that are there know", async (t) => {
       bases: ["abcd"],
     },
     {
+      what: "a record that perhaps did not reach all does not make half of its base a majority",
+      found: known(three, "ab"),
+      mode: "read-only",
+      members: "ab",
+    },
+    {
       what: "a base is not covered",
       found: known({ ...three, bases: [set("abcdefg")] }, "abc"),
       mode: "unavailable",
