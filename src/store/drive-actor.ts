@@ -119,7 +119,7 @@ export class DriveActor {
   }
 
   #createHandlers(registers: Registers, intents: DriveIntents): DriveHandlers {
-    const { kv } = this.#modules;
+    const { kv, digest } = this.#modules;
     const files = this.#files;
     const writers = this.#writers;
     return {
@@ -131,7 +131,7 @@ export class DriveActor {
         this.#online(() => registers.install(key, ballot, proposal)),
       purge: ({ key, ballot, rows }) => this.#online(() => registers.purge(key, ballot, rows)),
       discard: ({ key, ballot, rows }) => this.#online(() => registers.discard(key, ballot, rows)),
-      range: (query) => this.#online(() => scanRange(kv, query)),
+      range: (query) => this.#online(() => scanRange(kv, query, digest)),
       recent: ({ limit }) => this.#online(() => intents.recent(limit)),
       forgetRecent: ({ upTo }) => this.#online(() => intents.forgetRecent(upTo)),
       readMeta: ({ name }) => this.#online(() => intents.readMeta(name)),

@@ -41,12 +41,15 @@ export function writeRecord(
 
 /** The cell's value is a view of `row`. Throws StoreError `corrupt`. */
 export function decodeRecord(digest: RecordDigest, key: Uint8Array, row: Buffer): RegisterCell {
-  const bytes = row.subarray(RECORD_CHECKSUM_BYTES);
-  const checksum = recordChecksum(digest, key, bytes);
-  if (checksum.compare(row, 0, RECORD_CHECKSUM_BYTES) !== 0) {
+  if (!isRecordIntact(digest, key, row)) {
     throw new StoreError({ code: "corrupt", what: "record checksum" });
   }
-  return decodeCell(bytes);
+  return decodeCell(row.subarray(RECORD_CHECKSUM_BYTES));
+}
+
+export function isRecordIntact(digest: RecordDigest, key: Uint8Array, row: Buffer): boolean {
+  const checksum = recordChecksum(digest, key, row.subarray(RECORD_CHECKSUM_BYTES));
+  return checksum.compare(row, 0, RECORD_CHECKSUM_BYTES) === 0;
 }
 
 /** Covers the key too: a row found under another key is as wrong as a flipped bit. */

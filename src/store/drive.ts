@@ -71,7 +71,10 @@ export interface RangeRow {
   readonly key: Uint8Array;
   /** Which head it belongs to. */
   readonly head: number;
-  /** Absent for a common prefix, whose `key` ends with the delimiter. */
+  /**
+   * Absent for a common prefix, whose `key` ends with the delimiter. In the table `rec` it is the
+   * register cell (src/base/register-cell.ts), empty when the record is damaged.
+   */
   readonly value?: Uint8Array;
 }
 

@@ -24,7 +24,7 @@ import {
 type Root = RootDatabase<Buffer, Buffer>;
 type Entries = Iterator<{ key: Buffer; value: Buffer }>;
 
-/** Address space only: the file grows as it is used. */
+/** Address space only: the file grows as it is used, and past it the engine maps anew. */
 const MAP_BYTES = 256 * GIB;
 const PAGE_BYTES = 4096;
 const READERS_MAX = 16;
@@ -69,15 +69,6 @@ class LmdbKv implements Kv {
   scan(table: KvTable, from: Uint8Array, before?: Uint8Array): KvScan {
     const end = before === undefined ? afterTable(table) : engineKey(table, before);
     return new LmdbScan(this.#root.getRange({ start: engineKey(table, from), end }));
-  }
-
-  last(table: KvTable): { key: Buffer; value: Buffer } | undefined {
-    const start = afterTable(table);
-    const end = engineKey(table, new Uint8Array(0));
-    for (const row of this.#root.getRange({ start, end, reverse: true, limit: 1 })) {
-      return { key: row.key.subarray(1), value: row.value };
-    }
-    return undefined;
   }
 
   async commit(writes: readonly KvWrite[]): Promise<void> {

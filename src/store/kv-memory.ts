@@ -64,10 +64,6 @@ class MemoryKv implements Kv {
     return new MemoryScan(rows, lowerBound(rows, from), before);
   }
 
-  last(table: KvTable): Row | undefined {
-    return this.#rows(table).at(-1);
-  }
-
   commit(writes: readonly KvWrite[]): Promise<void> {
     const own = writes.map(({ table, key, value }) => ({
       table,

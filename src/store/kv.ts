@@ -50,8 +50,6 @@ export interface Kv {
   peek(table: KvTable, key: Uint8Array): Buffer | undefined;
   /** Rows with from ≤ key, and key < before when that is given. */
   scan(table: KvTable, from: Uint8Array, before?: Uint8Array): KvScan;
-  /** The row with the greatest key of a table. */
-  last(table: KvTable): { readonly key: Buffer; readonly value: Buffer } | undefined;
   /** Keep it to about a thousand writes: larger transactions poison the engine's free list. */
   commit(writes: readonly KvWrite[]): Promise<void>;
   /** After every commit has settled. */

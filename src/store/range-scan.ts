@@ -9,23 +9,25 @@
 import { afterPrefix, compareBytes } from "../base/bytes.ts";
 import { ROW_VISIBLE } from "../base/kv-row.ts";
 import type { RangeQuery } from "./drive.ts";
+import { isRecordIntact, RECORD_CHECKSUM_BYTES, type RecordDigest } from "./drive-tables.ts";
 import type { Kv, KvScan } from "./kv.ts";
 import { type PackedRange, RowPacker } from "./range-rows.ts";
 
 /** A group this small is walked instead of sought past: a seek costs about four steps. */
 const STEPS_BEFORE_SEEK = 4;
 
-export function scanRange(kv: Kv, query: RangeQuery): PackedRange {
+/** `digest` verifies the records of the table `rec`. */
+export function scanRange(kv: Kv, query: RangeQuery, digest: RecordDigest): PackedRange {
   const merge = new HeadMerge(kv, query);
   try {
-    return scanMerged(merge, query);
+    return scanMerged(merge, query, digest);
   } finally {
     merge.close();
   }
 }
 
-function scanMerged(merge: HeadMerge, query: RangeQuery): PackedRange {
-  const { delimiter, visibleOnly, limit, scanMax, prefix } = query;
+function scanMerged(merge: HeadMerge, query: RangeQuery, digest: RecordDigest): PackedRange {
+  const { table, heads, delimiter, visibleOnly, limit, scanMax, prefix } = query;
   const packer = new RowPacker(limit);
   let scanned = 0;
   for (let first = merge.first; first !== undefined; first = merge.first) {
@@ -40,7 +42,8 @@ function scanMerged(merge: HeadMerge, query: RangeQuery): PackedRange {
     }
     const groupBytes = commonPrefixBytes(first.key, prefix.length, delimiter);
     if (groupBytes === 0) {
-      packer.add(first.index, first.key, first.value);
+      const { index, key, value } = first;
+      packer.add(index, key, table === "rec" ? cellOf(digest, heads[index], first) : value);
       merge.advance();
     } else {
       const group = first.key.subarray(0, groupBytes);
@@ -50,6 +53,20 @@ function scanMerged(merge: HeadMerge, query: RangeQuery): PackedRange {
   }
   const rows = packer.finish();
   return { ok: true, count: packer.count, rows, exhausted: true, resume: undefined };
+}
+
+const NO_CELL = Buffer.alloc(0);
+
+/** The register cell of a record; nothing when the record is not what was written. */
+function cellOf(
+  digest: RecordDigest,
+  head: Uint8Array | undefined,
+  row: { readonly key: Buffer; readonly value: Buffer },
+): Buffer {
+  const key = head === undefined ? row.key : Buffer.concat([head, row.key]);
+  return isRecordIntact(digest, key, row.value)
+    ? row.value.subarray(RECORD_CHECKSUM_BYTES)
+    : NO_CELL;
 }
 
 /** Length of the common prefix a key folds into (delimiter included), 0 when it stands alone. */
