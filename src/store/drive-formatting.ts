@@ -8,7 +8,7 @@ import { type Disk, diskErrorCode } from "../base/disk.ts";
 import { type DriveFormat, writeDriveFormat } from "./drive-format.ts";
 import { INDEX_FOLDER } from "./drive-opening.ts";
 import type { PlannedDrive } from "./drive-plan.ts";
-import { DATA_FOLDER, fanOutNames } from "./shard-names.ts";
+import { DATA_FOLDER, fanOutNames, parentFolder } from "./shard-names.ts";
 
 /** Up to, and not including, the index. */
 export async function beginFormatting(disk: Disk, drive: PlannedDrive): Promise<void> {
@@ -34,20 +34,19 @@ export async function updateTable(disk: Disk, path: string, format: DriveFormat)
 /** The folder and its parents, durably. */
 async function makeFolders(disk: Disk, path: string): Promise<void> {
   const made: string[] = [];
-  let wanted = path.replace(/\/+$/, "");
-  while (wanted.includes("/") && !(await exists(disk, wanted))) {
+  for (let wanted = path.replace(/\/+$/, ""); !(await exists(disk, wanted)); ) {
     made.push(wanted);
-    wanted = wanted.slice(0, wanted.lastIndexOf("/"));
+    wanted = parentFolder(wanted);
   }
   for (const folder of made.reverse()) {
     await makeFolder(disk, folder);
-    await disk.fsyncDir(folder.slice(0, folder.lastIndexOf("/")) || "/");
+    await disk.fsyncDir(parentFolder(folder));
   }
 }
 
 async function exists(disk: Disk, path: string): Promise<boolean> {
   try {
-    await disk.stat(path === "" ? "/" : path);
+    await disk.stat(path);
     return true;
   } catch (error) {
     if (diskErrorCode(error) === "ENOENT") return false;

@@ -10,6 +10,7 @@ import {
   readDriveFormat,
   readSmallFile,
 } from "./drive-format.ts";
+import { parentFolder } from "./shard-names.ts";
 
 export type FolderFinding =
   | { readonly kind: "drive"; readonly format: DriveFormat; readonly mounted: boolean }
@@ -60,7 +61,7 @@ export async function inspectFolder(disk: Disk, path: string): Promise<Inspected
 async function lookAt(disk: Disk, path: string): Promise<FolderFinding> {
   const stat = await disk.stat(path);
   if (stat.kind !== "folder") return { kind: "foreign", message: "it is not a folder" };
-  const parent = await disk.stat(parentOf(path));
+  const parent = await disk.stat(parentFolder(path));
   const mounted = parent.device !== stat.device;
   try {
     const format = await readDriveFormat(disk, path);
@@ -96,11 +97,4 @@ async function describeStrangers(disk: Disk, path: string, names: string[]): Pro
   const shown = names.sort().slice(0, NAMES_SHOWN_MAX).join(", ");
   const more = names.length > NAMES_SHOWN_MAX ? ", …" : "";
   return `it is neither empty nor a drive (${shown}${more}): give an empty folder`;
-}
-
-function parentOf(path: string): string {
-  const trimmed = path.replace(/\/+$/, "");
-  const cut = trimmed.lastIndexOf("/");
-  if (cut < 0) return ".";
-  return cut === 0 ? "/" : trimmed.slice(0, cut);
 }

@@ -22,6 +22,14 @@ export function formatShardName(dataId: DataId, slot: number): string {
   return `${dataId}.${slot}`;
 }
 
+/** The folder that holds a path, itself a path that can be used. */
+export function parentFolder(path: string): string {
+  const trimmed = path.replace(/\/+$/, "");
+  const cut = trimmed.lastIndexOf("/");
+  if (cut < 0) return ".";
+  return cut === 0 ? "/" : trimmed.slice(0, cut);
+}
+
 /** Undefined for a name that is not a shard's. */
 export function parseShardName(name: string): ShardName | undefined {
   const dataId = parseDataId(name.slice(0, 32));

@@ -5,11 +5,10 @@ import { silentLogger } from "../../../src/base/log.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { xxh3 } from "../../../src/codec/xxh3.ts";
 import type { DriveActor } from "../../../src/store/drive-actor.ts";
-import { DriveClient } from "../../../src/store/drive-client.ts";
+import type { DriveClient } from "../../../src/store/drive-client.ts";
 import { beginFormatting, finishFormatting } from "../../../src/store/drive-formatting.ts";
-import { openDriveActor } from "../../../src/store/drive-opening.ts";
 import type { PlannedDrive } from "../../../src/store/drive-plan.ts";
-import { InlineLink } from "../../../src/store/inline-drive.ts";
+import { createInlineDrive } from "../../../src/store/inline-drive.ts";
 import {
   createMemoryKv,
   createMemoryKvImage,
@@ -95,35 +94,25 @@ export async function openTestDrive(
 ): Promise<TestDrive> {
   const { disk, image, hooks, planned, create } = from;
   const clock = new HandClock();
-  const link = new InlineLink();
   const arena = Buffer.from(new SharedArrayBuffer(ARENA_BYTES));
-  const { actor, opened } = await openDriveActor(
+  const { client, actor } = await createInlineDrive(
     { path: planned.path, id: planned.format.drive, create, needsResync: planned.needsResync },
     {
       reserve: { reserveBytesMin: 1024, reserveShare: 0.01, reserveShareMax: 0.05 },
       openFilesMax: 4,
+      index: planned.format.index,
+      requestsInFlightMax: options.requestsInFlightMax ?? 1000,
+      deadlineMs: 1000,
+      probeIntervalMs: 5000,
     },
     {
       disk,
       memory: arena,
       digest: (parts) => xxh3(Buffer.concat(parts)),
       openKv: () => createMemoryKv(image, { flush: (apply) => hooks.flush(apply) }),
-      defer: queueMicrotask,
-      onReport: link.report,
+      clock,
+      log: silentLogger,
     },
-  );
-  link.connect(actor);
-  const client = new DriveClient(
-    {
-      id: planned.format.drive,
-      path: planned.path,
-      index: planned.format.index,
-      requestsInFlightMax: options.requestsInFlightMax ?? 1000,
-      deadlineMs: 1000,
-      probeIntervalMs: 5000,
-    },
-    { link, clock, log: silentLogger },
-    opened.report,
   );
   client.start();
   return { client, actor, clock, disk, image, planned, arena, hooks };
