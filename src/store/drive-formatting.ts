@@ -17,7 +17,9 @@ export async function beginFormatting(disk: Disk, drive: PlannedDrive): Promise<
   await writeDriveFormat(disk, path, { ...drive.format, state: "formatting" });
   await makeFolder(disk, `${path}/${INDEX_FOLDER}`);
   await makeFolder(disk, `${path}/${DATA_FOLDER}`);
-  for (const name of fanOutNames()) await makeFolder(disk, `${path}/${DATA_FOLDER}/${name}`);
+  await Promise.all(
+    fanOutNames().map((name) => makeFolder(disk, `${path}/${DATA_FOLDER}/${name}`)),
+  );
   await disk.fsyncDir(`${path}/${DATA_FOLDER}`);
   await disk.fsyncDir(path);
 }

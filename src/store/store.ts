@@ -3,7 +3,7 @@
  * and hands out one `Drive` per folder in use. The entry of this layer for the composition root.
  */
 import type { Clock } from "../base/clock.ts";
-import type { Disk } from "../base/disk.ts";
+import { type Disk, diskErrorCode } from "../base/disk.ts";
 import type { DriveId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -99,10 +99,11 @@ interface OpenDrive {
 export async function openStore(options: StoreOptions, modules: StoreModules): Promise<Store> {
   const disk = createNodeDisk();
   const plan = await makePlan(disk, options, modules);
-  for (const drive of plan.drives) if (drive.toFormat) await beginFormatting(disk, drive);
+  const unformatted = await formatNew(disk, plan, modules.log);
+  const usable = plan.drives.filter((drive) => !unformatted.has(drive));
   const threads = startThreads(options, plan.drives.length);
   try {
-    const opened = await openAll(plan.drives, threads, { options, modules });
+    const opened = await openAll(usable, threads, { options, modules });
     await settleFormats(disk, opened.drives);
     const incarnation = await raiseIncarnations(opened.drives);
     for (const { client } of opened.drives) client.start();
@@ -112,7 +113,9 @@ export async function openStore(options: StoreOptions, modules: StoreModules): P
       nodeId: plan.node,
       incarnation,
       fresh: opened.drives.filter((drive) => drive.needsResync).map(describeFresh),
-      missing: [...plan.missing, ...opened.missing].sort((a, b) => a.index - b.index),
+      missing: [...plan.missing, ...unformatted.values(), ...opened.missing].sort(
+        (left, right) => left.index - right.index,
+      ),
       close: () => closeAll(opened.drives, threads),
     };
   } catch (error) {
@@ -141,6 +144,33 @@ async function makePlan(
     modules.log.warn("a drive of this node is missing", { index, drive: id, reason });
   }
   return plan;
+}
+
+/**
+ * Formats what is new. A bad disk among the first set is an error; a bad replacement is left out,
+ * for the node has to start without it.
+ */
+async function formatNew(
+  disk: Disk,
+  plan: DrivePlan,
+  log: Logger,
+): Promise<Map<PlannedDrive, MissingDrive>> {
+  const failed = new Map<PlannedDrive, MissingDrive>();
+  const firstSet = plan.drives.every((drive) => drive.toFormat);
+  const formatting = plan.drives.map(async (drive) => {
+    if (!drive.toFormat) return;
+    try {
+      await beginFormatting(disk, drive);
+    } catch (error) {
+      if (firstSet) throw error;
+      const { index, drive: id } = drive.format;
+      const reason = `${drive.path}: cannot be formatted (${diskErrorCode(error) ?? String(error)})`;
+      log.error("a drive cannot be formatted", { path: drive.path, drive: id, reason });
+      failed.set(drive, { index, id, reason });
+    }
+  });
+  await Promise.all(formatting);
+  return failed;
 }
 
 function startThreads(options: StoreOptions, drives: number): StoreThread[] {
@@ -213,10 +243,11 @@ async function openDrive(
 
 /** New drives become ready, the others learn the node's table. */
 async function settleFormats(disk: Disk, drives: readonly OpenDrive[]): Promise<void> {
-  for (const { planned } of drives) {
+  const settling = drives.map(async ({ planned }) => {
     if (planned.toFormat) await finishFormatting(disk, planned);
     else if (planned.tableGrew) await updateTable(disk, planned.path, planned.format);
-  }
+  });
+  await Promise.all(settling);
 }
 
 /** One above all that any drive has seen, durable on each before a ballot carries it. */

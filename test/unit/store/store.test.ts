@@ -22,7 +22,7 @@ const memory = new SharedArrayBuffer(4 * 1024 * 1024);
 
 function open(paths: readonly string[], more: object = {}): Promise<Store> {
   return openStore(
-    { paths, memory, threads: 2, limits: STORE_LIMITS, ...more },
+    { paths, memory, threads: 1, limits: STORE_LIMITS, ...more },
     { clock: realClock, random: realRandom, log: silentLogger },
   );
 }
@@ -30,7 +30,7 @@ function open(paths: readonly string[], more: object = {}): Promise<Store> {
 test("openStore: formats new folders, keeps what was accepted, raises the incarnation", async (t) => {
   const root = makeRoot(t);
   const paths = [1, 2, 3].map((number) => join(root, "nested", `drive${number}`));
-  const first = await open(paths);
+  const first = await open(paths, { threads: 2 });
   t.equal(first.incarnation, 1);
   t.equal(first.fresh.length, 0);
   t.equal(first.missing.length, 0);
@@ -151,6 +151,19 @@ test("openStore: a drive that lost its index is left out, never blank", async (t
   const store = await open(paths);
   t.equal(store.drives.length, 2);
   t.match(store.missing, [{ index: 2, reason: /the index was lost/ }]);
+  await store.close();
+});
+
+test("openStore: starts without a replacement that cannot be formatted", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2, 3].map((number) => join(root, `drive${number}`));
+  await (await open(paths)).close();
+  rmSync(join(root, "drive2"), { recursive: true });
+  // Empty to the eye, and a folder is in the way of the new identity.
+  mkdirSync(join(root, "drive2", "ringfort.json.new"), { recursive: true });
+  const store = await open(paths);
+  t.equal(store.drives.length, 2);
+  t.match(store.missing, [{ index: 1, reason: /drive2: cannot be formatted \(E/ }]);
   await store.close();
 });
 
