@@ -307,8 +307,9 @@ class SimDrive implements MemberDrive {
   }
 
   accept(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
-    return this.#call<Reply<"accept">>((drive, reply) =>
-      drive.accept(text(key), ballot, proposal, reply),
+    return this.#call<Reply<"accept">>(
+      (drive, reply) => drive.accept(text(key), ballot, proposal, reply),
+      this.#pressure.slowAccepts,
     );
   }
 
@@ -364,9 +365,10 @@ class SimDrive implements MemberDrive {
   /** A request may be slow; a drive that fails meanwhile may have carried it out. */
   #call<Answer>(
     ask: (drive: Acceptor, reply: (answer: Answer) => void) => void,
+    slowShare = this.#pressure.slowShare,
   ): Promise<Answer | Unavailable> {
     const world = this.#world;
-    const { slowShare, slowMsMax } = this.#pressure;
+    const { slowMsMax } = this.#pressure;
     const { life } = this.#drive;
     const delayMs = world.chance(slowShare) ? world.between(15, slowMsMax) : world.between(0, 2);
     return new Promise((resolve) => {

@@ -20,6 +20,8 @@ export interface Pressure {
   readonly replyLoss: number;
   /** Share of requests to a drive that take long. */
   readonly slowShare: number;
+  /** The same of accepts. */
+  readonly slowAccepts: number;
   readonly slowMsMax: number;
   readonly drivesMin: number;
   /** Chance, at each fault, that some drive cannot read some cell any more. */
@@ -40,6 +42,7 @@ export const USUAL_PRESSURE: Pressure = {
   operationMs: 600,
   replyLoss: 0.05,
   slowShare: 0.03,
+  slowAccepts: 0.03,
   slowMsMax: 300,
   drivesMin: 3,
   rots: 0.1,

@@ -34,10 +34,10 @@ const COLLECT: Pressure = {
 /** Two of five drives fail while the others still lag behind them. */
 const LAG: Pressure = {
   ...USUAL_PRESSURE,
-  pauseMsMax: 10,
   keys: 1,
-  slowShare: 0.4,
-  slowMsMax: 55,
+  slowShare: 0.01,
+  slowAccepts: 0.5,
+  slowMsMax: 80,
   drivesMin: 5,
   secondFails: 0.9,
   absenceMsMax: 80,
@@ -54,7 +54,7 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-slow", runDrives, { slowFlush: true }),
   sound("drives-lag", runDrives, { pressure: LAG }),
 
-  losing("rule-1", 1000, runPeers, { acceptor: { replyBeforeFlush: true } }),
+  losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
   losing("rule-1b", 6000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
   losing("rule-2", 300, runPeers, { engine: { readUnchosen: true } }),
   losing("rule-3", 100, runPeers, { engine: { retryBlindly: true } }),
@@ -62,6 +62,10 @@ export const VARIANTS: readonly Variant[] = [
     engine: { windowOperations: 2, trustFullWindow: true },
   }),
   losing("rule-4", 1000, runPeers, { engine: { refuseFromUnchosen: true } }),
+  losing("rule-4-own", 20_000, runPeers, {
+    engine: { leaveDangling: true },
+    collectTombstones: true,
+  }),
   losing("rule-5", 500, runPeers, { engine: { failDefinitely: true } }),
   losing("rule-6", 1000, runPeers, { acceptor: { noFloor: true }, collectTombstones: true }),
   losing("rule-6-all", 300, runPeers, {

@@ -178,6 +178,28 @@ test("RegisterEngine: a refusal is computed from a chosen value (rule 4)", async
   );
 });
 
+test("RegisterEngine: a refusal leaves no accept of its own behind (rule 4)", async (t) => {
+  const { engine, replicas, world } = createFixture(5, { soleProposer: false });
+  await engine.update(KEY, put("before"));
+  const [first, ...others] = replicas;
+  for (const replica of others) replica.suffer("gone", "accept");
+  world.after(5, () => {
+    first?.suffer("hangs", "prepare", "accept");
+    for (const replica of others) replica.recover();
+  });
+  let calls = 0;
+  const update = engine.update(KEY, () =>
+    ++calls === 1 ? put("left behind")() : { kind: "refuse", answer: "too late" },
+  );
+  t.strictSame(await settled(world, update), { kind: "refused", answer: "too late" });
+  first?.recover();
+  t.equal(bodyText((await settled(world, engine.read(KEY))).body), "before");
+  t.ok(
+    others.every((replica) => replica.count("accept") >= 3),
+    "the value found was accepted once more, above what was left behind",
+  );
+});
+
 test("RegisterEngine: a read repairs what a majority does not agree on (rule 2)", async (t) => {
   const { engine, replicas } = createFixture(3, { soleProposer: false });
   seed(replicas.slice(0, 2), "old", 5);
