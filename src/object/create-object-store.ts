@@ -119,6 +119,8 @@ export function createObjectStore(
   );
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
   damage.onReport(() => damageLoop?.wake());
+  const refills = workers.filter((worker) => worker instanceof Refill);
+  damage.exceptDrives((index) => refills.some((refill) => refill.isFilling(index)));
   return {
     store,
     workers,

@@ -26,15 +26,24 @@ export class DamageLog implements DataOwners {
   readonly #owners = new WeakMap<ShardedData, Uint8Array>();
   readonly #found = new Map<string, Found>();
   #onReport: () => void = () => {};
+  #isBeingFilled: (driveIndex: number) => boolean = () => false;
 
   remember(data: ShardedData, registerKey: Uint8Array): void {
     this.#owners.set(data, registerKey);
   }
 
-  /** For the data path. */
+  /** For the data path. What is missing on a drive that is being filled is known. */
   readonly report = ({ data, slots, cause }: DamageReport): void => {
+    if (cause === "unavailable") return;
+    const news = slots.filter(
+      (slot) => cause !== "missing" || !this.#isBeingFilled(data.drives[slot] ?? -1),
+    );
+    if (news.length > 0) this.add(data, news);
+  };
+
+  add(data: ShardedData, slots: readonly number[]): void {
     const owner = this.#owners.get(data);
-    if (cause === "unavailable" || owner === undefined) return;
+    if (owner === undefined) return;
     let found = this.#found.get(data.dataId);
     if (found === undefined) {
       if (this.#found.size >= REPORTS_MAX) return;
@@ -43,7 +52,12 @@ export class DamageLog implements DataOwners {
     }
     for (const slot of slots) found.slots |= 1 << slot;
     this.#onReport();
-  };
+  }
+
+  /** Says of which drives, by index, the refill takes care. */
+  exceptDrives(isBeingFilled: (driveIndex: number) => boolean): void {
+    this.#isBeingFilled = isBeingFilled;
+  }
 
   /** Calls back when there is something to take. */
   onReport(callback: () => void): void {

@@ -49,13 +49,18 @@ export class Refill implements BackgroundWorker {
     this.#pass = new PassClock(modules.core.clock);
   }
 
+  /** True until the drive with this index holds all that it should. */
+  isFilling(driveIndex: number): boolean {
+    return !this.#filled && this.#modules.drive.index === driveIndex;
+  }
+
   async work(): Promise<"busy" | "idle"> {
     if (this.#filled || !this.#modules.isReady()) return "idle";
     this.#position ??= await this.#begin();
     if (this.#position === "end") {
       await this.#modules.onFilled();
       this.#filled = true;
-      this.#modules.core.log.info("a drive was filled", { drive: this.#modules.drive.id });
+      this.#modules.core.log.info("drive resynchronised", { drive: this.#modules.drive.id });
       return "idle";
     }
     const step = await walkRecords(this.#modules.core.registers, this.#position, ROWS_PER_UNIT);
@@ -118,7 +123,7 @@ export class Refill implements BackgroundWorker {
       core.log.warn("a shard could not be rebuilt", { error });
     }
     this.#failed += 1;
-    damage.report({ data, slots: [slot], cause: "missing" });
+    damage.add(data, [slot]);
   }
 }
 

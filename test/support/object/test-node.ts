@@ -60,7 +60,10 @@ export class TestRig {
   readonly clock = new SkippingClock();
   readonly random: SeededRandom;
   readonly hardware: Hardware[] = [];
-  #fresh = new Set<Hardware>();
+  /** Not formatted yet. */
+  readonly #blank = new Set<Hardware>();
+  /** In the place of drives that held something. */
+  readonly #replacing = new Set<Hardware>();
   readonly synced: number[] = [];
 
   constructor(seed = 1) {
@@ -71,7 +74,7 @@ export class TestRig {
     for (let added = 0; added < count; added++) {
       const hardware = await createHardware(this.hardware.length, this.random);
       this.hardware.push(hardware);
-      this.#fresh.add(hardware);
+      this.#blank.add(hardware);
     }
   }
 
@@ -79,7 +82,8 @@ export class TestRig {
   async replace(index: number): Promise<void> {
     const hardware = await createHardware(index, this.random);
     this.hardware[index] = hardware;
-    this.#fresh.add(hardware);
+    this.#blank.add(hardware);
+    this.#replacing.add(hardware);
   }
 
   /** Starts a process over the drives that are named, or all. */
@@ -94,14 +98,14 @@ export class TestRig {
     });
     const memory = Buffer.from(arena.memory.buffer);
     const drives: DriveClient[] = [];
-    const empty: DriveClient[] = [];
+    const empty: { drive: DriveClient; hardware: Hardware }[] = [];
     for (const index of indexes) {
       const hardware = this.hardware[index];
       if (hardware === undefined) continue;
-      const create = this.#fresh.delete(hardware);
+      const create = this.#blank.delete(hardware);
       const drive = await openHardware(hardware, { memory, clock, create });
       drives.push(drive);
-      if (create) empty.push(drive);
+      if (this.#replacing.has(hardware)) empty.push({ drive, hardware });
     }
     const table = new DriveTable(drives, { floorMs: 10, ceilingMs: 100 });
     const codec = new CodecPool(
@@ -124,10 +128,11 @@ export class TestRig {
       },
       {
         drives,
-        fresh: empty.map((drive) => ({
+        fresh: empty.map(({ drive, hardware }) => ({
           drive,
           markSynced: () => {
             this.synced.push(drive.index);
+            this.#replacing.delete(hardware);
             return Promise.resolve({ ok: true });
           },
         })),

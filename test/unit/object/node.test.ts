@@ -183,6 +183,8 @@ test("Refill: an emptied drive gets its records and its shards back", async (t) 
   }
   t.equal(next.running.status().drives.members.length, 4);
   t.equal(await shardCount(next), 15);
+  t.strictSame(await get(next.running.store, "key-0"), LARGE);
+  t.equal(next.damage.size, 0, "what is missing there is known");
   await workOff(next, "refill drive 2");
   t.equal(await shardCount(next), 20);
   t.strictSame(rig.synced.at(-1), 2);
