@@ -7,12 +7,13 @@
  * recorded are left out too, by the next one. While a loss is too large to go on, nothing changes
  * and operations end without a quorum.
  */
+import { utf8 } from "../../src/base/bytes.ts";
 import { type Clock, sleep, type Timer } from "../../src/base/clock.ts";
 import type { Logger } from "../../src/base/log.ts";
 import { StoreError } from "../../src/base/store-error.ts";
 import { decideExclusion, type EpochRecord, encodeEpoch } from "./epoch.ts";
 import { type FirstEpoch, formFirstEpoch, type StartHazards } from "./first-epoch.ts";
-import { META_EPOCH, type MemberDrive, writeAll } from "./member-drive.ts";
+import { META_CLEAN_STOP, META_EPOCH, type MemberDrive, writeAll } from "./member-drive.ts";
 import type { RecentLog, Refusal } from "./replica.ts";
 import { majorityGroup, ReplicaSet } from "./replica-set.ts";
 import { type CellPage, resyncObserver } from "./resync-observer.ts";
@@ -24,6 +25,8 @@ export interface MemberEngine {
   resync(key: Uint8Array, observerId: string): Promise<void>;
   replicaSetChanged(): void;
   settledBelow(): number;
+  readonly isQuiet: boolean;
+  stop(): void;
 }
 
 export interface DriveMembershipOptions {
@@ -31,6 +34,8 @@ export interface DriveMembershipOptions {
   readonly forgetMs: number;
   /** Before something that failed is tried again. */
   readonly retryMs: number;
+  /** The operator's word for a start from half of the drives: see StartEvidence. */
+  readonly acceptMissing: boolean;
 }
 
 export interface DriveMembershipModules {
@@ -63,6 +68,9 @@ export class DriveMembership {
   #record: EpochRecord = { epoch: 0, members: [], bases: [] };
   /** The last epoch number used, perhaps for a record that was not written everywhere. */
   #epoch = 0;
+  #incarnation = 0;
+  /** Members of records whose writing began and did not end: see decideExclusion. */
+  #attempts: Array<readonly string[]> = [];
   /** An observer that a record perhaps calls a member already: it stays until one says otherwise. */
   #pinned: string | undefined;
   #set: ReplicaSet | undefined;
@@ -101,8 +109,10 @@ export class DriveMembership {
 
   /** Forms the first epoch of this process, if the drives that are there can (first-epoch.ts). */
   async start(drives: readonly MemberDrive[], expected: number): Promise<FirstEpoch> {
-    const first = await formFirstEpoch(drives, { expected, hazards: this.#hazards });
+    const { acceptMissing } = this.#options;
+    const first = await formFirstEpoch(drives, { expected, acceptMissing, hazards: this.#hazards });
     if (first.mode === "read-write") {
+      this.#incarnation = first.incarnation;
       for (const drive of first.drives) this.#drives.set(drive.id, drive);
       this.#adopt(first.record);
     }
@@ -167,6 +177,35 @@ export class DriveMembership {
     this.#forgetting?.cancel();
   }
 
+  /**
+   * Stops in good order: settles what is not, forgets the recent keys and marks the members, so that
+   * half of them may answer reads at a start even without the others, and stops the engine. When
+   * something is still under way, or a drive fails meanwhile, only the mark is missing.
+   */
+  async leave(): Promise<void> {
+    const engine = this.#open && !this.#stopped ? this.#engine : undefined;
+    this.#forgetting?.cancel();
+    await this.#changes;
+    try {
+      if (engine !== undefined) await this.#markCleanStop(engine);
+    } catch (error) {
+      this.#modules.log.debug("the stop could not be marked as clean", { error });
+    }
+    this.#engine?.stop();
+    this.stop();
+  }
+
+  async #markCleanStop(engine: MemberEngine): Promise<void> {
+    await engine.settleUnsettled();
+    engine.stop();
+    if (!engine.isQuiet) return;
+    const upTo = engine.settledBelow() - 1;
+    const members = this.#memberDrives();
+    const replies = await Promise.all(members.map((drive) => drive.forgetRecent(upTo)));
+    if (this.#lost.size > 0 || !replies.every((reply) => reply.ok)) return;
+    await writeAll(members, META_CLEAN_STOP, utf8(String(this.#incarnation)));
+  }
+
   #memberDrives(): MemberDrive[] {
     return this.#record.members.flatMap((id) => this.#drives.get(id) ?? []);
   }
@@ -187,7 +226,7 @@ export class DriveMembership {
   async #excludeLost(): Promise<void> {
     while (!this.#stopped && this.#record.members.some((member) => this.#lost.has(member))) {
       const survivors = this.#record.members.filter((member) => !this.#lost.has(member));
-      const decision = decideExclusion(this.#record, new Set(survivors));
+      const decision = decideExclusion(this.#record, new Set(survivors), this.#attempts);
       const free = this.#hazards.excludeFreely === true && survivors.length > 0;
       if (!decision.ok && !free) {
         const { needed, got } = decision;
@@ -308,8 +347,11 @@ export class DriveMembership {
   /** False when a drive could not be written: it is reported, and the change has to be redone. */
   async #recordOnAll(record: EpochRecord): Promise<boolean> {
     const drives = record.members.flatMap((id) => this.#drives.get(id) ?? []);
+    this.#attempts.push(record.members);
     const failed = await writeAll(drives, META_EPOCH, encodeEpoch(record));
     for (const id of failed) this.reportUnavailable(id);
+    // Whoever would believe an earlier attempt meets a member that knows this record.
+    if (failed.length === 0) this.#attempts = [];
     return failed.length === 0 && !this.#stopped;
   }
 

@@ -47,21 +47,24 @@ export type ExclusionDecision =
 /**
  * The running process has lost members: may those of `survivors` go on, and as what?
  *
- * A majority of the present set must survive: then they meet every accept quorum of it, so every
- * chosen value is on one of them, and no others can be a majority at a later start, nor enough to
- * answer reads there. Of every base they must meet every accept quorum too.
+ * The survivors must meet every accept quorum of the present set and of every base: then every chosen
+ * value is on one of them, and any majority that a later start finds has one that knows of the new
+ * epoch. For an even set that is half of it. The other half cannot know that it was left behind, so a
+ * start from half of a set needs proof or an operator's word (decideStart).
+ *
+ * `attempts` are sets whose record this process began to write and could not finish. A later start
+ * may find one on a majority of its members and believe it, so the survivors, who will have a newer
+ * record, must meet every majority of it.
  */
 export function decideExclusion(
   current: EpochRecord,
   survivors: ReadonlySet<string>,
+  attempts: ReadonlyArray<readonly string[]>,
 ): ExclusionDecision {
   const members = current.members.filter((member) => survivors.has(member));
   const present = new Set(members);
-  const sets = [
-    { set: current.members, needed: majority(current.members.length) },
-    ...current.bases.map((set) => ({ set, needed: coverOf(set.length) })),
-  ];
-  for (const { set, needed } of sets) {
+  for (const set of [current.members, ...current.bases, ...attempts]) {
+    const needed = coverOf(set.length);
     const got = countIn(set, present);
     if (got < needed) return { ok: false, needed, got };
   }
@@ -86,25 +89,43 @@ export type StartDecision =
     }
   | { readonly mode: "unavailable"; readonly needed: number; readonly got: number };
 
+/** What is known beyond the epoch records when a process starts. */
+export interface StartEvidence {
+  /**
+   * Drives whose last process stopped in good order and after which none that wrote has met any of
+   * the drives found. Such a process would have needed a majority, so it would have met one of half.
+   */
+  readonly clean: ReadonlySet<string>;
+  /** The operator says that the drives which are missing hold nothing that is wanted. */
+  readonly acceptMissing: boolean;
+}
+
+export const NO_EVIDENCE: StartEvidence = { clean: new Set(), acceptMissing: false };
+
 /**
  * A process that starts knows only what the drives it finds tell it (undefined: no record). It must
  * find a majority of the newest epoch's members: fewer might be the ones that were left behind. And
  * of each base: the newest record may never have been on all its members, and then others know a
  * base as the last set that was used.
  */
-export function decideStart(found: ReadonlyMap<string, EpochRecord | undefined>): StartDecision {
+export function decideStart(
+  found: ReadonlyMap<string, EpochRecord | undefined>,
+  evidence: StartEvidence = NO_EVIDENCE,
+): StartDecision {
   const latest = latestOf(found.values());
   if (latest === undefined) return { mode: "blank" };
   const members = latest.members.filter((member) => found.has(member));
   const present = new Set(members);
   const sets = [latest.members, ...latest.bases];
-  if (sets.every((set) => countIn(set, present) >= majority(set.length))) {
+  const meets = (fewest: (count: number) => number): boolean =>
+    sets.every((set) => countIn(set, present) >= fewest(set.length));
+  const half = meets(coverOf);
+  if (meets(majority) || (half && evidence.acceptMissing)) {
     const unchanged = members.length === latest.members.length;
     const bases = unchanged ? latest.bases : [latest.members, ...latest.bases];
     return { mode: "read-write", members, bases, latest };
   }
-  // Whoever went on without these was a majority, so one of these would know.
-  if (sets.every((set) => countIn(set, present) >= coverOf(set.length))) {
+  if (half && members.every((member) => evidence.clean.has(member))) {
     return { mode: "read-only", members, latest };
   }
   return { mode: "unavailable", needed: majority(latest.members.length), got: members.length };

@@ -16,6 +16,7 @@ import {
   type StartDecision,
 } from "./epoch.ts";
 import {
+  type FoundRecords,
   findRecords,
   META_EPOCH,
   META_INCARNATION,
@@ -46,6 +47,8 @@ export interface FirstEpochOptions {
    * there and none knows of any.
    */
   readonly expected: number;
+  /** The operator's word for a start from half of the drives: see StartEvidence. */
+  readonly acceptMissing: boolean;
   readonly hazards: StartHazards;
 }
 
@@ -57,7 +60,7 @@ export async function formFirstEpoch(
   for (let candidates = drives; ; ) {
     const found = await findRecords(candidates);
     candidates = candidates.filter((drive) => found.records.has(drive.id));
-    const decision = decide(found.records, options);
+    const decision = decide(found, options);
     if (decision.mode !== "read-write") return withoutEpoch(decision, candidates, options);
     const incarnation = Math.max(found.incarnation, incarnationOf(decision.latest.epoch)) + 1;
     const { members, bases } = decision;
@@ -71,17 +74,15 @@ export async function formFirstEpoch(
 }
 
 function decide(
-  records: ReadonlyMap<string, EpochRecord | undefined>,
-  { expected, hazards }: FirstEpochOptions,
+  { records, clean }: FoundRecords,
+  { expected, acceptMissing, hazards }: FirstEpochOptions,
 ): StartDecision {
-  const decision = decideStart(records);
+  const lenient = acceptMissing || hazards.startFromAnything === true;
+  const decision = decideStart(records, { clean, acceptMissing: lenient });
   if (decision.mode === "blank" && records.size === expected && expected > 0) {
     const members = [...records.keys()].sort();
     const latest = { epoch: 0, members, bases: [] };
     return { mode: "read-write", members, bases: [], latest };
-  }
-  if (hazards.startFromAnything === true && decision.mode === "read-only") {
-    return { ...decision, mode: "read-write", bases: [] };
   }
   return decision;
 }

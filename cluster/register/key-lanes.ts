@@ -33,6 +33,11 @@ export class KeyLanes {
     return turn.promise;
   }
 
+  /** Keys with an operation in progress. */
+  get size(): number {
+    return this.#lanes.size;
+  }
+
   isBusy(key: string): boolean {
     return this.#lanes.has(key);
   }

@@ -17,29 +17,38 @@ export const META_EPOCH = "replica-set";
 /** The highest incarnation claimed, a decimal number in ASCII. */
 export const META_INCARNATION = "incarnation";
 
+/** The incarnation that stopped in good order with the drive as a member, a decimal number. */
+export const META_CLEAN_STOP = "clean-stop";
+
 export interface FoundRecords {
   /** By drive; undefined when the drive knows of no epoch. Drives that do not answer are left out. */
   readonly records: ReadonlyMap<string, EpochRecord | undefined>;
   /** The highest incarnation claimed on any of them. */
   readonly incarnation: number;
+  /** Drives whose last process stopped in good order, if that one was the newest seen here. */
+  readonly clean: ReadonlySet<string>;
 }
 
 export async function findRecords(drives: readonly MemberDrive[]): Promise<FoundRecords> {
   const records = new Map<string, EpochRecord | undefined>();
+  const stops = new Map<string, number>();
   let incarnation = 0;
   await Promise.all(
     drives.map(async (drive) => {
-      const [epoch, claim] = await Promise.all([
+      const [epoch, claim, stop] = await Promise.all([
         drive.readMeta(META_EPOCH),
         drive.readMeta(META_INCARNATION),
+        drive.readMeta(META_CLEAN_STOP),
       ]);
-      if (!epoch.ok || !claim.ok) return;
+      if (!epoch.ok || !claim.ok || !stop.ok) return;
       records.set(drive.id, epoch.value === undefined ? undefined : decodeEpoch(epoch.value));
+      if (stop.value !== undefined) stops.set(drive.id, decodeIncarnation(stop.value));
       if (claim.value === undefined) return;
       incarnation = Math.max(incarnation, decodeIncarnation(claim.value));
     }),
   );
-  return { records, incarnation };
+  const clean = [...stops].filter(([, stop]) => stop === incarnation).map(([id]) => id);
+  return { records, incarnation, clean: new Set(clean) };
 }
 
 /** Writes the same value to all; returns who did not take it. */

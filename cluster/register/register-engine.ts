@@ -151,6 +151,11 @@ export class RegisterEngine {
     return this.#proposer.settledBelow();
   }
 
+  /** No operation is in progress and every key is settled. After `stop` it stays so. */
+  get isQuiet(): boolean {
+    return this.#lanes.size === 0 && this.#proposer.unsettled.size === 0;
+  }
+
   /** How many keys there are of which some member may lack the newest value. */
   get unsettledCount(): number {
     return this.#proposer.unsettled.size;

@@ -132,7 +132,7 @@ export function createObjectStore(
     async stop() {
       await Promise.all(loops.map((loop) => loop.stop()));
       pending.stop();
-      set.stop();
+      await set.stop();
     },
     status: () => ({
       drives: set.status(),

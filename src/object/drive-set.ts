@@ -52,7 +52,7 @@ export const DRIVE_SET_LIMITS: Omit<DriveSetOptions, "drivesExpected"> = {
     waitersPerKeyMax: 1_000,
     unsettledKeysMax: 20_000,
   },
-  membership: { forgetMs: 1_000, retryMs: 1_000 },
+  membership: { forgetMs: 1_000, retryMs: 1_000, acceptMissing: false },
   replicasMax: 9,
 };
 
@@ -170,9 +170,8 @@ export class DriveSet implements Registers {
     };
   }
 
-  stop(): void {
-    this.#engine?.stop();
-    this.#membership.stop();
+  async stop(): Promise<void> {
+    await this.#membership.leave();
   }
 
   read(key: Uint8Array): Promise<Uint8Array | undefined> {

@@ -126,7 +126,7 @@ class DrivesScenario {
     const visible = this.#drives.filter((drive) => drive.present);
     const adapters = visible.map((drive) => new SimDrive(world, drive, { clock, pressure }));
     const membership = new DriveMembership(
-      { forgetMs: 40, retryMs: 15 },
+      { forgetMs: 40, retryMs: 15, acceptMissing: false },
       {
         clock,
         log: this.#traceLog(),
@@ -179,6 +179,23 @@ class DrivesScenario {
     if (this.#process === process) this.#process = undefined;
   }
 
+  /** A stop in good order, with operations still under way or not. */
+  #leave(): void {
+    const process = this.#process;
+    if (process?.membership === undefined || process.door === undefined) return;
+    process.door = undefined;
+    this.#world.note("asked to stop");
+    const { membership } = process;
+    this.#world.after(this.#world.between(0, 80), () => {
+      void membership.leave().then(() => {
+        if (this.#process !== process) return;
+        this.#world.note("stopped in good order");
+        this.#stopProcess(process);
+        this.#restartLater();
+      });
+    });
+  }
+
   #kill(): void {
     const process = this.#process;
     if (process === undefined) return;
@@ -211,7 +228,9 @@ class DrivesScenario {
       return;
     }
     const dice = world.next();
-    if (dice < 0.2) {
+    if (dice < 0.07) {
+      this.#leave();
+    } else if (dice < 0.2) {
       this.#kill();
     } else if (dice < 0.75) {
       const first = world.below(this.#drives.length);
