@@ -178,6 +178,11 @@ export const nodeSchema = z.strictObject({
     default: "1GiB",
     example: "10GiB",
   }),
+  acceptMissingDrives: switchKind().register(settingNotes, {
+    doc: "Start writing with half of the drives, giving up what only the missing ones hold.",
+    default: "off",
+    example: "on",
+  }),
   requestsMax: countKind({ min: 1, max: 1_000_000 }).register(settingNotes, {
     doc: "Requests served at a time; more are answered 503 SlowDown at once.",
     computed: "one for each 128KiB of memory, between 256 and 16384",

@@ -57,7 +57,11 @@ export function createObjectNode(
         inlineBytesMax: cluster.inlineBytesMax,
         bucketShards: cluster.bucketShards,
       },
-      drives: { ...DRIVE_SET_LIMITS, drivesExpected: node.drives.length },
+      drives: {
+        ...DRIVE_SET_LIMITS,
+        drivesExpected: node.drives.length,
+        membership: { ...DRIVE_SET_LIMITS.membership, acceptMissing: node.acceptMissingDrives },
+      },
       scrub: SCRUB_OPTIONS,
       runWorkers: true,
     },

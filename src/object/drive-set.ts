@@ -119,10 +119,14 @@ export class DriveSet implements Registers {
       const needed = majority(choice.expected);
       const members = first.members.flatMap(({ id }) => this.#byId.get(id) ?? []);
       this.#registers = new ReadOnlyRegisters({ reader, members, needed });
-      log.error("too few drives for writing: the node only reads", { needed });
+      const advice = "bring the drives back, or start once with RINGFORT_ACCEPT_MISSING_DRIVES=on";
+      log.error("too few drives for writing: the node only reads", { needed, advice });
     } else {
       const { needed, got } = first;
-      log.error("too few drives: the node cannot serve", { needed, got });
+      const advice =
+        "bring the drives back; if half of them are there and the others are lost for ever, " +
+        "start once with RINGFORT_ACCEPT_MISSING_DRIVES=on";
+      log.error("too few drives: the node cannot serve", { needed, got, advice });
     }
     return this.#mode;
   }

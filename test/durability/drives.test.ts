@@ -13,9 +13,10 @@ import {
 } from "@aws-sdk/client-s3";
 import { type Test, test } from "tap";
 import { createClient } from "../support/s3-client.ts";
-import { startServer } from "../support/server-process.ts";
+import { type ServerProcess, startServer } from "../support/server-process.ts";
 
 const SIZES = [100, 5000, 20_000, 300_000, 2_500_000];
+const INLINE_BYTES_MAX = 16 * 1024;
 
 test("drives: two of four removed under load, then back empty and healed", {
   timeout: 240_000,
@@ -25,6 +26,7 @@ test("drives: two of four removed under load, then back empty and healed", {
   let s3 = createClient(server, { maxAttempts: 5 });
   await s3.send(new CreateBucketCommand({ Bucket: "drives" }));
   const stored = new Map<string, string>();
+  sharded = 0;
   await putSome(s3, stored, "before", 20);
 
   const load = putSome(s3, stored, "during", 30);
@@ -39,7 +41,7 @@ test("drives: two of four removed under load, then back empty and healed", {
   s3 = createClient(server, { maxAttempts: 5 });
   await verifyAll(t, s3, stored);
   await putSome(s3, stored, "again", 10);
-  await waitForHealing(server.output, drives);
+  await waitForHealing(server, drives.slice(2), sharded);
   s3.destroy();
   t.equal(await server.stop(), 0);
 
@@ -53,12 +55,15 @@ test("drives: two of four removed under load, then back empty and healed", {
   server.clean();
 });
 
+let sharded = 0;
+
 async function putSome(s3: S3Client, stored: Map<string, string>, prefix: string, count: number) {
   for (let index = 0; index < count; index++) {
     const Key = `${prefix}/${index}`;
     const Body = randomBytes(SIZES[index % SIZES.length] ?? 0);
     await s3.send(new PutObjectCommand({ Bucket: "drives", Key, Body }));
     stored.set(Key, createHash("md5").update(Body).digest("hex"));
+    if (Body.length > INLINE_BYTES_MAX) sharded++;
   }
 }
 
@@ -79,12 +84,18 @@ function shardCount(drive: string): number {
   return readdirSync(data).reduce((sum, folder) => sum + readdirSync(join(data, folder)).length, 0);
 }
 
-async function waitForHealing(output: () => string, drives: readonly string[]): Promise<void> {
-  const deadline = Date.now() + 90_000;
+/** Both emptied drives hold their share of everything, also of what was written without them. */
+async function waitForHealing(
+  server: ServerProcess,
+  drives: readonly string[],
+  sharded: number,
+): Promise<void> {
+  const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
-    const done = (output().match(/"drive resynchronised"/g) ?? []).length >= 2;
-    if (done && drives.slice(2).every((drive) => shardCount(drive) > 0)) return;
+    const filled = (server.output().match(/"a drive was filled"/g) ?? []).length >= drives.length;
+    if (filled && drives.every((drive) => shardCount(drive) === sharded)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`the drives were not healed in time:\n${output().slice(-4000)}`);
+  const counts = drives.map(shardCount).join(", ");
+  throw new Error(`healed to ${counts} of ${sharded} shards:\n${server.output().slice(-4000)}`);
 }

@@ -13,12 +13,23 @@ import { majority } from "../../../../cluster/register/replica-set.ts";
 
 const set = (ids: string): string[] => [...ids];
 
-test("decideExclusion: a majority of the set and the cover of each base must survive", async (t) => {
-  const table: Array<{ members: string; bases: string[]; survive: string; ok: boolean }> = [
+test("decideExclusion: the cover of the set, of each base and of each attempt must survive", async (t) => {
+  const table: Array<{
+    members: string;
+    bases: string[];
+    attempts?: string[];
+    survive: string;
+    ok: boolean;
+  }> = [
     { members: "abcd", bases: [], survive: "abc", ok: true },
-    { members: "abcd", bases: [], survive: "ab", ok: false },
+    { members: "abcd", bases: [], survive: "ab", ok: true },
+    { members: "abcd", bases: [], survive: "a", ok: false },
+    // Another half has perhaps been recorded: the opposite one may not be.
+    { members: "abcd", bases: [], attempts: ["cd"], survive: "ab", ok: false },
+    { members: "abcd", bases: [], attempts: ["acd"], survive: "ab", ok: false },
+    { members: "abcd", bases: [], attempts: ["abc"], survive: "ab", ok: true },
     { members: "abc", bases: [], survive: "ab", ok: true },
-    { members: "ab", bases: [], survive: "a", ok: false },
+    { members: "ab", bases: [], survive: "a", ok: true },
     { members: "a", bases: [], survive: "", ok: false },
     { members: "abcde", bases: [], survive: "abc", ok: true },
     { members: "abcde", bases: [], survive: "ab", ok: false },
@@ -26,9 +37,9 @@ test("decideExclusion: a majority of the set and the cover of each base must sur
     { members: "abc", bases: ["abcde"], survive: "ab", ok: false },
     { members: "abc", bases: ["abxyz"], survive: "abc", ok: false },
   ];
-  for (const { members, bases, survive, ok } of table) {
+  for (const { members, bases, attempts = [], survive, ok } of table) {
     const current = { epoch: 9, members: set(members), bases: bases.map(set) };
-    const decision = decideExclusion(current, new Set(survive));
+    const decision = decideExclusion(current, new Set(survive), attempts.map(set));
     t.equal(decision.ok, ok, `${survive} of ${members} over ${bases.join()}`);
     if (decision.ok) {
       t.strictSame(decision.members, set(survive));
@@ -43,6 +54,8 @@ test("decideStart: by what the drives that are there know", async (t) => {
   const table: Array<{
     what: string;
     found: Array<[string, EpochRecord | undefined]>;
+    clean?: string;
+    acceptMissing?: boolean;
     mode: string;
     members?: string;
     bases?: string[];
@@ -56,7 +69,29 @@ test("decideStart: by what the drives that are there know", async (t) => {
       members: "abd",
       bases: ["abcd"],
     },
-    { what: "half", found: known(four, "ab"), mode: "read-only", members: "ab" },
+    { what: "half", found: known(four, "ab"), mode: "unavailable" },
+    {
+      what: "half after a clean stop",
+      found: known(four, "ab"),
+      clean: "ab",
+      mode: "read-only",
+      members: "ab",
+    },
+    { what: "half, one not clean", found: known(four, "ab"), clean: "a", mode: "unavailable" },
+    {
+      what: "half, by the operator's word",
+      found: known(four, "ab"),
+      acceptMissing: true,
+      mode: "read-write",
+      members: "ab",
+      bases: ["abcd"],
+    },
+    {
+      what: "less than half, whatever the operator says",
+      found: known(four, "a"),
+      acceptMissing: true,
+      mode: "unavailable",
+    },
     { what: "one of four", found: known(four, "a"), mode: "unavailable" },
     {
       what: "the newest record counts, and d is no member of it",
@@ -86,12 +121,13 @@ test("decideStart: by what the drives that are there know", async (t) => {
     {
       what: "one survivor of two",
       found: known({ ...four, members: set("ab") }, "a"),
+      clean: "a",
       mode: "read-only",
       members: "a",
     },
   ];
-  for (const { what, found, mode, members, bases } of table) {
-    const decision = decideStart(new Map(found));
+  for (const { what, found, clean = "", acceptMissing = false, mode, members, bases } of table) {
+    const decision = decideStart(new Map(found), { clean: new Set(clean), acceptMissing });
     t.equal(decision.mode, mode, what);
     if ("members" in decision) t.strictSame(decision.members, set(members ?? ""), what);
     if (decision.mode === "read-write") t.strictSame(decision.bases, bases?.map(set), what);
@@ -103,7 +139,7 @@ test("decideStart, decideExclusion: whoever may serve after a start meets whoeve
     const members = set("abcdef".slice(0, count));
     const record: EpochRecord = { epoch: 1, members, bases: [] };
     for (const survivors of subsets(members)) {
-      if (!decideExclusion(record, new Set(survivors)).ok) continue;
+      if (!decideExclusion(record, new Set(survivors), []).ok) continue;
       for (const left of subsets(members)) {
         if (left.some((id) => survivors.includes(id))) continue;
         const start = decideStart(new Map(left.map((id) => [id, record])));
