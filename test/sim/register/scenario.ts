@@ -45,7 +45,7 @@ export const USUAL_PRESSURE: Pressure = {
   slowAccepts: 0.03,
   slowMsMax: 300,
   drivesMin: 3,
-  rots: 0.1,
+  rots: 0,
   absenceMsMax: 500,
   secondFails: 0.25,
 };

@@ -43,6 +43,12 @@ const LAG: Pressure = {
   absenceMsMax: 80,
 };
 
+/**
+ * Cells that rot while drives fail, three members at the least: what redundancy is there for. Two
+ * drives lost in one blow AND a cell rotten on a third is more than any set of four can bear.
+ */
+const ROT: Pressure = { ...USUAL_PRESSURE, rots: 0.1, secondFails: 0, drivesMin: 5 };
+
 export const VARIANTS: readonly Variant[] = [
   sound("peers", runPeers, {}),
   sound("peers-gc", runPeers, { collectTombstones: true }),
@@ -53,6 +59,7 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-gc", runDrives, { collectTombstones: true }),
   sound("drives-slow", runDrives, { slowFlush: true }),
   sound("drives-lag", runDrives, { pressure: LAG }),
+  sound("drives-rot", runDrives, { pressure: ROT }),
 
   losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
   losing("rule-1b", 6000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
