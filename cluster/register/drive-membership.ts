@@ -69,7 +69,7 @@ export class DriveMembership {
   /** The last epoch number used, perhaps for a record that was not written everywhere. */
   #epoch = 0;
   #incarnation = 0;
-  /** Members of records whose writing began and did not end: see decideExclusion. */
+  /** Members of records begun and not finished: see decideExclusion. */
   #attempts: Array<readonly string[]> = [];
   /** An observer that a record perhaps calls a member already: it stays until one says otherwise. */
   #pinned: string | undefined;
@@ -178,16 +178,14 @@ export class DriveMembership {
   }
 
   /**
-   * Stops in good order: settles what is not, forgets the recent keys and marks the members, so that
-   * half of them may answer reads at a start even without the others, and stops the engine. When
-   * something is still under way, or a drive fails meanwhile, only the mark is missing.
+   * Stops in good order, the engine too: settles what is not and marks the members, so that half of
+   * them may answer reads at a start. When something is still under way only the mark is missing.
    */
   async leave(): Promise<void> {
-    const engine = this.#open && !this.#stopped ? this.#engine : undefined;
     this.#forgetting?.cancel();
     await this.#changes;
     try {
-      if (engine !== undefined) await this.#markCleanStop(engine);
+      if (this.#engine !== undefined && this.#open) await this.#markCleanStop(this.#engine);
     } catch (error) {
       this.#modules.log.debug("the stop could not be marked as clean", { error });
     }
@@ -350,9 +348,10 @@ export class DriveMembership {
     this.#attempts.push(record.members);
     const failed = await writeAll(drives, META_EPOCH, encodeEpoch(record));
     for (const id of failed) this.reportUnavailable(id);
+    if (failed.length > 0) return false;
     // Whoever would believe an earlier attempt meets a member that knows this record.
-    if (failed.length === 0) this.#attempts = [];
-    return failed.length === 0 && !this.#stopped;
+    this.#attempts = [];
+    return !this.#stopped;
   }
 
   /** Regularly tells the drives how much of their recent log nobody will ask for. */

@@ -103,8 +103,7 @@ test("decideStart: by what the drives that are there know", async (t) => {
     {
       what: "a record that perhaps did not reach all does not make half of its base a majority",
       found: known(three, "ab"),
-      mode: "read-only",
-      members: "ab",
+      mode: "unavailable",
     },
     {
       what: "a base is not covered",
