@@ -62,7 +62,7 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-rot", runDrives, { pressure: ROT }),
 
   losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
-  losing("rule-1b", 6000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
+  losing("rule-1b", 15_000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
   losing("rule-2", 300, runPeers, { engine: { readUnchosen: true } }),
   losing("rule-3", 100, runPeers, { engine: { retryBlindly: true } }),
   losing("rule-3-window", 1000, runPeers, {
@@ -74,7 +74,7 @@ export const VARIANTS: readonly Variant[] = [
     collectTombstones: true,
   }),
   losing("rule-5", 500, runPeers, { engine: { failDefinitely: true } }),
-  losing("rule-6", 1000, runPeers, { acceptor: { noFloor: true }, collectTombstones: true }),
+  losing("rule-6", 3000, runPeers, { acceptor: { noFloor: true }, collectTombstones: true }),
   losing("rule-6-all", 300, runPeers, {
     engine: { purgeFromMajority: true },
     collectTombstones: true,
@@ -88,7 +88,7 @@ export const VARIANTS: readonly Variant[] = [
   losing("unsettled-fence", 50, runDrives, { engine: { trustUnsettled: true } }),
   losing("change-fence", 5000, runDrives, { engine: { skipFence: true }, pressure: LAG }),
   losing("exclude-freely", 1000, runDrives, { membership: { excludeFreely: true } }),
-  losing("stale-minority", 1000, runDrives, { membership: { startFromAnything: true } }),
+  losing("stale-minority", 5000, runDrives, { membership: { startFromAnything: true } }),
   losing("unchecked-return", 100, runDrives, { membership: { readmitUnchecked: true } }),
   losing("recent-ignored", 500, runDrives, { membership: { skipRecent: true } }),
 ];
