@@ -4,7 +4,8 @@
  *
  * The rules:
  * - Nothing that may hold somebody's data is ever formatted, and nothing at all is while it cannot
- *   be known what the node's drives are (a majority of them missing, or one unreadable at first).
+ *   be known what the node's drives are (more than half of them missing, or one unreadable at
+ *   first).
  * - A drive is known by its id, wherever it is mounted. An empty folder stands for a missing drive
  *   and becomes a NEW drive at that drive's index, which has to be filled (core-design rule 8: a
  *   replica that lost its disk never comes back blank under its old identity).
@@ -161,7 +162,7 @@ function planKnownSet(
   const known = currentDrives(table);
   const missing = new Map(known);
   for (const { finding } of found) missing.delete(finding.format.index);
-  const majorityIsHere = missing.size * 2 < known.size;
+  const halfIsHere = missing.size * 2 <= known.size;
   const allMounted = found.every(({ finding }) => finding.mounted);
   const drives: PlannedDrive[] = [];
   for (const { path, finding } of folders) {
@@ -177,7 +178,7 @@ function planKnownSet(
         needsResync: toFormat,
         replaces,
       });
-    } else if (finding.kind === "empty" && majorityIsHere && (finding.mounted || !allMounted)) {
+    } else if (finding.kind === "empty" && halfIsHere && (finding.mounted || !allMounted)) {
       const replaced = missing.values().next().value;
       const index = replaced?.index ?? known.size;
       missing.delete(index);
@@ -189,7 +190,7 @@ function planKnownSet(
       drives.push({ path, format, toFormat: true, tableGrew: false, needsResync: true, replaces });
     }
   }
-  const reason = missingReason(folders, majorityIsHere);
+  const reason = missingReason(folders, halfIsHere);
   return {
     ok: true,
     cluster,
@@ -205,12 +206,12 @@ function planKnownSet(
 }
 
 /** Why known drives are missing, in words for the log. */
-function missingReason(folders: readonly InspectedFolder[], majorityIsHere: boolean): string {
+function missingReason(folders: readonly InspectedFolder[], halfIsHere: boolean): string {
   const notes = folders.flatMap(({ path, finding }) => {
     if (finding.kind === "absent") return [`${path} does not exist`];
     if (finding.kind === "unreadable") return [`${path}: ${finding.message}`];
     if (finding.kind !== "empty") return [];
-    if (!majorityIsHere) return [`${path} is empty and is not formatted without a majority`];
+    if (!halfIsHere) return [`${path} is empty and is not formatted without half of the drives`];
     return finding.mounted ? [] : [`${path} is empty and nothing is mounted there`];
   });
   return notes.length === 0 ? "none of the folders holds it" : notes.join("; ");

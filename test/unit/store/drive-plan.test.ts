@@ -110,11 +110,14 @@ test("planDrives: further empty folders become further drives", async (t) => {
   );
 });
 
-test("planDrives: without a majority of the known drives nothing is formatted", async (t) => {
-  const made = planned([drive(0), drive(1), empty, empty]);
-  t.same(show(made), ["/d0=0:id0", "/d1=1:id1"]);
+test("planDrives: without half of the known drives nothing is formatted", async (t) => {
+  const half = planned([drive(0), drive(1), empty, empty]);
+  t.same(show(half), ["/d0=0:id0", "/d1=1:id1", "/d2=2:new+!", "/d3=3:new+!"]);
+  const made = planned([drive(0), empty, empty, empty]);
+  t.same(show(made), ["/d0=0:id0"]);
   t.match(made.missing, [
-    { index: 2, id: IDS[2], reason: /not formatted without a majority/ },
+    { index: 1, id: IDS[1], reason: /not formatted without half of the drives/ },
+    { index: 2 },
     { index: 3 },
   ]);
 });
