@@ -1,5 +1,7 @@
 import { test } from "tap";
+import type { ObjectLayer } from "../../../src/object/object-layer.ts";
 import type { ObjectStore } from "../../../src/object/object-store.ts";
+import { objectKey } from "../../../src/object/register-keys.ts";
 import { settle } from "../../support/data-world.ts";
 import { BufferSink, bytesSource } from "../../support/object/memory-data.ts";
 import { codeOf } from "../../support/object/store-fixture.ts";
@@ -104,6 +106,51 @@ test("Janitor: data of a deleted object stays for the grace time, then nothing i
   t.equal(await rowCount(node, "rec"), before);
   t.equal(await rowCount(node, "trash"), 0);
   t.strictSame(await get(store, "large"), LARGE);
+  await node.running.stop();
+});
+
+test("Janitor: of several overwritten objects only those go whose time has come", async (t) => {
+  const { rig, node } = await startRig();
+  const { store } = node.running;
+  await put(store, "large", LARGE);
+  await put(store, "large", LARGE);
+  rig.clock.skip(40 * 60_000);
+  await put(store, "large", LARGE);
+  t.equal(await shardCount(node), 12);
+  rig.clock.skip(30 * 60_000);
+  await workOff(node, "janitor");
+  t.equal(await shardCount(node), 8);
+  rig.clock.skip(60 * 60_000);
+  await workOff(node, "janitor");
+  t.equal(await shardCount(node), 4);
+  t.strictSame(await get(store, "large"), LARGE);
+  await node.running.stop();
+});
+
+test("Sweeper: data about to be committed stays, however old its rows look", async (t) => {
+  const { rig, node } = await startRig();
+  const { store } = node.running;
+  const { core } = store as ObjectLayer;
+  const written = await core.writer.write({
+    source: bytesSource(LARGE),
+    ownerKey: objectKey(await core.buckets.find("bucket"), "slow"),
+    storageClass: "STANDARD",
+    bytesMax: 10_000,
+    inlineBytesMax: 0,
+    checksums: [],
+  });
+  if (written.data.kind !== "shards") throw new Error("shards");
+  core.committing.add(written.data.dataId);
+  await workOff(node, "sweeper");
+  rig.clock.skip(2 * 60 * 60_000);
+  await workOff(node, "sweeper");
+  t.equal(await shardCount(node), 4);
+  core.committing.delete(written.data.dataId);
+  await workOff(node, "sweeper");
+  t.equal(await shardCount(node), 0);
+  t.equal(await rowCount(node, "pending"), 0);
+  await workOff(node, "janitor");
+  t.equal(await rowCount(node, "trash"), 0, "the fence leaves no tombstone");
   await node.running.stop();
 });
 

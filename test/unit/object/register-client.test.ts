@@ -129,3 +129,44 @@ async function all(client: RegisterClient, query: RowQuery): Promise<string[]> {
   }
   return shown;
 }
+
+test("RegisterClient: a key that settles while the range is read is read by itself", async (t) => {
+  const { store, engine, drives } = await createNode(2);
+  const bucket = await store.createBucket(BUCKET);
+  await store.putObject(putInput(bucket, "new", "2"));
+  const entry = await store.core.buckets.find(BUCKET);
+  const whole = objectKey(entry, "new");
+  let answered = false;
+  const [first] = drives;
+  if (first === undefined) throw new Error("a drive");
+  const client = new RegisterClient({
+    engine: {
+      read: (key) => engine.read(key),
+      update: (key, change) => engine.update(key, change),
+      purge: (key) => engine.purge(key),
+      // In flight at first, settled when the drive has answered.
+      listUnsettled: () => (answered ? [] : [whole]),
+    },
+    members: () => [
+      {
+        id: first.client.id,
+        read: (key) => first.client.read(key),
+        // A member that had not accepted it yet.
+        range: () => {
+          answered = true;
+          return Promise.resolve({ ok: true, rows: [], exhausted: true });
+        },
+      },
+    ],
+  });
+  const page = await client.rows({
+    heads: headsOf(OBJECT_TAG, entry),
+    from: Buffer.alloc(0),
+    fromExclusive: false,
+    prefix: Buffer.alloc(0),
+    visibleOnly: true,
+    limit: 10,
+    scanMax: 10,
+  });
+  t.equal(page.rows.length, 1);
+});
