@@ -101,7 +101,7 @@ export function createObjectStore(
   const set = new DriveSet(options.drives, modules);
   const driveAt = (index: number) => set.drives().find((drive) => drive.index === index);
   const pending = new PendingCleaner({ clock, driveAt, isMember: (id) => set.isMember(id) });
-  const slots = Math.min(SLOTS_MAX, options.drives.drivesExpected);
+  const slots = slotsOf(options);
   const store = new ObjectLayer(options.object, {
     registers: set,
     writer,
@@ -141,6 +141,11 @@ export function createObjectStore(
   };
 }
 
+/** Slots of data written while every drive of the node is there. */
+function slotsOf({ drives }: ObjectStoreOptions): number {
+  return Math.min(SLOTS_MAX, drives.drivesExpected);
+}
+
 function createWorkers(
   options: ObjectStoreOptions,
   modules: ObjectStoreModules,
@@ -153,7 +158,13 @@ function createWorkers(
   return [
     new Janitor({ core, members, driveAt }),
     new Sweeper(SWEEPER_OPTIONS, { core, drives: () => set.drives() }),
-    new Healer(HEALER_OPTIONS, { core, rebuilder, members, placement: () => data.drives.states() }),
+    new Healer(HEALER_OPTIONS, {
+      core,
+      rebuilder,
+      members,
+      placement: () => data.drives.states(),
+      slotsFull: slotsOf(options),
+    }),
     new DamageRecorder(core, damage),
     new ReplicaKeeper(set),
     new Scrubber(options.scrub, { core, data, damage, members }),

@@ -18,8 +18,8 @@ export interface TrashModules {
   driveAt(index: number): JanitorDrive | undefined;
 }
 
-/** Before a drive that is away is asked again. */
-const RETRY_MS = 10 * 60_000;
+/** Before a drive that is away is asked again: each time costs a write, and this is only garbage. */
+const RETRY_MS = 6 * 60 * 60_000;
 const NO_RESULT = new Uint8Array(0);
 
 export async function emptyObjectTrash(modules: TrashModules, key: Buffer): Promise<void> {

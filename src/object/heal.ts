@@ -40,6 +40,8 @@ export interface HealerModules {
   members(): readonly Pick<Drive, "range">[];
   /** All drives of the node as placement sees them. */
   placement(): readonly PlacementDrive[];
+  /** Slots of data that is not degraded. */
+  readonly slotsFull: number;
 }
 
 const ROWS_PER_PAGE = 1000;
@@ -58,6 +60,8 @@ export class Healer implements BackgroundWorker {
   readonly #modules: HealerModules;
   readonly #postponed = new Map<string, number>();
   #queue: Buffer[] = [];
+  #healedInPass = 0;
+  #restUntilMs = 0;
   #turn = 0;
   #waiting = 0;
   #done = 0;
@@ -69,10 +73,19 @@ export class Healer implements BackgroundWorker {
   }
 
   async work(): Promise<"busy" | "idle"> {
-    if (this.#queue.length === 0) this.#queue = await this.#mostUrgent();
+    const { clock } = this.#modules.core;
+    if (this.#queue.length === 0) {
+      if (clock.monotonicMs() < this.#restUntilMs) return "idle";
+      this.#queue = await this.#mostUrgent();
+      this.#healedInPass = 0;
+    }
     const keys = this.#queue.splice(0, KEYS_PER_UNIT);
     if (keys.length === 0) return "idle";
     await inBatches(keys, AT_ONCE, (key) => this.#tend(key));
+    // A drive that is away holds up everything: the rows are not gone through again and again.
+    if (this.#queue.length === 0 && this.#healedInPass === 0) {
+      this.#restUntilMs = clock.monotonicMs() + this.#options.retryMs;
+    }
     return "busy";
   }
 
@@ -126,6 +139,7 @@ export class Healer implements BackgroundWorker {
     }
     if (healed) {
       this.#done += 1;
+      this.#healedInPass += 1;
       return;
     }
     this.#failed += 1;
@@ -165,10 +179,11 @@ export class Healer implements BackgroundWorker {
     return { data: withShards(data, rebuilt), moved: false, degraded: false };
   }
 
-  /** Only when all drives are there: otherwise it would be as weak again. */
+  /** Only when enough drives are there: otherwise it would be as weak again. */
   async #writeAnew(key: Buffer, item: RecordData): Promise<Replacement | undefined> {
-    const { core } = this.#modules;
-    if (!this.#modules.placement().every(({ online, full }) => online && !full)) return undefined;
+    const { core, placement, slotsFull } = this.#modules;
+    const usable = placement().filter(({ online, full }) => online && !full);
+    if (usable.length < slotsFull) return undefined;
     const { data, storageClass } = item;
     const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
     const written = await core.writer.write({

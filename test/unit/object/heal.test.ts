@@ -117,6 +117,7 @@ async function createWorld(options: { degraded?: boolean } = {}): Promise<HealWo
         },
       ],
       placement: () => world.drives,
+      slotsFull: 4,
     }),
   };
   const bucket = await store.createBucket("bucket");
@@ -189,11 +190,19 @@ test("Healer: data of too small a geometry is written anew when all drives are t
   const { store, registers, key, data } = world;
   const before = await currentData(world);
   t.equal(registers.table("heal").length, 1);
-  world.drives = [...online(0, 1, 2), { index: 3, online: false, full: false }];
-  await world.healer.work();
-  t.equal((await currentData(world)).dataId, before.dataId);
+  const written = data.contents.size;
+  for (const drives of [
+    [...online(0, 1, 2), { index: 3, online: false, full: false }],
+    online(0, 1, 2),
+  ]) {
+    world.drives = drives;
+    t.equal(await world.healer.work(), "busy");
+    t.equal((await currentData(world)).dataId, before.dataId);
+    t.equal(data.contents.size, written, "nothing is written in vain");
+    t.equal(await world.healer.work(), "idle", "and not at once again");
+    world.clock.advance(HEALER_OPTIONS.retryMs);
+  }
   world.drives = online(0, 1, 2, 3);
-  world.clock.advance(HEALER_OPTIONS.retryMs);
   await world.healer.work();
   const after = await currentData(world);
   t.not(after.dataId, before.dataId);
