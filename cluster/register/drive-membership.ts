@@ -23,6 +23,7 @@ export interface MemberEngine {
   settleRecent(logs: readonly RecentLog[], options: { fenced: boolean }): Promise<void>;
   settleUnsettled(): Promise<void>;
   resync(key: Uint8Array, observerId: string): Promise<void>;
+  answered(driveId: string): Promise<void>;
   replicaSetChanged(): void;
   settledBelow(): number;
   readonly isQuiet: boolean;
@@ -147,8 +148,9 @@ export class DriveMembership {
   }
 
   /**
-   * A drive is there (again), or is new: it becomes a member once it holds what members hold. No
-   * request sent to it before it went may still be carried out.
+   * A drive is there (again), or is new: it becomes a member once it holds what members hold.
+   * Requests sent to it before may still be on their way; each must be answered in the end, and not
+   * before it can have no effect any more.
    */
   addDrive(drive: MemberDrive): void {
     this.#drives.set(drive.id, drive);
@@ -299,12 +301,7 @@ export class DriveMembership {
     const [member] = this.#memberDrives();
     const engine = this.#engine;
     if (observer === undefined || member === undefined || engine === undefined) return;
-    await resyncObserver({
-      observer,
-      member,
-      listCells: this.#modules.listCells,
-      resync: (key) => engine.resync(key, id),
-    });
+    await resyncObserver({ observer, member, engine, listCells: this.#modules.listCells });
     await engine.settleUnsettled();
   }
 

@@ -9,6 +9,7 @@ import type { KvRow } from "../../src/base/kv-row.ts";
 import { type Delayed, DelayQueue } from "./delay-queue.ts";
 import type { RegisterHazards } from "./hazards.ts";
 import type { KeyName } from "./key-name.ts";
+import { Outstanding } from "./outstanding.ts";
 import {
   type Findings,
   findingsOf,
@@ -79,6 +80,8 @@ export class Proposer {
   readonly modules: RegisterModules;
   readonly hazards: RegisterHazards;
   readonly unsettled = new UnsettledKeys();
+  /** Accepts, with the installs that follow them, and purges. */
+  readonly outstanding = new Outstanding();
   /** Sole proposer: recent keys were settled, so a key without an entry in `unsettled` is. */
   trusted = false;
   /** Until then, a quorum of the members may not know the newest value of a key. */
@@ -227,7 +230,7 @@ export class Proposer {
     }
     const proposal: Proposal = { value: bytes, rows };
     round.send(set.replicas.length, (replica) =>
-      this.#acceptOn(replica, { round, ballot, proposal }),
+      this.outstanding.add(replica.id, this.#acceptOn(replica, { round, ballot, proposal })),
     );
     return { ballot, round };
   }
@@ -255,7 +258,9 @@ export class Proposer {
   async purge(key: KeyName, set: ReplicaSet, ballot: Ballot): Promise<boolean> {
     const rows: readonly KvRow[] = this.modules.purgedRows(key.bytes);
     const round = this.#startRound(key, set, judgeEveryone);
-    round.send(set.replicas.length, (replica) => replica.purge(key.bytes, ballot, rows));
+    round.send(set.replicas.length, (replica) =>
+      this.outstanding.add(replica.id, replica.purge(key.bytes, ballot, rows)),
+    );
     return (await round.verdict) === "reached";
   }
 

@@ -116,6 +116,11 @@ export class RegisterEngine {
     return this.#inLane(key, () => purgeKey(this.#proposer, key));
   }
 
+  /** Resolves when a replica will change nothing any more by what it was sent up to now. */
+  answered(replicaId: string): Promise<void> {
+    return this.#proposer.outstanding.answered(replicaId);
+  }
+
   /** Brings one key of an observer to the members' state. */
   async resync(keyBytes: Uint8Array, observerId: string): Promise<void> {
     const key = nameKey(keyBytes);
@@ -142,6 +147,8 @@ export class RegisterEngine {
 
   /** The replicas changed: accepts in flight are judged by the new set. */
   replicaSetChanged(): void {
+    // Also keys that `settleRecent` has not come to yet: a quorum may not know their value now.
+    if (!this.#proposer.trusted) this.#proposer.fencedUntilTrusted = true;
     this.#proposer.unsettled.setChanged((key) => this.#modules.replicasFor(key));
     this.#sweeper.wake();
   }

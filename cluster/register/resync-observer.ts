@@ -1,6 +1,7 @@
 /**
  * Comparing an observer with a member, cell by cell in key order, and bringing every key on which
- * they differ up to date. Accepts sent meanwhile reach the observer by themselves.
+ * they differ up to date. Accepts sent meanwhile reach the observer by themselves; what it was sent
+ * before it became one has to be answered first, or it would change a cell compared already.
  *
  * Floors are left as they are: an operation holds its key's lane through its retries, so a sole
  * proposer collects no tombstone between two of them, and rule 7 has nothing to tell.
@@ -25,11 +26,19 @@ export interface ResyncModules {
   readonly observer: MemberDrive;
   readonly member: MemberDrive;
   listCells(drive: MemberDrive, after: Uint8Array | undefined): Promise<CellPage | Refusal>;
-  resync(key: Uint8Array): Promise<void>;
+  readonly engine: ResyncEngine;
+}
+
+export interface ResyncEngine {
+  /** Resolves when a drive will change nothing any more by what it was sent up to now. */
+  answered(driveId: string): Promise<void>;
+  resync(key: Uint8Array, observerId: string): Promise<void>;
 }
 
 /** Throws StoreError `data-unavailable` when a drive stops answering: begin again. */
 export async function resyncObserver(modules: ResyncModules): Promise<void> {
+  const { engine, observer } = modules;
+  await engine.answered(observer.id);
   let after: Uint8Array | undefined;
   for (;;) {
     const [ours, theirs] = await Promise.all([
@@ -38,7 +47,8 @@ export async function resyncObserver(modules: ResyncModules): Promise<void> {
     ]);
     if (!ours.ok || !theirs.ok || isStuck(ours) || isStuck(theirs)) throw interrupted();
     const end = comparableEnd(ours, theirs);
-    await inBatches(differingKeys(ours, theirs, end), modules.resync);
+    const differing = differingKeys(ours, theirs, end);
+    await inBatches(differing, (key) => engine.resync(key, observer.id));
     if (end === undefined) return;
     after = end;
   }

@@ -4,7 +4,7 @@
  *
  * The caller holds the key's lane.
  */
-import type { Ballot } from "../../src/base/ballot.ts";
+import { type Ballot, compareBallots } from "../../src/base/ballot.ts";
 import type { KeyName } from "./key-name.ts";
 import type { Base, Missed, PrepareAt, Proposer } from "./proposer.ts";
 
@@ -48,6 +48,7 @@ export async function settleEverywhere(
   if (!base.unanimous || (!everyoneAsked && !(await blankObservers(proposer, key, base)))) {
     return { kind: "missed", duel: false, got: set.memberCount };
   }
+  if (isOutdated(proposer, key, base)) return { kind: "missed", duel: true, got: 0 };
   proposer.unsettled.settled(key.text);
   return { kind: "chosen", ballot: base.accepted, bytes };
 }
@@ -61,7 +62,8 @@ export async function makeChosen(
   const { bytes } = base;
   // A prepare quorum that reports nothing at all proves that nothing was chosen below our ballot.
   if (bytes === undefined || base.chosen) {
-    if (base.unanimous && base.set.replicas.length === base.set.memberCount) {
+    const everyoneAsked = base.set.replicas.length === base.set.memberCount;
+    if (base.unanimous && everyoneAsked && !isOutdated(proposer, key, base)) {
       proposer.unsettled.settled(key.text);
     }
     return { kind: "chosen", ballot: base.accepted, bytes };
@@ -93,14 +95,22 @@ export function prepareAt(proposer: Proposer, key: KeyName): PrepareAt {
   return mustAskEveryMember(proposer, key) ? "all" : "quorum";
 }
 
-/** The set has changed since the prepare: its quorum may not be one any more. */
+/**
+ * The set has changed since the prepare: its quorum may not be one any more, and a replica that has
+ * joined was neither asked nor, perhaps, compared after the newest accept.
+ */
 export function isOutdated(proposer: Proposer, key: KeyName, base: Base): boolean {
   return proposer.modules.replicasFor(key.bytes).epoch !== base.set.epoch;
 }
 
-/** A key that is blank on all members must be blank on an observer, whatever it missed. */
+/**
+ * A key that is blank on all members must be blank on an observer, and stay so: an accept that only
+ * the observer was reached by may still be on its way to it. The members refuse it since the
+ * prepare; the observer, which promised nothing, needs a floor as high as that.
+ */
 async function blankObservers(proposer: Proposer, key: KeyName, base: Base): Promise<boolean> {
-  const { set, floor } = base;
+  const { set } = base;
+  const floor = compareBallots(base.floor, base.ballot) > 0 ? base.floor : base.ballot;
   const observers = set.replicas.slice(set.memberCount);
   const rows = proposer.modules.purgedRows(key.bytes);
   const replies = await Promise.all(

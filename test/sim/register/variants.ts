@@ -31,6 +31,20 @@ const COLLECT: Pressure = {
   replyLoss: 0.08,
 };
 
+/** Accepts that come late to drives which left and came back, on keys deleted meanwhile. */
+const RETURN: Pressure = {
+  ...USUAL_PRESSURE,
+  keys: 1,
+  collectMsMax: 8,
+  deleteShare: 0.3,
+  slowShare: 0.05,
+  slowAccepts: 0.3,
+  slowMsMax: 300,
+  absenceMsMax: 80,
+  drivesMin: 4,
+  secondFails: 0.2,
+};
+
 /** Two of five drives fail while the others still lag behind them. */
 const LAG: Pressure = {
   ...USUAL_PRESSURE,
@@ -60,6 +74,7 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-slow", runDrives, { slowFlush: true }),
   sound("drives-lag", runDrives, { pressure: LAG }),
   sound("drives-rot", runDrives, { pressure: ROT }),
+  sound("drives-return", runDrives, { collectTombstones: true, pressure: RETURN }),
 
   losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
   losing("rule-1b", 15_000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
