@@ -31,7 +31,8 @@ export const COMPUTED_DEFAULTS: ReadonlyMap<SettingName, Compute> = new Map<Sett
   ["codecThreads", (_known, machine) => clamp(machine.processors - 1, 1, 16)],
   [
     "driveThreads",
-    ({ drives }, { processors }) => drives && Math.min(drives.length, Math.max(processors, 2)),
+    ({ drives }, { processors }) =>
+      drives && Math.min(drives.length, Math.max(Math.floor(processors / 2), 1)),
   ],
   ["requestsMax", ({ memory }) => memory && clamp(Math.floor(memory / (128 * KIB)), 256, 16_384)],
   [

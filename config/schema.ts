@@ -169,7 +169,7 @@ export const nodeSchema = z.strictObject({
   }),
   driveThreads: countKind({ min: 1, max: DRIVES_MAX }).register(settingNotes, {
     doc: "Threads that read and write the drives, at most one for each drive.",
-    computed: "one for each drive, at most the processors and at least 2",
+    computed: "one for each drive, at most half the processors and at least 1",
     automatic: ["auto"],
     example: "4",
   }),

@@ -21,7 +21,7 @@ test("loadSettings: defaults follow the drives and the machine", async (t) => {
   t.equal(node.certsDir, "/home/op/.ringfort/certs");
   t.equal(node.memory, 1024 ** 3);
   t.equal(node.codecThreads, 3);
-  t.equal(node.driveThreads, 4);
+  t.equal(node.driveThreads, 2);
   t.equal(node.requestsMax, 8192);
   t.equal(node.quiet, false);
 });
