@@ -1,0 +1,18 @@
+/** The benches of whole servers, at the size that only proves that they still run. */
+import { test } from "tap";
+import { runBench } from "../../../native-bench/harness.ts";
+import { bench as largeObjects } from "../../../native-bench/paths/large-objects.bench.ts";
+import { bench as listing } from "../../../native-bench/paths/listing.bench.ts";
+import { bench as smallObjects } from "../../../native-bench/paths/small-objects.bench.ts";
+
+for (const [bench, cases] of [
+  [smallObjects, 4],
+  [largeObjects, 4],
+  [listing, 4],
+] as const) {
+  test(`${bench.name} bench: runs at its tiny size through real processes`, async (t) => {
+    const { results } = await runBench(bench, "tiny");
+    t.equal(results.length, cases);
+    for (const result of results) t.ok(result.median > 0, `${result.group}: ${result.case}`);
+  });
+}
