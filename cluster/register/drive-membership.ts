@@ -327,6 +327,8 @@ export class DriveMembership {
     this.#modules.log.info("a drive is a member again", { drive: id });
     this.#adopt(next);
     this.#settleBases();
+    // It may have been lost while its record was being written; nobody reports it a second time.
+    await this.#excludeLost();
   }
 
   /** Records the present set above a readmission that failed half-way. */
