@@ -5,10 +5,11 @@
 import { Worker } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
-import { ByteReader, ByteWriter } from "./byte-writer.ts";
+import { ByteReader } from "./byte-writer.ts";
 import type { DriveRefusal } from "./drive.ts";
 import { readReply, writeRequest } from "./drive-wire.ts";
 import { reportReply } from "./drive-wire-fields.ts";
+import { FrameSender } from "./frame-sender.ts";
 import type {
   DriveCallName,
   DriveLink,
@@ -44,14 +45,13 @@ export class StoreThread {
   readonly #controls = new Map<number, Deferred<ControlReply>>();
   #lastId = 0;
   #lastSlot = -1;
-  #outgoing: ByteWriter | undefined;
-  #count = 0;
-  #lastFrameBytes = 0;
+  readonly #sender: FrameSender;
   #closing = false;
   #endReason: string | undefined;
 
   constructor(modules: StoreThreadModules) {
     this.#modules = modules;
+    this.#sender = new FrameSender(modules);
     modules.port.onMessage((message) => {
       if (message instanceof ArrayBuffer) this.#takeFrame(message);
       // Nobody else posts to this port.
@@ -73,7 +73,7 @@ export class StoreThread {
 
   /** Closes one drive after what was asked before has been answered. */
   async close(slot: number): Promise<void> {
-    this.#flush();
+    this.#sender.flush();
     await this.#control({ kind: "close", slot });
   }
 
@@ -117,7 +117,7 @@ export class StoreThread {
       return Promise.resolve(lostReply(name, lostReport(this.#endReason), "no"));
     }
     const id = this.#nextId();
-    const writer = this.#nextEntry();
+    const writer = this.#sender.nextEntry();
     writer.u32(id);
     writer.u16(slot);
     writeRequest(writer, name, request);
@@ -136,27 +136,6 @@ export class StoreThread {
       this.#lastId = this.#lastId === ID_MAX ? 1 : this.#lastId + 1;
     } while (this.#pending.has(this.#lastId));
     return this.#lastId;
-  }
-
-  #nextEntry(): ByteWriter {
-    this.#count += 1;
-    if (this.#outgoing === undefined) {
-      this.#outgoing = new ByteWriter(this.#lastFrameBytes);
-      this.#outgoing.u32(0);
-      this.#modules.afterTurn(() => this.#flush());
-    }
-    return this.#outgoing;
-  }
-
-  #flush(): void {
-    const writer = this.#outgoing;
-    if (writer === undefined) return;
-    this.#outgoing = undefined;
-    this.#lastFrameBytes = writer.length;
-    writer.patchU32(0, this.#count);
-    this.#count = 0;
-    const frame = writer.transferable();
-    this.#modules.port.postMessage(frame, [frame]);
   }
 
   #takeFrame(frame: ArrayBuffer): void {

@@ -3,11 +3,12 @@
  * their replies into one frame per turn of the event loop.
  */
 import { assert } from "../base/assert.ts";
-import { ByteReader, ByteWriter } from "./byte-writer.ts";
+import { ByteReader } from "./byte-writer.ts";
 import type { DriveActor } from "./drive-actor.ts";
 import { type OpeningModules, type OpeningOptions, openDriveActor } from "./drive-opening.ts";
 import { readCallName, readRequest, writeReply } from "./drive-wire.ts";
 import { reportReply } from "./drive-wire-fields.ts";
+import { FrameSender } from "./frame-sender.ts";
 import type { DriveCallName, DriveReply, DriveReport } from "./store-messages.ts";
 import type { ControlReply, ControlRequest, ThreadPort } from "./thread-messages.ts";
 
@@ -21,13 +22,12 @@ export class ThreadHost {
   readonly #options: OpeningOptions;
   readonly #modules: ThreadHostModules;
   readonly #actors = new Map<number, DriveActor>();
-  #outgoing: ByteWriter | undefined;
-  #count = 0;
-  #lastFrameBytes = 0;
+  readonly #sender: FrameSender;
 
   constructor(options: OpeningOptions, modules: ThreadHostModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#sender = new FrameSender(modules);
     modules.port.onMessage((message) => {
       if (message instanceof ArrayBuffer) this.#takeFrame(message);
       // Nobody else posts to this port.
@@ -59,37 +59,16 @@ export class ThreadHost {
   }
 
   #reply<K extends DriveCallName>(id: number, name: K, reply: DriveReply<K>): void {
-    const writer = this.#nextEntry();
+    const writer = this.#sender.nextEntry();
     writer.u32(id);
     writeReply(writer, name, reply);
   }
 
   #report(slot: number, report: DriveReport): void {
-    const writer = this.#nextEntry();
+    const writer = this.#sender.nextEntry();
     writer.u32(0);
     writer.u16(slot);
     reportReply.writeOk(writer, report);
-  }
-
-  #nextEntry(): ByteWriter {
-    this.#count += 1;
-    if (this.#outgoing === undefined) {
-      this.#outgoing = new ByteWriter(this.#lastFrameBytes);
-      this.#outgoing.u32(0);
-      this.#modules.afterTurn(() => this.#flush());
-    }
-    return this.#outgoing;
-  }
-
-  #flush(): void {
-    const writer = this.#outgoing;
-    if (writer === undefined) return;
-    this.#outgoing = undefined;
-    this.#lastFrameBytes = writer.length;
-    writer.patchU32(0, this.#count);
-    this.#count = 0;
-    const frame = writer.transferable();
-    this.#modules.port.postMessage(frame, [frame]);
   }
 
   async #control(request: ControlRequest): Promise<void> {
