@@ -50,7 +50,3 @@ export function readBallot(source: Buffer, offset: number): Ballot {
 export function nextClock(seen: number, nowMs: number): number {
   return Math.max(seen + 1, nowMs * CLOCK_TICKS_PER_MS);
 }
-
-export function clockToMs(clock: number): number {
-  return Math.floor(clock / CLOCK_TICKS_PER_MS);
-}

@@ -6,7 +6,6 @@
 const UNRESERVED = /^[A-Za-z0-9\-._~]*$/;
 const PLAIN = /^[^%+]*$/;
 const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
-const STRICT_UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 export type PlusSign = "literal" | "space";
 
@@ -72,13 +71,4 @@ const ENCODED_BYTES: readonly string[] = Array.from({ length: 256 }, (_, byte) =
 export function percentEncode(text: string, keepSlash = false): string {
   if (UNRESERVED.test(text)) return text;
   return percentEncodeBytes(Buffer.from(text, "utf8"), keepSlash);
-}
-
-/** UTF-8 bytes as text, or undefined when they are none. */
-export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return STRICT_UTF8.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }

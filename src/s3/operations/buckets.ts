@@ -1,5 +1,6 @@
 /** Operations on buckets themselves: list, create, head, delete, location, versioning. */
 
+import { StoreError } from "../../base/store-error.ts";
 import { isCreatableBucketName } from "../bucket-name.ts";
 import { type BucketContext, bucketOf, type ServiceContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
@@ -67,7 +68,7 @@ export async function createBucket(context: BucketContext): Promise<void> {
 }
 
 function isBucketExists(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "bucket-exists";
+  return error instanceof StoreError && error.code === "bucket-exists";
 }
 
 export async function headBucket(context: BucketContext): Promise<void> {
