@@ -1,6 +1,6 @@
 /** The repository's own rules, run as an ordinary test over the files git knows. */
-import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "tap";
@@ -22,12 +22,24 @@ const KERNELS = /^src\/codec\/kernels\//;
 /** Quotes imports that are not meant. */
 const QUOTING = "test/unit/support/tidy-rules.test.ts";
 
+/** What git knows or would take; without git or a checkout, what lies in the folders. */
 function listFiles(): string[] {
-  const output = execFileSync("git", ["ls-files", "-co", "--exclude-standard"], {
-    cwd: root,
-    encoding: "utf8",
+  const options = { cwd: root, encoding: "utf8" } as const;
+  const git = spawnSync("git", ["ls-files", "-co", "--exclude-standard"], options);
+  const paths = git.status === 0 ? git.stdout.split("\n") : walkFiles(root);
+  return paths.filter((path) => path !== "" && existsSync(join(root, path)));
+}
+
+/** The generated folders of .gitignore, and git's own. */
+const NOT_SOURCES = new Set([".git", ".tap", "data", "dist", "node_modules"]);
+
+function walkFiles(folder: string, prefix = ""): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (prefix === "" && NOT_SOURCES.has(entry.name)) return [];
+    const path = `${prefix}${entry.name}`;
+    if (entry.isDirectory()) return walkFiles(join(folder, entry.name), `${path}/`);
+    return /\.(?:log|tsbuildinfo)$/.test(path) ? [] : [path];
   });
-  return output.split("\n").filter((path) => path !== "" && existsSync(join(root, path)));
 }
 
 const files = listFiles();
