@@ -54,6 +54,7 @@ export async function openDataNode(options: DataNodeOptions): Promise<DataNode> 
       paths,
       memory: arena.memory.buffer,
       threads: options.storeThreads,
+      stripeDataBytes,
       limits: { ...STORE_LIMITS, reserve },
     },
     modules,

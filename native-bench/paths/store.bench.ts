@@ -255,6 +255,7 @@ export const bench: Bench = {
         paths: names.map((name) => join(root, `drive${name}`)),
         memory,
         threads: 2,
+        stripeDataBytes: MIB,
         limits: STORE_LIMITS,
       },
       { clock: systemClock, random: systemRandom, log: silentLogger },

@@ -6,6 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { hostname, networkInterfaces } from "node:os";
+import { formatBytesText } from "../../config/bytes-text.ts";
+import { STRIPES_MIN, stripeMemoryBytes } from "../../config/relations.ts";
 import type { Settings } from "../../config/schema.ts";
 import type { HealthState } from "../admin/health.ts";
 import type { Logger } from "../base/log.ts";
@@ -15,7 +17,7 @@ import type { CredentialSource } from "../s3/auth/credentials.ts";
 import type { Identity } from "../s3/context.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
 import { commonHeaders } from "../s3/respond.ts";
-import { openStore, STORE_LIMITS, type Store } from "../store/store.ts";
+import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
 import { endpointUrls } from "./banner.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
@@ -35,9 +37,12 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
     for (const close of closers.reverse()) await close();
   };
   try {
+    const stripesOnDrives = await findStripeDataBytesMax(node.drives);
+    checkMemory(settings, stripesOnDrives);
     const arena = createDataArena({
       memoryBytes: node.memory,
-      stripeDataBytes: cluster.stripeDataBytes,
+      // Data keeps the stripes that it was written with, and reading it takes buffers as large.
+      stripeDataBytes: Math.max(cluster.stripeDataBytes, stripesOnDrives),
       codecThreads: node.codecThreads,
       limits: DATA_LIMITS,
     });
@@ -46,6 +51,7 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
         paths: node.drives,
         memory: arena.memory.buffer,
         threads: node.driveThreads,
+        stripeDataBytes: cluster.stripeDataBytes,
         limits: storeLimits(node.freeSpaceReserve),
       },
       { clock, random, log },
@@ -149,6 +155,18 @@ function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean)
     parityStandard: parity,
     parityRrs: cluster.storageClassRrs.parity,
   };
+}
+
+/** The settings alone were checked before anybody knew what is on the drives. */
+function checkMemory({ cluster, node }: Settings, stripesOnDrives: number): void {
+  const needed = stripeMemoryBytes(stripesOnDrives, node.drives.length) * STRIPES_MIN;
+  if (stripesOnDrives <= cluster.stripeDataBytes || node.memory >= needed) return;
+  const stripe = formatBytesText(stripesOnDrives);
+  const memory = formatBytesText(node.memory);
+  throw new Error(
+    `data on the drives was written with stripe-data-bytes ${stripe}, and memory (${memory}) is too ` +
+      `small to read it: set memory to ${formatBytesText(needed)} or more`,
+  );
 }
 
 function storeLimits(freeSpaceReserve: number) {

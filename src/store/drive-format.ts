@@ -1,7 +1,7 @@
 /**
  * `ringfort.json` at the root of every drive: who it is and which drives its node has. Readable for
  * people, versioned, checksummed; written by temporary file and rename, with both fsyncs, when a
- * drive is formatted or the node's table of drives grows, and at no other time.
+ * drive is formatted, the node's table of drives grows or its stripes do, and at no other time.
  *
  * Layout: docs/FORMATS.md "Drive folder".
  */
@@ -32,6 +32,11 @@ export interface DriveFormat {
   /** "formatting" until the index and the folders exist and are durable. */
   readonly state: "formatting" | "ready";
   readonly createdMs: number;
+  /**
+   * No data of the node was written with larger stripes, as far as this drive knows; 0 when it does
+   * not. Raised before the first of them is written: readers need buffers of that size.
+   */
+  readonly stripeDataBytesMax: number;
   readonly drives: readonly DriveTableEntry[];
 }
 
@@ -56,6 +61,7 @@ export function encodeDriveFormat(format: DriveFormat): Buffer {
     state: format.state,
     createdMs: format.createdMs,
     fanOut: 256,
+    stripeDataBytesMax: format.stripeDataBytesMax,
     drives: format.drives.map(({ index, id, createdMs }) => ({ index, id, createdMs })),
   };
   const checksum = checksumOf(content);
@@ -83,6 +89,8 @@ export function decodeDriveFormat(text: string): DriveFormat {
     index: numberField(content, "index"),
     state,
     createdMs: numberField(content, "createdMs"),
+    stripeDataBytesMax:
+      content["stripeDataBytesMax"] === undefined ? 0 : numberField(content, "stripeDataBytesMax"),
     drives: drives.map(parseTableEntry),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Carries out the part of a plan that writes: identities, folders, the node's table of drives.
+ * Carries out the part of a plan that writes: identities and folders.
  *
  * The order makes every crash repeatable: identity "formatting" → folders → index (made by the
  * drive's thread) → identity "ready". A drive that is not ready has never been used.
@@ -28,8 +28,8 @@ export function finishFormatting(disk: Disk, drive: PlannedDrive): Promise<void>
   return writeDriveFormat(disk, drive.path, { ...drive.format, state: "ready" });
 }
 
-/** Writes the node's table to a drive in use that does not have it yet. */
-export async function updateTable(disk: Disk, path: string, format: DriveFormat): Promise<void> {
+/** Writes what a drive in use does not know yet of its node. */
+export async function updateIdentity(disk: Disk, path: string, format: DriveFormat): Promise<void> {
   await writeDriveFormat(disk, path, { ...format, state: "ready" });
 }
 

@@ -21,8 +21,8 @@ export interface PlannedDrive {
   readonly format: DriveFormat;
   /** The folder's identity has to be written first (again, if formatting was interrupted). */
   readonly toFormat: boolean;
-  /** In use, with an identity that does not name all drives of the node yet. */
-  readonly tableGrew: boolean;
+  /** In use, with an identity that does not know all drives or the largest stripes yet. */
+  readonly outdated: boolean;
   /** Formatted into an existing set: it holds less than it should. */
   readonly needsResync: boolean;
   /** The drive that was at this index before. */
@@ -55,6 +55,8 @@ export interface PlanOptions {
   /** The cluster and the node that this must be; undefined takes what is found, or makes new ones. */
   readonly cluster: string | undefined;
   readonly node: string | undefined;
+  /** Of the data that is going to be written. */
+  readonly stripeDataBytes: number;
   readonly nowMs: number;
   readonly random: Random;
 }
@@ -108,12 +110,13 @@ function planNewSet(
   const drives = folders.map(({ path }, index): PlannedDrive => {
     const entry = table[index];
     if (entry === undefined) throw new Error("one table entry per folder");
-    const format = newFormat({ cluster, node, table }, entry);
+    const stripeDataBytesMax = options.stripeDataBytes;
+    const format = newFormat({ cluster, node, table, stripeDataBytesMax }, entry);
     return {
       path,
       format,
       toFormat: true,
-      tableGrew: false,
+      outdated: false,
       needsResync: false,
       replaces: undefined,
     };
@@ -158,6 +161,10 @@ function planKnownSet(
   options: PlanOptions,
 ): DrivePlan {
   const table = [...longestTable(found)];
+  const stripeDataBytesMax = Math.max(
+    options.stripeDataBytes,
+    ...found.map(({ finding }) => finding.format.stripeDataBytesMax),
+  );
   const { cluster, node } = found[0]?.finding.format ?? { cluster: "", node: "" };
   const known = currentDrives(table);
   const missing = new Map(known);
@@ -174,7 +181,7 @@ function planKnownSet(
         path,
         format: finding.format,
         toFormat,
-        tableGrew: false,
+        outdated: false,
         needsResync: toFormat,
         replaces,
       });
@@ -185,9 +192,9 @@ function planKnownSet(
       const entry = { index, id: newDriveId(options.random), createdMs: options.nowMs };
       table.push(entry);
       known.set(index, entry);
-      const format = newFormat({ cluster, node, table: [] }, entry);
+      const format = newFormat({ cluster, node, table: [], stripeDataBytesMax }, entry);
       const replaces = replaced?.id;
-      drives.push({ path, format, toFormat: true, tableGrew: false, needsResync: true, replaces });
+      drives.push({ path, format, toFormat: true, outdated: false, needsResync: true, replaces });
     }
   }
   const reason = missingReason(folders, halfIsHere);
@@ -198,8 +205,11 @@ function planKnownSet(
     table,
     drives: drives.map((drive) => ({
       ...drive,
-      tableGrew: !drive.toFormat && drive.format.drives.length < table.length,
-      format: { ...drive.format, drives: table },
+      outdated:
+        !drive.toFormat &&
+        (drive.format.drives.length < table.length ||
+          drive.format.stripeDataBytesMax < stripeDataBytesMax),
+      format: { ...drive.format, drives: table, stripeDataBytesMax },
     })),
     missing: [...missing.values()].map(({ index, id }) => ({ index, id, reason })),
   };
@@ -244,7 +254,9 @@ function isPrefix(
 }
 
 function newFormat(
-  of: { cluster: string; node: string; table: readonly DriveTableEntry[] },
+  of: Pick<DriveFormat, "cluster" | "node" | "stripeDataBytesMax"> & {
+    table: readonly DriveTableEntry[];
+  },
   entry: DriveTableEntry,
 ): DriveFormat {
   return {
@@ -254,6 +266,7 @@ function newFormat(
     index: entry.index,
     state: "formatting",
     createdMs: entry.createdMs,
+    stripeDataBytesMax: of.stripeDataBytesMax,
     drives: of.table,
   };
 }

@@ -10,7 +10,7 @@ import type { Random } from "../base/random.ts";
 import { createNodeDisk } from "./disk-node.ts";
 import type { Drive } from "./drive.ts";
 import { DriveClient } from "./drive-client.ts";
-import { beginFormatting, finishFormatting, updateTable } from "./drive-formatting.ts";
+import { beginFormatting, finishFormatting, updateIdentity } from "./drive-formatting.ts";
 import { inspectFolder } from "./drive-inspection.ts";
 import { type DrivePlan, type MissingDrive, type PlannedDrive, planDrives } from "./drive-plan.ts";
 import type { ReserveLimits } from "./drive-space.ts";
@@ -46,6 +46,8 @@ export interface StoreOptions {
   /** What the drives must belong to; undefined takes what is found, or makes new ids. */
   readonly clusterId?: string;
   readonly nodeId?: string;
+  /** Of the data that will be written; the drives remember the largest: see stripeDataBytesMax. */
+  readonly stripeDataBytes: number;
   readonly limits: StoreLimits;
 }
 
@@ -96,6 +98,19 @@ interface OpenDrive {
   close(): Promise<void>;
 }
 
+/**
+ * The largest stripes that data on these drives may have been written with; 0 when nothing is known.
+ * Asked before the arena is made, which has to hold them.
+ */
+export async function findStripeDataBytesMax(paths: readonly string[]): Promise<number> {
+  const disk = createNodeDisk();
+  const folders = await Promise.all(paths.map((path) => inspectFolder(disk, path)));
+  const sizes = folders.map(({ finding }) =>
+    finding.kind === "drive" ? finding.format.stripeDataBytesMax : 0,
+  );
+  return Math.max(0, ...sizes);
+}
+
 export async function openStore(options: StoreOptions, modules: StoreModules): Promise<Store> {
   const disk = createNodeDisk();
   const plan = await makePlan(disk, options, modules);
@@ -129,13 +144,14 @@ async function makePlan(
   options: StoreOptions,
   modules: StoreModules,
 ): Promise<DrivePlan> {
-  const { paths, clusterId, nodeId } = options;
+  const { paths, clusterId, nodeId, stripeDataBytes } = options;
   const twice = paths.filter((path, at) => paths.indexOf(path) !== at);
   if (twice.length > 0) throw new StoreRefusedError(twice.map((path) => `${path}: given twice`));
   const folders = await Promise.all(paths.map((path) => inspectFolder(disk, path)));
   const plan = planDrives(folders, {
     cluster: clusterId,
     node: nodeId,
+    stripeDataBytes,
     nowMs: modules.clock.nowMs(),
     random: modules.random,
   });
@@ -241,11 +257,15 @@ async function openDrive(
   };
 }
 
-/** New drives become ready, the others learn the node's table. */
+/** New drives become ready, the others learn what is new about the node, or are not used. */
 async function settleFormats(disk: Disk, drives: readonly OpenDrive[]): Promise<void> {
-  const settling = drives.map(async ({ planned }) => {
+  const settling = drives.map(async ({ planned, client }) => {
     if (planned.toFormat) await finishFormatting(disk, planned);
-    else if (planned.tableGrew) await updateTable(disk, planned.path, planned.format);
+    else if (planned.outdated) {
+      await updateIdentity(disk, planned.path, planned.format).catch((error: unknown) =>
+        client.fail(`its identity cannot be written (${diskErrorCode(error) ?? String(error)})`),
+      );
+    }
   });
   await Promise.all(settling);
 }

@@ -47,10 +47,11 @@ export class DiskDrive {
         index,
         state: "formatting",
         createdMs: 1,
+        stripeDataBytesMax: 0,
         drives: [{ index, id, createdMs: 1 }],
       },
       toFormat: true,
-      tableGrew: false,
+      outdated: false,
       needsResync: false,
       replaces: undefined,
     };

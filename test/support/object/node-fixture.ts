@@ -130,10 +130,11 @@ export async function createHardware(
       index,
       state: "formatting",
       createdMs: 1,
+      stripeDataBytesMax: 0,
       drives: [{ index, id, createdMs: 1 }],
     },
     toFormat: true,
-    tableGrew: false,
+    outdated: false,
     needsResync: false,
     replaces: undefined,
   };

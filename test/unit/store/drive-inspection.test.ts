@@ -21,6 +21,7 @@ const format: DriveFormat = {
   index: 2,
   state: "ready",
   createdMs: 17,
+  stripeDataBytesMax: 2 ** 20,
   drives: [{ index: 2, id, createdMs: 17 }],
 };
 

@@ -21,6 +21,7 @@ function drive(index: number, more: Partial<DriveFormat> = {}, mounted = false):
     index,
     state: "ready",
     createdMs: 1,
+    stripeDataBytesMax: 2 ** 20,
     drives: TABLE,
     ...more,
   };
@@ -33,22 +34,25 @@ const absent: FolderFinding = { kind: "absent" };
 const unreadable: FolderFinding = { kind: "unreadable", message: "cannot be read (EIO)" };
 const foreign: FolderFinding = { kind: "foreign", message: "it is somebody else's" };
 
-function plan(findings: readonly FolderFinding[], more: { cluster?: string; node?: string } = {}) {
-  const folders: InspectedFolder[] = findings.map((finding, at) => ({ path: `/d${at}`, finding }));
-  const { cluster, node } = more;
-  return planDrives(folders, { cluster, node, nowMs: 9, random });
+interface Wanted {
+  readonly cluster?: string;
+  readonly node?: string;
+  readonly stripeDataBytes?: number;
 }
 
-function planned(findings: readonly FolderFinding[]): DrivePlan {
-  const made = plan(findings);
+function plan(findings: readonly FolderFinding[], more: Wanted = {}) {
+  const folders: InspectedFolder[] = findings.map((finding, at) => ({ path: `/d${at}`, finding }));
+  const { cluster, node, stripeDataBytes = 2 ** 20 } = more;
+  return planDrives(folders, { cluster, node, stripeDataBytes, nowMs: 9, random });
+}
+
+function planned(findings: readonly FolderFinding[], more: Wanted = {}): DrivePlan {
+  const made = plan(findings, more);
   if (!made.ok) throw new Error(made.problems.join("; "));
   return made;
 }
 
-function refused(
-  findings: readonly FolderFinding[],
-  more: { cluster?: string; node?: string } = {},
-): readonly string[] {
+function refused(findings: readonly FolderFinding[], more: Wanted = {}): readonly string[] {
   const made = plan(findings, more);
   return made.ok ? [] : made.problems;
 }
@@ -96,7 +100,7 @@ test("planDrives: an empty folder replaces a missing drive by a new one at its i
   t.equal(made.table.length, 5);
   t.ok(made.drives.every((one) => one.format.drives.length === 5));
   t.same(
-    made.drives.map((one) => one.tableGrew),
+    made.drives.map((one) => one.outdated),
     [true, false, true, true],
   );
 });
@@ -167,7 +171,7 @@ test("planDrives: tables that contradict each other are refused", async (t) => {
 test("planDrives: a drive that missed the growth of the table learns of it", async (t) => {
   const made = planned([drive(0), drive(1, { drives: TABLE.slice(0, 2) }), drive(2), drive(3)]);
   t.same(
-    made.drives.map((one) => one.tableGrew),
+    made.drives.map((one) => one.outdated),
     [false, true, false, false],
   );
 });
@@ -188,4 +192,27 @@ test("planDrives: unfinished drives whose set is not all in sight are no new set
   const half = [2, 3].map((index) => drive(index, { state: "formatting" }));
   const made = planned([...half, absent, absent]);
   t.same(show(made), ["/d0=2:id2+!", "/d1=3:id3+!"]);
+});
+
+test("planDrives: the largest stripes that any drive knows of hold, and the others learn them", async (t) => {
+  const MIB = 2 ** 20;
+  const lowered = planned(
+    [drive(0, { stripeDataBytesMax: 4 * MIB }), drive(1), drive(2, { stripeDataBytesMax: 0 })],
+    { stripeDataBytes: MIB / 4 },
+  );
+  t.same(
+    lowered.drives.map(({ format, outdated }) => [format.stripeDataBytesMax, outdated]),
+    [
+      [4 * MIB, false],
+      [4 * MIB, true],
+      [4 * MIB, true],
+    ],
+  );
+  const raised = planned([drive(0), drive(1), drive(2), drive(3)], { stripeDataBytes: 8 * MIB });
+  t.ok(raised.drives.every(({ outdated }) => outdated));
+  t.ok(raised.drives.every(({ format }) => format.stripeDataBytesMax === 8 * MIB));
+  const replaced = planned([drive(0), drive(1), drive(2), empty], { stripeDataBytes: MIB / 4 });
+  t.equal(replaced.drives[3]?.format.stripeDataBytesMax, MIB);
+  const fresh = planned([empty, empty], { stripeDataBytes: 2 * MIB });
+  t.ok(fresh.drives.every(({ format }) => format.stripeDataBytesMax === 2 * MIB));
 });

@@ -13,7 +13,13 @@ const KEYS = 200;
 
 const [path = "", firstClock = "1"] = process.argv.slice(2);
 const store = await openStore(
-  { paths: [path], memory: new SharedArrayBuffer(65_536), threads: 1, limits: STORE_LIMITS },
+  {
+    paths: [path],
+    memory: new SharedArrayBuffer(65_536),
+    threads: 1,
+    stripeDataBytes: 2 ** 20,
+    limits: STORE_LIMITS,
+  },
   { clock: realClock, random: realRandom, log: silentLogger },
 );
 const [drive] = store.drives;

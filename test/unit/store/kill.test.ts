@@ -33,7 +33,13 @@ async function acceptAndDie(path: string, firstClock: number): Promise<number[]>
 
 function openPath(path: string): Promise<Store> {
   return openStore(
-    { paths: [path], memory: new SharedArrayBuffer(65_536), threads: 1, limits: STORE_LIMITS },
+    {
+      paths: [path],
+      memory: new SharedArrayBuffer(65_536),
+      threads: 1,
+      stripeDataBytes: 2 ** 20,
+      limits: STORE_LIMITS,
+    },
     { clock: realClock, random: realRandom, log: silentLogger },
   );
 }

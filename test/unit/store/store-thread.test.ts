@@ -21,12 +21,13 @@ async function formatDrive(t: Test) {
   t.teardown(() => rmSync(path, { recursive: true, force: true }));
   const id = newDriveId(realRandom);
   const drives = [{ index: 0, id, createdMs: 1 }];
-  const format = { cluster: "c", node: "n", drive: id, index: 0, createdMs: 1, drives } as const;
+  const identity = { cluster: "c", node: "n", drive: id, index: 0 } as const;
+  const format = { ...identity, createdMs: 1, stripeDataBytesMax: 0, drives } as const;
   await beginFormatting(createNodeDisk(), {
     path,
     format: { ...format, state: "formatting" },
     toFormat: true,
-    tableGrew: false,
+    outdated: false,
     needsResync: false,
     replaces: undefined,
   });

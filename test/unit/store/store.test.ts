@@ -22,7 +22,7 @@ const memory = new SharedArrayBuffer(4 * 1024 * 1024);
 
 function open(paths: readonly string[], more: object = {}): Promise<Store> {
   return openStore(
-    { paths, memory, threads: 1, limits: STORE_LIMITS, ...more },
+    { paths, memory, threads: 1, stripeDataBytes: 2 ** 20, limits: STORE_LIMITS, ...more },
     { clock: realClock, random: realRandom, log: silentLogger },
   );
 }

@@ -67,10 +67,11 @@ export async function createTestDrive(options: TestOptions = {}): Promise<TestDr
       index: 0,
       state: "formatting",
       createdMs: 1,
+      stripeDataBytesMax: 0,
       drives: [{ index: 0, id, createdMs: 1 }],
     },
     toFormat: true,
-    tableGrew: false,
+    outdated: false,
     needsResync: false,
     replaces: undefined,
   };
