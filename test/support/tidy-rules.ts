@@ -15,9 +15,12 @@ const ASIDE: Readonly<Record<string, readonly string[]>> = { config: ["src/base"
 /** Layers that may import anything and are imported by nothing of the product. */
 const ABOVE = ["test", "native-bench"];
 
-/** Third-party packages pinned to the files that may import them. */
+/** Third-party packages, or whole scopes of them, pinned to the files that may import them. */
 const PINNED: Readonly<Record<string, RegExp>> = {
   "uWebSockets.js": /^src\/http\/uws-server\.ts$/,
+  libp2p: /^cluster\/peers\//,
+  "@libp2p": /^cluster\/peers\//,
+  "@multiformats": /^cluster\/peers\//,
   piscina: /^src\/actors\//,
   lmdb: /^src\/store\//,
   zod: /^config\//,
@@ -73,7 +76,7 @@ export function importBreach(from: string, target: string): string | undefined {
 export function packageBreach(from: string, name: string): string | undefined {
   const layer = layerOf(from);
   if (layer === undefined || ABOVE.includes(layer)) return undefined;
-  const pin = PINNED[name];
+  const pin = PINNED[name] ?? PINNED[name.split("/")[0] ?? name];
   return pin === undefined || pin.test(from) ? undefined : `${from} may not import ${name}`;
 }
 

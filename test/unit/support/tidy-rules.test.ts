@@ -32,6 +32,8 @@ test("tidy rules: a pinned package is refused elsewhere", async (t) => {
   t.equal(packageBreach("src/store/index.ts", "lmdb"), undefined);
   t.match(packageBreach("src/s3/a.ts", "lmdb"), /may not import lmdb/);
   t.match(packageBreach("src/http/other.ts", "uWebSockets.js"), /may not import/);
+  t.equal(packageBreach("cluster/peers/a.ts", "@libp2p/noise"), undefined);
+  t.match(packageBreach("cluster/register/a.ts", "@libp2p/noise"), /may not import/);
 });
 
 test("tidy rules: planted faults in a text are found", async (t) => {
