@@ -68,6 +68,15 @@ export function parseShardHeader(file: Uint8Array): ShardHeaderResult {
   return header === undefined ? { ok: false, problem: "impossible-values" } : { ok: true, header };
 }
 
+/** Why these first bytes of a file are not those of the shard that it should be, in words. */
+export function shardHeaderProblem(file: Uint8Array, wanted: ShardHeader): string | undefined {
+  if (equalBytes(file.subarray(0, SHARD_HEADER_BYTES), encodeShardHeader(wanted))) return undefined;
+  const found = parseShardHeader(file);
+  if (!found.ok) return `its header is ${found.problem}`;
+  const { dataId, slot, k, m, stripeDataBytes } = found.header;
+  return `it is shard ${slot} of data ${dataId}, ${k} + ${m}, stripes of ${stripeDataBytes} bytes`;
+}
+
 /** The fields, or undefined when no writer of this version would have written these bytes. */
 function readFields(bytes: Buffer): ShardHeader | undefined {
   const dataId = parseDataId(bytes.toString("hex", DATA_ID_OFFSET, DATA_ID_OFFSET + ID_BYTES));

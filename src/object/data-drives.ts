@@ -5,7 +5,10 @@
 import type { Drive } from "../store/drive.ts";
 import type { PlacementDrive } from "./data-placement.ts";
 
-export type DataDrive = Pick<Drive, "index" | "createShard" | "readBlock" | "dropShard" | "status">;
+export type DataDrive = Pick<
+  Drive,
+  "index" | "createShard" | "readBlock" | "checkShard" | "dropShard" | "status"
+>;
 
 /** Milliseconds between which the delay before asking another drive adapts. */
 export interface HedgeLimits {

@@ -1,22 +1,26 @@
 /**
- * Reads every shard of every record slowly, again and again, and has its checksums verified, so that
- * decay is found while there is still enough to repair it from. Damage goes where damage found by
- * clients goes.
+ * Reads every shard of every record slowly, again and again, and has headers and checksums verified,
+ * so that decay is found while there is still enough to repair it from. Damage goes where damage
+ * found by clients goes. A file that is another shard is told in the log, too: what it holds may be
+ * wanted where it belongs.
  *
  * The cursor is durable; a pass that ends before its time waits for the next period.
  */
+import type { Logger } from "../base/log.ts";
 import { StoreError } from "../base/store-error.ts";
 import { stripesOfRange } from "../codec/stripe.ts";
 import type { Drive } from "../store/drive.ts";
+import { formatShardName } from "../store/shard-names.ts";
 import type { BackgroundWorker, WorkerStatus } from "./background-worker.ts";
 import type { DamageLog } from "./damage.ts";
 import type { ShardedData } from "./data.ts";
+import type { DriveTable } from "./data-drives.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { dataOf } from "./record-data.ts";
 import { countRows, WALK_START, type WalkPosition, walkRecords } from "./record-walk.ts";
 import { PassClock } from "./refill.ts";
 import { StripeLoad, type StripeReaderModules } from "./stripe-reader.ts";
-import { StripeSlots } from "./stripe-slots.ts";
+import { type SlotMask, StripeSlots, slotsOf } from "./stripe-slots.ts";
 
 export interface ScrubberOptions {
   /** A new pass begins no sooner than this after the one before began. */
@@ -105,7 +109,7 @@ export class Scrubber implements BackgroundWorker {
     const { core, damage, data: modules } = this.#modules;
     for (const { data } of dataOf(key, await core.registers.read(key))) {
       damage.remember(data, key);
-      yield* verifyShards(modules, data, damage);
+      yield* verifyShards(modules, data, { damage, log: core.log });
     }
   }
 
@@ -162,7 +166,7 @@ export class Scrubber implements BackgroundWorker {
 async function* verifyShards(
   modules: StripeReaderModules,
   data: ShardedData,
-  damage: Pick<DamageLog, "report">,
+  { damage, log }: { damage: Pick<DamageLog, "report">; log: Logger },
 ): AsyncGenerator<void, void, undefined> {
   const slots = new StripeSlots(data, modules.drives, damage.report);
   let wanted = 0;
@@ -170,6 +174,7 @@ async function* verifyShards(
     if (modules.drives.isOnline(index)) wanted |= 1 << slot;
   });
   wanted &= ~data.missing;
+  await verifyHeaders(modules.drives, slots, { wanted, log });
   const whole = { offset: 0, length: data.bytes };
   let stripes = 0;
   for (const slice of stripesOfRange(data, data.bytes, whole)) {
@@ -180,6 +185,31 @@ async function* verifyShards(
     stripes += 1;
     if (stripes % STRIPES_PER_UNIT === 0) yield;
   }
+}
+
+/** Reads of clients need no header: the trailer of each block says whose it is. */
+async function verifyHeaders(
+  drives: DriveTable,
+  slots: StripeSlots,
+  { wanted, log }: { wanted: SlotMask; log: Logger },
+): Promise<void> {
+  const { data } = slots;
+  const { dataId, k, m, stripeDataBytes } = data;
+  await Promise.all(
+    slotsOf(wanted).map(async (slot) => {
+      const drive = drives.get(data.drives[slot] ?? -1);
+      const reply = await drive?.checkShard({ dataId, slot, k, m, stripeDataBytes });
+      if (reply === undefined || reply.ok) return;
+      slots.noteRefusal(slot, reply.reason);
+      if (reply.reason !== "corrupt") return;
+      const file = formatShardName(dataId, slot);
+      log.warn("a shard file is not what it should be", {
+        drive: drive?.index,
+        file,
+        problem: reply.message,
+      });
+    }),
+  );
 }
 
 function positionOf(text: string): WalkPosition {

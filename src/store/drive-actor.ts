@@ -142,6 +142,7 @@ export class DriveActor {
       shardFinish: ({ writer, nowMs }) => this.#online(() => writers.finish(writer, nowMs)),
       shardAbort: ({ writer }) => writers.abort(writer).then(() => DONE),
       readBlock: (read) => this.#online(() => this.#track(files.readBlock(read))),
+      checkShard: (header) => this.#online(() => this.#track(files.checkHeader(header))),
       dropShard: ({ dataId, slot }) => this.#online(() => this.#track(files.drop(dataId, slot))),
       listShards: ({ after, limit }) => this.#online(() => this.#track(files.list(after, limit))),
       raiseIncarnation: ({ incarnation }) =>

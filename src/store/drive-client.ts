@@ -13,6 +13,7 @@ import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
 import type { Logger } from "../base/log.ts";
 import { REGISTER_KEY_BYTES_MAX } from "../base/register-cell.ts";
+import type { ShardHeader } from "../codec/shard-header.ts";
 import type {
   Done,
   Drive,
@@ -61,6 +62,7 @@ const READS: ReadonlySet<DriveCallName> = new Set([
   "recent",
   "readMeta",
   "listShards",
+  "checkShard",
 ]);
 /** Calls that hold arena memory until they are answered. */
 const LENDING: ReadonlySet<DriveCallName> = new Set(["shardAppend", "readBlock"]);
@@ -185,6 +187,10 @@ export class DriveClient implements Drive {
 
   readBlock(read: ShardRead): Promise<DriveReply<"readBlock">> {
     return this.#call("readBlock", read);
+  }
+
+  checkShard(header: ShardHeader): Promise<DriveReply<"checkShard">> {
+    return this.#call("checkShard", header);
   }
 
   dropShard(dataId: DataId, slot: number): Promise<DriveReply<"dropShard">> {

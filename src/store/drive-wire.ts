@@ -200,6 +200,23 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
     }),
     ...doneReply,
   },
+  checkShard: {
+    writeRequest(writer, { dataId, slot, k, m, stripeDataBytes }) {
+      writeDataId(writer, dataId);
+      writer.u8(slot);
+      writer.u8(k);
+      writer.u8(m);
+      writer.u32(stripeDataBytes);
+    },
+    readRequest: (reader) => ({
+      dataId: readDataId(reader),
+      slot: reader.u8(),
+      k: reader.u8(),
+      m: reader.u8(),
+      stripeDataBytes: reader.u32(),
+    }),
+    ...doneReply,
+  },
   dropShard: {
     writeRequest(writer, { dataId, slot }) {
       writeDataId(writer, dataId);

@@ -11,6 +11,7 @@ import type { Ballot } from "../base/ballot.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
 import type { AcceptorRefusal, BallotRefusal } from "../base/register-cell.ts";
+import type { ShardHeader } from "../codec/shard-header.ts";
 
 /** Why a drive did not do what it was asked. */
 export type DriveRefusal =
@@ -190,6 +191,8 @@ export interface Drive {
   createShard(spec: ShardSpec): ShardWriter;
   readBlock(read: ShardRead): Promise<Done | DriveRefusal>;
   /** Deletes the shard's file; done too when there was none. Durable when it replies. */
+  /** Whether the file of a shard is that shard's: "corrupt" says what it is instead. */
+  checkShard(header: ShardHeader): Promise<Done | DriveRefusal>;
   dropShard(dataId: DataId, slot: number): Promise<Done | DriveRefusal>;
   /** Shard files present, in name order after `after` (scrub, resync). */
   listShards(

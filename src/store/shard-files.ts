@@ -8,6 +8,7 @@
  */
 import { type Disk, diskErrorCode } from "../base/disk.ts";
 import type { DataId } from "../base/ids.ts";
+import { SHARD_HEADER_BYTES, type ShardHeader, shardHeaderProblem } from "../codec/shard-header.ts";
 import type { Done, DriveRefusal, ShardRead } from "./drive.ts";
 import { FolderSync } from "./folder-sync.ts";
 import { OpenFiles } from "./open-files.ts";
@@ -71,6 +72,21 @@ export class ShardFiles {
       const path = this.#pathOf(read.dataId, read.slot);
       const got = await this.#open.use(path, (file) => file.readv(views, read.fileOffset));
       return got === wanted ? DONE : { ok: false, reason: "missing" };
+    } catch (error) {
+      return this.#readFailure(error);
+    }
+  }
+
+  /** A misdirected write, a renamed file or one put back from elsewhere shows in its header. */
+  async checkHeader(header: ShardHeader): Promise<Done | DriveRefusal> {
+    const found = Buffer.alloc(SHARD_HEADER_BYTES);
+    try {
+      const path = this.#pathOf(header.dataId, header.slot);
+      const got = await this.#open.use(path, (file) => file.readv([found], 0));
+      const problem = shardHeaderProblem(found.subarray(0, got), header);
+      if (problem === undefined) return DONE;
+      this.#modules.onReadError();
+      return { ok: false, reason: "corrupt", message: problem };
     } catch (error) {
       return this.#readFailure(error);
     }

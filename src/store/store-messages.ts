@@ -6,6 +6,7 @@ import type { Ballot } from "../base/ballot.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
 import type { AcceptorRefusal, BallotRefusal } from "../base/register-cell.ts";
+import type { ShardHeader } from "../codec/shard-header.ts";
 import type {
   BlockPlace,
   CellReply,
@@ -98,6 +99,7 @@ export interface DriveCalls {
   shardFinish: Call<Writer & { readonly nowMs: number }, Done | DriveRefusal>;
   shardAbort: Call<Writer, Done>;
   readBlock: Call<ShardRead, Done | DriveRefusal>;
+  checkShard: Call<ShardHeader, Done | DriveRefusal>;
   dropShard: Call<{ readonly dataId: DataId; readonly slot: number }, Done | DriveRefusal>;
   listShards: Call<{ readonly after: string; readonly limit: number }, ShardListing | DriveRefusal>;
   /** Durable before any ballot with it is made. */

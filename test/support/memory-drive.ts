@@ -6,7 +6,7 @@
  */
 import { type DataId, type DriveId, newDriveId } from "../../src/base/ids.ts";
 import type { Random } from "../../src/base/random.ts";
-import { SHARD_HEADER_BYTES } from "../../src/codec/shard-header.ts";
+import { SHARD_HEADER_BYTES, type ShardHeader } from "../../src/codec/shard-header.ts";
 import { TRAILER_BYTES } from "../../src/codec/stripe.ts";
 import type { DataDrive } from "../../src/object/data-drives.ts";
 import type {
@@ -127,6 +127,11 @@ export class MemoryDrive implements DataDrive {
       );
       return DONE;
     });
+  }
+
+  async checkShard({ dataId, slot }: ShardHeader): Promise<Done | DriveRefusal> {
+    const durable = this.file(dataId, slot)?.state === "durable";
+    return durable ? DONE : { ok: false, reason: "missing" };
   }
 
   async dropShard(dataId: DataId, slot: number): Promise<Done | DriveRefusal> {

@@ -93,6 +93,11 @@ const EXAMPLES: {
     done,
     { ok: false, reason: "missing" },
   ],
+  checkShard: [
+    { dataId, slot: 15, k: 12, m: 4, stripeDataBytes: 2 ** 24 },
+    done,
+    { ok: false, reason: "corrupt", message: "it is another shard" },
+  ],
   dropShard: [{ dataId, slot: 15 }, done],
   listShards: [
     { after: `${dataId}.3`, limit: 5 },

@@ -197,6 +197,31 @@ test("shards: reading says missing, corrupt or unavailable, and counts", async (
   t.match(drive.client.status(), { state: "online", readErrors: 2 });
 });
 
+test("shards: a file is checked against the header that its shard was written with", async (t) => {
+  const drive = await createTestDrive();
+  const spec = createSpec();
+  await writeShard(drive, spec);
+  t.same(await drive.client.checkShard(spec), { ok: true });
+  t.same(await drive.client.checkShard({ ...spec, slot: 1 }), { ok: false, reason: "missing" });
+  const reply = await drive.client.checkShard({ ...spec, stripeDataBytes: 64 });
+  t.match(reply, { ok: false, reason: "corrupt", message: `it is shard 0 of data ${spec.dataId}` });
+  const path = `${drive.client.path}/data/${spec.dataId.slice(0, 2)}/${spec.dataId}.0`;
+  drive.disk.rot(path, 100);
+  t.same(await drive.client.checkShard(spec), {
+    ok: false,
+    reason: "corrupt",
+    message: "its header is bad-checksum",
+  });
+  t.equal(
+    (await drive.client.readBlock({ dataId: spec.dataId, slot: 0, fileOffset: 128, place: BLOCK }))
+      .ok,
+    true,
+  );
+  await drive.clock.advance(5000);
+  await settle();
+  t.match(drive.client.status(), { state: "online", readErrors: 2 });
+});
+
 test("shards: listing goes through all folders in name order and resumes", async (t) => {
   const drive = await createTestDrive();
   const names: string[] = [];
