@@ -4,6 +4,8 @@ import type { Random } from "./random.ts";
 declare const brand: unique symbol;
 type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 
+/** 32 lower-case hexadecimal digits naming one node of a cluster for ever. */
+export type NodeId = Branded<string, "NodeId">;
 /** 32 lower-case hexadecimal digits naming one drive for ever. */
 export type DriveId = Branded<string, "DriveId">;
 /** 32 hexadecimal digits: 16 random bytes that name immutable data; the base of every file name. */
@@ -13,6 +15,10 @@ export type BucketId = Branded<string, "BucketId">;
 
 const HEX_ID = /^[0-9a-f]{32}$/;
 export const ID_BYTES = 16;
+
+export function newNodeId(random: Random): NodeId {
+  return random.bytes(ID_BYTES).toString("hex") as NodeId;
+}
 
 export function newDriveId(random: Random): DriveId {
   return random.bytes(ID_BYTES).toString("hex") as DriveId;
@@ -24,6 +30,10 @@ export function newDataId(random: Random): DataId {
 
 export function newBucketId(random: Random): BucketId {
   return random.bytes(ID_BYTES).toString("hex") as BucketId;
+}
+
+export function parseNodeId(text: string): NodeId | undefined {
+  return HEX_ID.test(text) ? (text as NodeId) : undefined;
 }
 
 export function parseDriveId(text: string): DriveId | undefined {

@@ -28,6 +28,7 @@ const PINNED: Readonly<Record<string, RegExp>> = {
   pino: /^src\/node\//,
   "pino-pretty": /^src\/node\//,
   commander: /^src\/node\//,
+  hashring: /^cluster\/layout\//,
 };
 
 export function layerOf(path: string): string | undefined {
