@@ -57,6 +57,7 @@ function writeNode(writer: ByteWriter, node: MemberNode): void {
   writer.u16(node.drives.length);
   for (const drive of node.drives) {
     writer.hex(drive.driveId);
+    writer.u16(drive.number);
     writer.u8(MEMBER_STATES.indexOf(drive.state));
     writer.u48(drive.capacityBytes);
     writer.u48(drive.weight ?? 0);
@@ -79,10 +80,11 @@ function readNode(reader: ByteReader): MemberNode {
 
 function readDrive(reader: ByteReader): MemberDrive {
   const driveId = reader.hex(ID_BYTES) as DriveId;
+  const number = reader.u16();
   const state = readState(reader);
   const capacityBytes = reader.u48();
   const weight = reader.u48();
-  return { driveId, capacityBytes, weight: weight === 0 ? undefined : weight, state };
+  return { driveId, number, capacityBytes, weight: weight === 0 ? undefined : weight, state };
 }
 
 function readState(reader: ByteReader): MemberState {

@@ -23,6 +23,8 @@ export type MemberState = (typeof MEMBER_STATES)[number];
 
 export interface MemberDrive {
   readonly driveId: DriveId;
+  /** Names the drive in data descriptors: 0 … 65535, given once in the cluster. */
+  readonly number: number;
   readonly capacityBytes: number;
   /** Share of the data in relation to others'; undefined: its capacity. */
   readonly weight: number | undefined;
@@ -105,7 +107,11 @@ function problemOfText(
   return Buffer.from(text).toString() === text ? undefined : `${what} that is not Unicode`;
 }
 
-function problemOfDrive({ driveId, capacityBytes, weight }: MemberDrive): string | undefined {
+function problemOfDrive(drive: MemberDrive): string | undefined {
+  const { driveId, number, capacityBytes, weight } = drive;
+  if (!Number.isInteger(number) || number < 0 || number >= CLUSTER_DRIVES_MAX) {
+    return `drive ${driveId}: number ${number}`;
+  }
   if (!isU48(capacityBytes)) return `drive ${driveId}: capacity ${capacityBytes}`;
   if (weight !== undefined && (!isU48(weight) || weight === 0)) {
     return `drive ${driveId}: weight ${weight}`;
@@ -117,10 +123,11 @@ function isU48(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value < 2 ** 48;
 }
 
-/** Ids, proposer numbers and peer ids each name one member. */
+/** Ids, numbers of drives, proposer numbers and peer ids each name one member. */
 function repeated(node: MemberNode, seen: Set<string | number>): string | undefined {
   const names = [node.proposer, `p ${node.peerId}`, `n ${node.nodeId}`];
-  for (const name of [...names, ...node.drives.map(({ driveId }) => `d ${driveId}`)]) {
+  const driveNames = node.drives.flatMap(({ driveId, number }) => [`d ${driveId}`, `# ${number}`]);
+  for (const name of [...names, ...driveNames]) {
     if (seen.has(name)) return `${name} is there twice`;
     seen.add(name);
   }

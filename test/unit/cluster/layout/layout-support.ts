@@ -30,7 +30,8 @@ export function driveIdOf(number: number): DriveId {
 }
 
 export function memberDrive(number: number, capacityBytes = 1e12): MemberDrive {
-  return { driveId: driveIdOf(number), capacityBytes, weight: undefined, state: "active" };
+  const driveId = driveIdOf(number);
+  return { driveId, number: number % 65_536, capacityBytes, weight: undefined, state: "active" };
 }
 
 export interface NodeShape {
@@ -91,6 +92,7 @@ export const anyMembers: fc.Arbitrary<ClusterMembers> = fc
       drives: node.drives.map((drive, index) => ({
         ...drive,
         driveId: driveIdOf(number * 256 + index),
+        number: number * 256 + index,
       })),
     })),
   }));

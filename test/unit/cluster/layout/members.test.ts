@@ -42,7 +42,7 @@ test("members-codec: bytes are as documented", async (t) => {
     "02000000 01",
     "01 50 02 c3a9 01 01 41 0100",
     drive?.driveId ?? "",
-    "00 020100000000 030000000000",
+    "0700 00 020100000000 030000000000",
   ];
   const bytes = encodeMembers({ revision: 5, nodes: [node] });
   t.equal(bytes.toString("hex"), expected.join("").replaceAll(" ", ""));
