@@ -1,0 +1,60 @@
+/**
+ * What one policy says about one request. A statement applies when its principals, action, resource
+ * and all its conditions do; a Deny that applies wins over every Allow.
+ */
+import type { ConditionValues } from "./condition-values.ts";
+import type { Policy, Statement } from "./policy.ts";
+import type { PolicyCaller, PrincipalMatch } from "./principals.ts";
+
+export interface PolicyRequest {
+  readonly caller: PolicyCaller;
+  /** In lower case: `s3:getobject`. */
+  readonly action: string;
+  readonly resource: string;
+  readonly values: ConditionValues;
+}
+
+export type PolicyVerdict =
+  | { readonly kind: "none" }
+  | { readonly kind: "denied"; readonly statement: Statement }
+  /** `account`: the caller's account is named, so the caller's own policies must allow it too. */
+  | { readonly kind: "allowed"; readonly statement: Statement; readonly by: "account" | "direct" };
+
+const NONE: PolicyVerdict = { kind: "none" };
+
+export function evaluatePolicy(policy: Policy, request: PolicyRequest): PolicyVerdict {
+  let verdict = NONE;
+  for (const statement of policy.statementsFor(request.action)) {
+    if (statement.effect === "Allow" && isSettled(verdict)) continue;
+    const match = applies(statement, request);
+    if (match === "none") continue;
+    if (statement.effect === "Deny") return { kind: "denied", statement };
+    if (verdict.kind === "none" || match === "direct") {
+      verdict = { kind: "allowed", statement, by: match };
+    }
+  }
+  return verdict;
+}
+
+/** Another Allow could not say more. */
+function isSettled(verdict: PolicyVerdict): boolean {
+  return verdict.kind === "allowed" && verdict.by === "direct";
+}
+
+function applies(statement: Statement, request: PolicyRequest): PrincipalMatch {
+  const match = statement.principals?.match(request.caller) ?? "direct";
+  if (match === "none" || !coversResource(statement, request)) return "none";
+  const { values } = request;
+  const holds = statement.conditions.every((one) => one.holds(values, statement.effect));
+  return holds ? match : "none";
+}
+
+function coversResource({ resources, effect }: Statement, request: PolicyRequest): boolean {
+  if (resources === undefined) return true;
+  const { resource, values } = request;
+  const named = resources.patterns.some((pattern) => pattern.matches(resource, values));
+  if (!resources.negated) return named;
+  // All but something that is not known yet would be more than its author meant to allow.
+  const vague = resources.patterns.some((pattern) => pattern.isUnresolved(values));
+  return !named && !(vague && effect === "Allow");
+}

@@ -1,0 +1,186 @@
+/**
+ * Texts of a policy that stand for many: wildcards `*` (any run of characters, "/" included) and `?`
+ * (one UTF-16 unit), and policy variables such as `${aws:username}`.
+ *
+ * What a variable stands for is taken literally: a user called `*` does not own everything. A
+ * variable without a value matches nothing. `${*}`, `${?}` and `${$}` are those characters
+ * themselves. In documents of version 2008-10-17 "${" is plain text.
+ */
+import type { ConditionValues } from "./condition-values.ts";
+import { conditionKey } from "./condition-values.ts";
+import { PolicyError } from "./policy-error.ts";
+
+/** Beyond every UTF-16 unit, so that no text can contain them. */
+const STAR = 0x10000;
+const ANY = 0x10001;
+
+interface Variable {
+  readonly key: string;
+  readonly fallback: string | undefined;
+}
+
+type Piece = number | Variable;
+
+export interface TemplateSyntax {
+  readonly wildcards: boolean;
+  readonly variables: boolean;
+}
+
+export class Template {
+  readonly source: string;
+  readonly #pieces: readonly Piece[];
+  /** Without variables: the pattern once and for all. */
+  readonly #fixed: Pattern | undefined;
+
+  /** Throws PolicyError for a variable that cannot be read. */
+  constructor(source: string, syntax: TemplateSyntax) {
+    this.source = source;
+    this.#pieces = readPieces(source, syntax);
+    const units = this.#pieces.filter((piece) => typeof piece === "number");
+    if (units.length === this.#pieces.length) this.#fixed = new Pattern(units);
+  }
+
+  get hasVariables(): boolean {
+    return this.#fixed === undefined;
+  }
+
+  get hasWildcards(): boolean {
+    return this.#pieces.some((piece) => piece === STAR || piece === ANY);
+  }
+
+  /** Names of the condition keys that its variables read. */
+  get keys(): readonly string[] {
+    return this.#pieces.flatMap((piece) => (typeof piece === "number" ? [] : [piece.key]));
+  }
+
+  matches(text: string, values: ConditionValues): boolean {
+    const pattern = this.#fixed ?? this.#resolve(values);
+    return pattern?.matches(text) ?? false;
+  }
+
+  /** A variable in it has neither a value nor a default. */
+  isUnresolved(values: ConditionValues): boolean {
+    return this.#fixed === undefined && this.#resolve(values) === undefined;
+  }
+
+  /** The text it stands for; undefined when a variable has no value. Not for wildcards. */
+  text(values: ConditionValues): string | undefined {
+    return (this.#fixed ?? this.#resolve(values))?.literal;
+  }
+
+  #resolve(values: ConditionValues): Pattern | undefined {
+    const units: number[] = [];
+    for (const piece of this.#pieces) {
+      if (typeof piece === "number") {
+        units.push(piece);
+        continue;
+      }
+      const value = variableValue(piece, values);
+      if (value === undefined) return undefined;
+      for (let index = 0; index < value.length; index++) units.push(value.charCodeAt(index));
+    }
+    return new Pattern(units);
+  }
+}
+
+/** A key with several values names no single text. */
+function variableValue({ key, fallback }: Variable, values: ConditionValues): string | undefined {
+  const found = values.get(key);
+  return found?.length === 1 ? found[0] : fallback;
+}
+
+/** Units and wildcards, with the two commonest shapes set apart. */
+class Pattern {
+  readonly #units: readonly number[];
+  /** Text before the first wildcard. */
+  readonly #prefix: string;
+  readonly #shape: "literal" | "prefix" | "general";
+
+  constructor(units: readonly number[]) {
+    this.#units = units;
+    const wild = units.findIndex((unit) => unit >= STAR);
+    this.#prefix = textOf(wild < 0 ? units : units.slice(0, wild));
+    if (wild < 0) this.#shape = "literal";
+    else this.#shape = wild === units.length - 1 && units[wild] === STAR ? "prefix" : "general";
+  }
+
+  get literal(): string | undefined {
+    return this.#shape === "literal" ? this.#prefix : undefined;
+  }
+
+  matches(text: string): boolean {
+    if (this.#shape === "literal") return text === this.#prefix;
+    if (!text.startsWith(this.#prefix)) return false;
+    return this.#shape === "prefix" || matchUnits(this.#units, text);
+  }
+}
+
+function textOf(units: readonly number[]): string {
+  // In slices, because arguments of a call live on the stack.
+  let text = "";
+  for (let from = 0; from < units.length; from += 1024) {
+    text += String.fromCharCode(...units.slice(from, from + 1024));
+  }
+  return text;
+}
+
+/** Going back to the last star only is enough: an earlier one could not do better. */
+function matchUnits(units: readonly number[], text: string): boolean {
+  let at = 0;
+  let unit = 0;
+  let star = -1;
+  let starAt = 0;
+  while (at < text.length) {
+    const wanted = units[unit];
+    if (wanted === STAR) {
+      star = unit++;
+      starAt = at;
+    } else if (wanted === ANY || wanted === text.charCodeAt(at)) {
+      unit += 1;
+      at += 1;
+    } else if (star >= 0) {
+      unit = star + 1;
+      at = ++starAt;
+    } else {
+      return false;
+    }
+  }
+  while (units[unit] === STAR) unit += 1;
+  return unit === units.length;
+}
+
+const ESCAPES = new Set(["*", "?", "$"]);
+const VARIABLE = /^([A-Za-z0-9-]+:[^\s,'"{}$*?]+)(?:,\s*'([^']*)')?$/;
+
+function readPieces(source: string, { wildcards, variables }: TemplateSyntax): Piece[] {
+  const pieces: Piece[] = [];
+  let at = 0;
+  while (at < source.length) {
+    if (variables && source.startsWith("${", at)) {
+      const end = source.indexOf("}", at);
+      if (end < 0) throw new PolicyError(`Policy variable is not closed in "${source}"`);
+      pieces.push(readVariable(source.slice(at + 2, end)));
+      at = end + 1;
+      continue;
+    }
+    const unit = wildcards ? unitOf(source, at) : source.charCodeAt(at);
+    // A run of stars says no more than one.
+    if (unit !== STAR || pieces.at(-1) !== STAR) pieces.push(unit);
+    at += 1;
+  }
+  return pieces;
+}
+
+function unitOf(source: string, at: number): number {
+  const character = source.charAt(at);
+  if (character === "*") return STAR;
+  return character === "?" ? ANY : source.charCodeAt(at);
+}
+
+function readVariable(body: string): Piece {
+  if (ESCAPES.has(body)) return body.charCodeAt(0);
+  const match = VARIABLE.exec(body);
+  const name = match?.[1];
+  if (name === undefined) throw new PolicyError(`Policy variable "\${${body}}" is not valid`);
+  return { key: conditionKey(name), fallback: match?.[2] };
+}
