@@ -38,12 +38,22 @@ export interface BenchGroup {
   readonly skipped?: readonly string[];
 }
 
+/** What was observed on the way and is no rate: memory, delays. The less, the better. */
+export interface BenchReading {
+  readonly name: string;
+  readonly unit: "MiB" | "ms";
+  readonly value: number;
+  readonly goal: number;
+}
+
 /** What a `*.bench.ts` exports as `bench`. */
 export interface Bench {
   readonly name: string;
   /** Builds the inputs, the same for the same size: benches draw from a fixed seed. */
   prepare(size: BenchSize): BenchGroup[] | Promise<BenchGroup[]>;
   /** Called after the last case. */
+  readings?(): Promise<readonly BenchReading[]>;
+  /** Called at the end, whatever happened. */
   close?(): void | Promise<void>;
 }
 
@@ -63,6 +73,7 @@ export interface BenchResult {
 
 export interface BenchReport {
   readonly results: readonly BenchResult[];
+  readonly readings: readonly BenchReading[];
   readonly skipped: readonly string[];
 }
 
@@ -80,16 +91,18 @@ const EFFORT: Readonly<Record<BenchSize, Effort>> = {
 /** Runs one bench to its end. */
 export async function runBench(bench: Bench, size: BenchSize): Promise<BenchReport> {
   const results: BenchResult[] = [];
+  const readings: BenchReading[] = [];
   const skipped: string[] = [];
   try {
     for (const group of await bench.prepare(size)) {
       results.push(...(await runGroup(bench.name, group, size)));
       for (const what of group.skipped ?? []) skipped.push(`${bench.name}: ${group.name}: ${what}`);
     }
+    readings.push(...((await bench.readings?.()) ?? []));
   } finally {
     await bench.close?.();
   }
-  return { results, skipped };
+  return { results, readings, skipped };
 }
 
 async function runGroup(bench: string, group: BenchGroup, size: BenchSize): Promise<BenchResult[]> {

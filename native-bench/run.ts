@@ -34,6 +34,9 @@ async function main(parameters: readonly string[]): Promise<void> {
     const bench = await loadBench(path);
     const report = await runBench(bench, size);
     for (const result of report.results) console.log(JSON.stringify(result));
+    for (const reading of report.readings) {
+      console.log(JSON.stringify({ bench: bench.name, ...reading }));
+    }
     for (const what of report.skipped) console.log(JSON.stringify({ skipped: what }));
     results.push(...report.results);
   }

@@ -1,6 +1,7 @@
 /**
  * Watches how long the front's event loop is held up: the one number that tells whether somebody
- * computes or waits where nobody may. Logged when it is high, and in detail logs always.
+ * computes or waits where nobody may. Logged when it is high, and in detail logs always,
+ * every ten seconds and at the end.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Clock, Timer } from "../base/clock.ts";
@@ -20,18 +21,23 @@ export function startLoopMonitor({ clock, log }: { clock: Clock; log: Logger }):
   histogram.enable();
   let timer: Timer | undefined;
   const report = (): void => {
+    if (histogram.count === 0) return;
     const p99Ms = histogram.percentile(99) / 1e6 - RESOLUTION_MS;
     const maxMs = histogram.max / 1e6 - RESOLUTION_MS;
     histogram.reset();
     const fields = { p99Ms: round(p99Ms), maxMs: round(maxMs) };
     if (p99Ms > WORRY_MS) log.warn("the front is held up", fields);
     else log.debug("event loop delay of the front", fields);
-    timer = clock.after(INTERVAL_MS, report);
   };
-  timer = clock.after(INTERVAL_MS, report);
+  const tick = (): void => {
+    report();
+    timer = clock.after(INTERVAL_MS, tick);
+  };
+  timer = clock.after(INTERVAL_MS, tick);
   return {
     stop() {
       timer?.cancel();
+      report();
       histogram.disable();
     },
   };

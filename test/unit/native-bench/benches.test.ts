@@ -50,13 +50,18 @@ test("runBench: relates every case to the yardstick, awaits promises and closes"
         ],
       },
     ],
+    async readings() {
+      calls.push("readings");
+      return [{ name: "memory", unit: "MiB", value: 1, goal: 2 }];
+    },
     close() {
       calls.push("close");
     },
   };
-  const { results, skipped } = await runBench(bench, "tiny");
+  const { results, readings, skipped } = await runBench(bench, "tiny");
   t.strictSame(calls.slice(0, 2), ["sync", "async"]);
-  t.equal(calls.at(-1), "close");
+  t.strictSame(calls.slice(-2), ["readings", "close"]);
+  t.strictSame(readings, [{ name: "memory", unit: "MiB", value: 1, goal: 2 }]);
   t.equal(results.find((result) => result.case === "async")?.ratio, 1);
   t.strictSame(skipped, ["example: group: no native twin here"]);
 });
