@@ -10,6 +10,7 @@ import { newDataId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import type { StoreError } from "../base/store-error.ts";
 import { shardFileBytes } from "../codec/stripe.ts";
+import { OverflowBuffers } from "./chunk-overflow.ts";
 import type { Data, DataWriter, ShardedData, WriteDataRequest, WrittenData } from "./data.ts";
 import type { DriveTable } from "./data-drives.ts";
 import { planDigests } from "./data-expectations.ts";
@@ -33,6 +34,7 @@ export interface DataWriterModules {
 export class ErasureDataWriter implements DataWriter {
   readonly #options: DataWriterOptions;
   readonly #modules: DataWriterModules;
+  readonly #overflowBuffers = new OverflowBuffers();
 
   constructor(options: DataWriterOptions, modules: DataWriterModules) {
     this.#options = options;
@@ -86,7 +88,7 @@ export class ErasureDataWriter implements DataWriter {
     return new StripeWriter(
       { dataId, placement, stripeDataBytes, ownerKey, fileBytes },
       this.#options,
-      { arena, drives, clock, upload },
+      { arena, drives, clock, upload, overflowBuffers: this.#overflowBuffers },
       {
         verify: (digests) => intake.verify(digests),
         onResume: () => source.resume(),

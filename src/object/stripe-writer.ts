@@ -17,6 +17,7 @@ import { StoreError } from "../base/store-error.ts";
 import { stripeGeometry } from "../codec/stripe.ts";
 import type { StripePlace } from "../codec/stripe-codec.ts";
 import type { BlockPlace } from "../store/drive.ts";
+import { ChunkOverflow, type OverflowBuffers } from "./chunk-overflow.ts";
 import { blockPlace } from "./stripe-places.ts";
 import {
   ShardSet,
@@ -37,6 +38,7 @@ export interface StripeWriterLimits extends ShardSetLimits {
 export interface StripeWriterModules extends ShardSetModules {
   readonly arena: Arena;
   readonly upload: CodecUpload;
+  readonly overflowBuffers: OverflowBuffers;
 }
 
 export interface StripeWriterEvents {
@@ -70,8 +72,7 @@ export class StripeWriter {
   #takenBytes = 0;
   #segmentEnds: number[] = [];
   readonly #segmentChecks: SegmentCheck[] = [];
-  #overflow: Uint8Array[] = [];
-  #overflowBytes = 0;
+  readonly #overflow: ChunkOverflow;
   #paused = false;
   /** Stripes from being taken to being settled on the live drives. */
   #inWindow = 0;
@@ -87,6 +88,7 @@ export class StripeWriter {
     this.#limits = limits;
     this.#arena = modules.arena;
     this.#upload = modules.upload;
+    this.#overflow = new ChunkOverflow(modules.overflowBuffers);
     this.#events = events;
     const onLost = (error: StoreError) => this.fail(error);
     this.#shards = new ShardSet({ ...shard, onLost }, limits, modules);
@@ -96,14 +98,17 @@ export class StripeWriter {
   write(chunk: Uint8Array): boolean {
     if (this.#state !== "open") return true;
     this.#takenBytes += chunk.length;
-    const taken = this.#overflow.length > 0 ? 0 : this.#fill(chunk);
-    if (taken === chunk.length || this.#state !== "open") return true;
-    if (this.#overflowBytes >= this.#limits.overflowBytesMax) {
-      this.fail(new StoreError({ code: "busy" }));
+    const taken = this.#overflow.bytes > 0 ? 0 : this.#fill(chunk);
+    if (this.#state !== "open") return true;
+    if (taken < chunk.length) {
+      if (this.#overflow.bytes >= this.#limits.overflowBytesMax) {
+        this.fail(new StoreError({ code: "busy" }));
+        return true;
+      }
+      this.#overflow.push(chunk.subarray(taken));
+    } else if (this.#inWindow <= this.#limits.windowMax) {
       return true;
     }
-    this.#overflow.push(Uint8Array.from(chunk.subarray(taken)));
-    this.#overflowBytes += chunk.length - taken;
     this.#paused = true;
     return false;
   }
@@ -125,7 +130,7 @@ export class StripeWriter {
     if (this.#state === "failed" || this.#state === "stored") return;
     this.#state = "failed";
     this.#waitingForStripe?.cancel();
-    this.#overflow = [];
+    this.#overflow.clear();
     if (this.#current !== undefined) this.#arena.release(this.#current);
     this.#current = undefined;
     this.#upload.close();
@@ -151,7 +156,7 @@ export class StripeWriter {
   }
 
   #takeStripe(): Stripe | undefined {
-    if (this.#waitingForStripe !== undefined || this.#inWindow >= this.#windowNow()) {
+    if (this.#waitingForStripe !== undefined || this.#inWindow >= this.#stripesMax()) {
       return undefined;
     }
     const stripe = this.#arena.tryAcquire("write");
@@ -175,30 +180,25 @@ export class StripeWriter {
     this.#inWindow++;
   }
 
-  #windowNow(): number {
+  /** One more than the window, so that the chunk at hand finds room and need not go to the heap. */
+  #stripesMax(): number {
     if (this.#arena.waitingCount > 0) return 1;
     const scarce = this.#arena.freeCount < this.#arena.stripeCount * SCARCE_SHARE;
-    return scarce ? Math.min(2, this.#limits.windowMax) : this.#limits.windowMax;
+    return scarce ? Math.min(2, this.#limits.windowMax) : this.#limits.windowMax + 1;
   }
 
   /** Moves on what waits: the overflow, then the end or the source. */
   #pump(): void {
-    while (this.#overflow.length > 0) {
-      const [first] = this.#overflow;
-      assert(first !== undefined, "the overflow has a first chunk");
+    for (let first = this.#overflow.first(); first !== undefined; first = this.#overflow.first()) {
       const taken = this.#fill(first);
-      this.#overflowBytes -= taken;
-      // Unless taking a stripe failed the upload, which empties the overflow.
-      if (this.#overflow.length === 0) return;
-      if (taken < first.length) {
-        this.#overflow[0] = first.subarray(taken);
-        return;
-      }
-      this.#overflow.shift();
+      // Taking a stripe may have failed the upload, which empties the overflow.
+      if (this.#state === "failed") return;
+      this.#overflow.drop(taken);
+      if (taken < first.length) return;
     }
     if (this.#state === "ended") {
       if (this.#current !== undefined) this.#submit(true);
-    } else if (this.#state === "open" && this.#paused) {
+    } else if (this.#state === "open" && this.#paused && this.#inWindow <= this.#limits.windowMax) {
       this.#paused = false;
       this.#events.onResume();
     }

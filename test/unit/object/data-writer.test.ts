@@ -450,6 +450,22 @@ test("DataWriter: 256 uploads at once take the arena, one chunk each, and no mor
   t.ok(world.isAtRest);
 });
 
+test("DataWriter: the chunk that fills the window goes one stripe beyond it, then the source pauses", async (t) => {
+  const world = new DataWorld({ drives: 4, stripes: 16, windowMax: 2 });
+  for (const drive of world.drives)
+    drive.fault = (call) => (call === "append" ? "hold" : undefined);
+  const content = world.random.bytes(8 * STRIPE);
+  const source = new BufferSource(chunksOf(content, 700));
+  const writing = world.writer.write(world.request(source));
+  await settle();
+  t.equal(world.arena.stripeCount - world.arena.freeCount, 3);
+  t.equal(source.bytesSent, 3 * 700, "it ends in the third stripe");
+  for (const drive of world.drives) drive.fault = () => undefined;
+  for (const drive of world.drives) drive.letGo();
+  t.same(world.assemble(shardsOf(await writing)), content);
+  t.ok(world.isAtRest);
+});
+
 test("DataWriter: a source that does not pause when asked is refused at the overflow's limit", async (t) => {
   const world = new DataWorld({ drives: 4, windowMax: 1 });
   for (const drive of world.drives)
