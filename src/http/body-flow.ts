@@ -74,8 +74,9 @@ export class BodyFlow implements HttpBody {
   /** The server's side: the body is complete. */
   finish(): void {
     if (this.#complete) return;
+    // The last chunk may have paused it, but what the socket brings next is no part of this body.
+    this.#resumeSource();
     this.#complete = true;
-    this.#sourcePaused = false;
     if (this.#pending.length === 0) this.#end();
   }
 

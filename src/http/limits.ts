@@ -8,6 +8,8 @@ export interface HttpLimits {
   readonly headerBytesMax: number;
   /** Path and query of one request, in characters as sent. */
   readonly urlBytesMax: number;
+  /** Bytes read from all sockets in one turn of the event loop, to a chunk more. */
+  readonly readBytesPerTurn: number;
   /** How much of a body that nobody reads is taken before the connection is closed. */
   readonly drainBytesMax: number;
   /** How long a body that nobody reads may hold the answer back. */
@@ -20,6 +22,7 @@ export const HTTP_LIMITS: HttpLimits = {
   headersMax: 98,
   headerBytesMax: 64 * KIB,
   urlBytesMax: 16 * KIB,
+  readBytesPerTurn: 2 * MIB,
   drainBytesMax: 16 * MIB,
   drainMsMax: 8_000,
   stallMsMax: 60_000,

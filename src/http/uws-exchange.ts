@@ -12,6 +12,7 @@ import { StoreError } from "../base/store-error.ts";
 import { BodyFlow } from "./body-flow.ts";
 import { type ExchangeWatch, looksIn, type WatchedExchange } from "./exchange-watch.ts";
 import type { HttpLimits } from "./limits.ts";
+import type { Readable, ReadBudget } from "./read-budget.ts";
 import type { HttpResponse, ResponseHeaders } from "./request.ts";
 import { isBodyless, serializeHead } from "./response-head.ts";
 import {
@@ -38,6 +39,7 @@ export interface UwsResponse extends UwsWritable {
 export interface UwsServerState {
   readonly limits: HttpLimits;
   readonly watch: ExchangeWatch;
+  readonly reads: ReadBudget;
   /** True while the server stops: every answer asks the client to close. */
   draining: boolean;
 }
@@ -54,6 +56,8 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
   readonly #res: UwsResponse;
   readonly #server: UwsServerState;
   readonly #isHead: boolean;
+  /** Where a body is read from. */
+  #socket: Readable | undefined;
   #stage: Stage = "idle";
   #aborted = false;
   /** True when the library's object is dead. */
@@ -122,7 +126,10 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
     assert(this.#stage === "idle", "an answer is begun once");
     this.#head = serializeHead(status, headers);
     const unread = this.body?.complete === false;
-    if (unread) this.body?.discard();
+    if (unread) {
+      this.body?.discard();
+      this.#stopReading();
+    }
     const close = unread || this.#server.draining;
     if (this.#isHead || isBodyless(status)) {
       this.#endWithoutBody(isBodyless(status) ? undefined : contentLength, close);
@@ -200,29 +207,54 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
   }
 
   #receiveBody(): BodyFlow {
-    const flow = new BodyFlow({
+    const { reads, watch, limits } = this.#server;
+    const socket: Readable = {
       pause: () => {
         if (!this.#over) this.#res.pause();
       },
       resume: () => {
-        this.#progressAt = this.#server.watch.looks;
         if (!this.#over) this.#res.resume();
       },
+    };
+    const flow = new BodyFlow({
+      pause: () => {
+        reads.remove(socket);
+        socket.pause();
+      },
+      resume: () => {
+        this.#progressAt = watch.looks;
+        if (!this.#over) reads.resume(socket);
+      },
     });
+    this.#socket = socket;
+    reads.add(socket);
     this.#res.onData((bytes, isLast) => {
-      this.#progressAt = this.#server.watch.looks;
+      this.#progressAt = watch.looks;
+      const count = bytes.byteLength;
       flow.push(new Uint8Array(bytes));
-      if (isLast) flow.finish();
-      else flow.holdBack();
-      if (this.#held === undefined) return;
-      if (flow.complete || flow.discarded > this.#server.limits.drainBytesMax) this.#answerHeld();
+      if (isLast) {
+        flow.finish();
+        this.#stopReading();
+      } else {
+        flow.holdBack();
+      }
+      if (this.#held !== undefined && (flow.complete || flow.discarded > limits.drainBytesMax)) {
+        this.#answerHeld();
+      }
+      reads.took(socket, count);
     });
     return flow;
+  }
+
+  /** The budget forgets the socket: its body is complete or of no interest any more. */
+  #stopReading(): void {
+    if (this.#socket !== undefined) this.#server.reads.remove(this.#socket);
   }
 
   #answerHeld(): void {
     const answer = this.#held;
     this.#held = undefined;
+    this.#stopReading();
     answer?.();
   }
 
@@ -312,6 +344,7 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
     if (this.#over) return;
     this.#over = true;
     if (this.#stage !== "bodyless") this.#stage = "done";
+    this.#stopReading();
     this.#server.watch.remove(this);
   }
 

@@ -11,6 +11,7 @@ import type { CertificatePair, CertificateSet } from "./certificates.ts";
 import { ExchangeWatch } from "./exchange-watch.ts";
 import { type ListenAddress, listenError } from "./listen-address.ts";
 import { probeListen } from "./listen-probe.ts";
+import { ReadBudget } from "./read-budget.ts";
 import { formatRemoteAddress } from "./remote-address.ts";
 import type { HttpRequest } from "./request.ts";
 import { parseRequestHead, type RawHead } from "./request-head.ts";
@@ -113,7 +114,11 @@ class UwsServer implements HttpServer {
     this.#uws = uws;
     this.#secure = modules.certificates !== undefined;
     const watch = new ExchangeWatch(modules.clock);
-    this.#state = { limits: options.limits, watch, draining: false };
+    const { limits } = options;
+    const reads = new ReadBudget(limits.readBytesPerTurn, {
+      afterTurn: (callback) => void setImmediate(callback),
+    });
+    this.#state = { limits, watch, reads, draining: false };
   }
 
   get addresses(): readonly ListenAddress[] {

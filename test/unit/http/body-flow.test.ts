@@ -99,6 +99,18 @@ test("BodyFlow: holds the socket back before start and while the sink is full", 
   t.strictSame(world.heard, ["a", "b", "c", "END"]);
 });
 
+test("BodyFlow.finish: a source paused by the last chunk is let go, for the next request", async (t) => {
+  const world = createWorld();
+  world.start();
+  world.setFull(true);
+  world.flow.push(Buffer.from("a"));
+  t.ok(world.isPaused());
+  world.flow.finish();
+  t.notOk(world.isPaused());
+  world.flow.resume();
+  t.strictSame(world.heard, ["a", "END"]);
+});
+
 test("BodyFlow.discard: counts what comes later and tells the sink nothing more", async (t) => {
   const world = createWorld();
   world.start();
