@@ -1,0 +1,111 @@
+/**
+ * Runs the public suite ceph/s3-tests against a fresh server and counts by area and by test. See
+ * README.md beside this file. Ends with code 1 when a test fails that is not declined, or when a
+ * declined one passes: the list is what makes the number comparable.
+ *
+ *   S3_TESTS_FOLDER=… node dist/test/s3-tests/run.js [words for pytest …]
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { ACCESS_KEY, SECRET_KEY, startServer } from "../support/server-process.ts";
+import { areaOf } from "./areas.ts";
+import { IDENTITY_SECTIONS, type SuiteIdentity, suiteConfiguration } from "./configuration.ts";
+import { parseDeclined, parseReport, type TestOutcome, tallyByArea } from "./outcome.ts";
+
+const SUITE = resolve(process.env["S3_TESTS_FOLDER"] ?? "s3-tests");
+const PYTHON = process.env["S3_TESTS_PYTHON"] ?? "python3";
+const WORKERS = process.env["S3_TESTS_WORKERS"] ?? "3";
+/** How long the server takes a day of lifecycle rules to be. */
+const DAY_SECONDS = 10;
+const TEST_TIMEOUT_SECONDS = 300;
+const FILES = ["s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py"];
+const DECLINED = fileURLToPath(new URL("../../../test/s3-tests/declined.txt", import.meta.url));
+const OWNER_ID = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
+
+const root: SuiteIdentity = {
+  accessKey: ACCESS_KEY,
+  secretKey: SECRET_KEY,
+  userId: OWNER_ID,
+  displayName: "ringfort",
+  email: "root@example.com",
+};
+
+const folder = mkdtempSync(join(tmpdir(), "ringfort-s3-tests-"));
+const server = await startServer({ environment: { RINGFORT_MEMORY: "256MiB" } });
+const words = process.argv.slice(2);
+try {
+  const outcomes = await runSuite();
+  process.exitCode = print(outcomes, parseDeclined(readFileSync(DECLINED, "utf8"))) ? 0 : 1;
+} finally {
+  await server.stop();
+  server.clean();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+async function runSuite(): Promise<readonly TestOutcome[]> {
+  const configuration = join(folder, "s3tests.conf");
+  const report = process.env["S3_TESTS_REPORT"] ?? join(folder, "report.xml");
+  const identities = Object.fromEntries(IDENTITY_SECTIONS.map((section) => [section, root]));
+  writeFileSync(
+    configuration,
+    suiteConfiguration({
+      port: server.port,
+      // Every section has its entry: they are made from the list of sections.
+      identities: identities as Record<(typeof IDENTITY_SECTIONS)[number], SuiteIdentity>,
+      lifecycleDaySeconds: DAY_SECONDS,
+    }),
+  );
+  const chosen = words.some((word) => word.includes("::") || word.endsWith(".py")) ? [] : FILES;
+  const flags = [
+    ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line", "--no-header"],
+    ["-n", WORKERS, `--timeout=${TEST_TIMEOUT_SECONDS}`, `--junitxml=${report}`],
+  ];
+  const child = spawn(PYTHON, [...flags.flat(), ...chosen, ...words], {
+    cwd: SUITE,
+    env: {
+      ...process.env,
+      S3TEST_CONF: configuration,
+      AWS_EC2_METADATA_DISABLED: "true",
+      AWS_DEFAULT_REGION: "us-east-1",
+      PYTHONDONTWRITEBYTECODE: "1",
+    },
+    stdio: [
+      "ignore",
+      process.env["S3_TESTS_VERBOSE"] === undefined ? "ignore" : "inherit",
+      "inherit",
+    ],
+  });
+  await new Promise((settled) => child.once("exit", settled));
+  return parseReport(readFileSync(report, "utf8"));
+}
+
+/** True when the run is as the list of declined tests says. */
+function print(outcomes: readonly TestOutcome[], declined: ReadonlyMap<string, string>): boolean {
+  const write = (line: string) => process.stdout.write(`${line}\n`);
+  let expected = true;
+  for (const { id, passed, reason } of outcomes) {
+    const refusal = declined.get(id);
+    if (refusal === undefined) write(`${passed ? "pass" : "FAIL"} ${id} ${reason}`.trimEnd());
+    else write(`${passed ? "PASSES BUT DECLINED" : "declined"} ${id} (${refusal})`);
+    if (passed === (refusal !== undefined)) expected = false;
+  }
+  write(`\n${"area".padEnd(28)}pass  fail  declined`);
+  const total = { passed: 0, failed: 0, declined: 0 };
+  for (const [area, tally] of tallyByArea(outcomes, declined, areaOf)) {
+    write(row(area, tally));
+    total.passed += tally.passed;
+    total.failed += tally.failed;
+    total.declined += tally.declined;
+  }
+  write(row("all", total));
+  return expected;
+}
+
+function row(name: string, tally: { passed: number; failed: number; declined: number }): string {
+  const numbers = [tally.passed, tally.failed, tally.declined];
+  const [passed, failed, declined] = numbers.map((value) => String(value).padStart(4));
+  return `${name.padEnd(28)}${passed}  ${failed}  ${declined?.padStart(8)}`;
+}
