@@ -44,6 +44,10 @@ export type StoreErrorData =
   | { readonly code: "invalid-part-number" }
   | { readonly code: "invalid-argument"; readonly message: string }
   | { readonly code: "too-many-versions" }
+  /** The version is under retention or legal hold. */
+  | { readonly code: "object-locked" }
+  /** A rule of the caller's own, asked about the chosen value, says no. */
+  | { readonly code: "refused"; readonly s3Code: string; readonly message: string }
   /** The caller's source of bytes failed with an answer of its own (a bad chunk signature …). */
   | { readonly code: "payload-rejected"; readonly s3Code: string; readonly message: string }
   | { readonly code: "client-gone" }

@@ -10,6 +10,7 @@
  * is durable, so an attempt cut off by a crash is finished by whoever comes next.
  */
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
+import { KIB } from "../base/bytes.ts";
 import type { Clock } from "../base/clock.ts";
 import { newBucketId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
@@ -17,7 +18,7 @@ import { StoreError, type StoreErrorData } from "../base/store-error.ts";
 import { type BucketRecord, decodeBucketRecord, encodeBucketRecord } from "./bucket-record.ts";
 import { KeyedGate } from "./keyed-gate.ts";
 import { readObjectRow } from "./list-row.ts";
-import type { Bucket } from "./object-store.ts";
+import type { Bucket, BucketSettings } from "./object-store.ts";
 import { BUCKET_TAG, bucketKey, headsOf, OBJECT_TAG } from "./register-keys.ts";
 import type { Registers } from "./registers.ts";
 import { scanAll, scanRows } from "./row-scan.ts";
@@ -40,6 +41,9 @@ export interface BucketsModules {
   /** Ends every upload of a bucket that is being deleted. */
   abortUploads(bucket: BucketEntry): Promise<void>;
 }
+
+/** All settings documents of a bucket with their names; the record is one value. */
+export const BUCKET_DOCUMENTS_BYTES_MAX = 512 * KIB;
 
 /** Undefined: there is no such bucket. */
 type BucketChange = (record: BucketRecord) => BucketRecord | undefined;
@@ -87,10 +91,10 @@ export class Buckets {
     });
   }
 
-  create(name: string): Promise<BucketEntry> {
+  create(name: string, settings: BucketSettings = {}): Promise<BucketEntry> {
     return this.#alone(name, async () => {
       await this.#finishDeleting(name);
-      const record: BucketRecord = {
+      const blank: BucketRecord = {
         id: newBucketId(this.#modules.random),
         state: "active",
         createdMs: this.#modules.clock.nowMs(),
@@ -99,6 +103,7 @@ export class Buckets {
         epoch: 1,
         documents: {},
       };
+      const record = withSettings(blank, settings);
       await this.#update(name, (body) =>
         body === undefined
           ? { kind: "write", body: encodeBucketRecord(record, body), result: NO_RESULT }
@@ -121,23 +126,11 @@ export class Buckets {
     });
   }
 
-  setVersioning(name: string, versioning: "enabled" | "suspended"): Promise<void> {
-    return this.#changeActive(name, (record) => ({
-      ...record,
-      versioning,
-      epoch: record.epoch + 1,
-    }));
-  }
-
-  /** Undefined removes the document. */
-  setDocument(name: string, document: string, text: string | undefined): Promise<void> {
-    return this.#changeActive(name, (record) => {
-      const { [document]: _, ...others } = record.documents;
-      return {
-        ...record,
-        documents: text === undefined ? others : { ...others, [document]: text },
-      };
-    });
+  /** Rejects with what `change` throws, and with no-such-bucket. */
+  change(name: string, change: (bucket: Bucket) => BucketSettings): Promise<void> {
+    return this.#changeActive(name, (record) =>
+      withSettings(record, change(toEntry(name, record))),
+    );
   }
 
   async list(input: {
@@ -182,20 +175,18 @@ export class Buckets {
     }
   }
 
-  async #changeActive(name: string, change: BucketChange): Promise<void> {
-    // Left in "deleting" by a crash: whoever looks the bucket up finishes the attempt.
-    const changed = await this.#change(name, (record) =>
-      record.state === "deleting" ? undefined : change(record),
-    );
-    this.#remember(name, changed);
+  #changeActive(name: string, change: BucketChange): Promise<void> {
+    return this.#alone(name, async () => {
+      // Left in "deleting" by a crash: whoever looks the bucket up finishes the attempt.
+      const changed = await this.#change(name, (record) =>
+        record.state === "deleting" ? undefined : change(record),
+      );
+      this.#remember(name, changed);
+    });
   }
 
   async #change(name: string, change: BucketChange): Promise<BucketRecord> {
-    await this.#update(name, (body) => {
-      const changed = body === undefined ? undefined : change(decodeBucketRecord(body));
-      if (changed === undefined) return { kind: "refuse", answer: NO_SUCH_BUCKET };
-      return { kind: "write", body: encodeBucketRecord(changed, body), result: NO_RESULT };
-    });
+    await this.#update(name, (body) => recordChange(body, change));
     return this.#record(name);
   }
 
@@ -280,6 +271,37 @@ export class Buckets {
     this.#cache.set(name, entry);
     return entry;
   }
+}
+
+function recordChange(
+  body: Uint8Array | undefined,
+  change: BucketChange,
+): RegisterChange<StoreErrorData> {
+  try {
+    const changed = body === undefined ? undefined : change(decodeBucketRecord(body));
+    if (changed === undefined) return { kind: "refuse", answer: NO_SUCH_BUCKET };
+    return { kind: "write", body: encodeBucketRecord(changed, body), result: NO_RESULT };
+  } catch (error) {
+    if (error instanceof StoreError) return { kind: "refuse", answer: error.data };
+    throw error;
+  }
+}
+
+/** Throws StoreError entity-too-large. */
+function withSettings(record: BucketRecord, settings: BucketSettings): BucketRecord {
+  const versioning = settings.versioning ?? record.versioning;
+  const documents: Record<string, string> = {};
+  let bytes = 0;
+  for (const [name, text] of Object.entries({ ...record.documents, ...settings.documents })) {
+    if (text === undefined) continue;
+    documents[name] = text;
+    bytes += name.length + Buffer.byteLength(text);
+  }
+  if (bytes > BUCKET_DOCUMENTS_BYTES_MAX) {
+    throw new StoreError({ code: "entity-too-large", bytesMax: BUCKET_DOCUMENTS_BYTES_MAX });
+  }
+  const epoch = record.epoch + (versioning === record.versioning ? 0 : 1);
+  return { ...record, versioning, documents, epoch };
 }
 
 function sameBucket(entry: BucketEntry, wanted: Pick<Bucket, "id">): BucketEntry {

@@ -9,6 +9,7 @@ import { checkWriteConditions } from "./conditions.ts";
 import type { Data, WrittenData } from "./data.ts";
 import { checksumText, type StoredChecksum } from "./data-descriptor.ts";
 import type { ObjectCore } from "./object-core.ts";
+import { withDefaultRetention } from "./object-lock.ts";
 import { decodeObjectRecord, encodeObjectRecord } from "./object-record.ts";
 import type { Bucket, PutObjectResult, WriteConditions } from "./object-store.ts";
 import { corrupt } from "./record-bytes.ts";
@@ -34,6 +35,8 @@ const NOT_COMMITTED: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   "precondition-failed",
   "conditional-conflict",
   "too-many-versions",
+  "object-locked",
+  "refused",
   "no-quorum",
   "busy",
   "deadline",
@@ -60,7 +63,7 @@ export async function commitVersion(
   return commitData(core, commit.written, () =>
     core.buckets.commit(commit.bucket, async (entry) => {
       const outcome = await core.registers.update<StoreErrorData>(commit.registerKey, (body) =>
-        versionChange(commit, body, { mintId, context: changeContext(core, entry) }),
+        versionChange(commit, body, { mintId, context: changeContext(core, entry), entry }),
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
       return putResult(commit.draft, entry, decodeWriteResult(outcome.result));
@@ -101,12 +104,13 @@ export function changeContext(core: ObjectCore, entry: BucketEntry): ChangeConte
 function versionChange(
   commit: VersionCommit,
   body: Uint8Array | undefined,
-  { mintId, context }: { mintId: () => Buffer; context: ChangeContext },
+  { mintId, context, entry }: { mintId: () => Buffer; context: ChangeContext; entry: BucketEntry },
 ): RegisterChange<StoreErrorData> {
   const record = decodeObjectRecord(body);
   const refusal = checkWriteConditions(commit.conditions, record.versions[0]);
   if (refusal !== undefined) return { kind: "refuse", answer: refusal };
-  const change = addVersion(record, commit.draft, mintId, context);
+  const headers = withDefaultRetention(commit.draft.headers, entry, context.nowMs);
+  const change = addVersion(record, { ...commit.draft, headers }, mintId, context);
   if (change === undefined) return { kind: "refuse", answer: { code: "too-many-versions" } };
   return {
     kind: "write",

@@ -22,7 +22,13 @@ import { checkWriteConditions } from "./conditions.ts";
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
 import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
-import { decodeObjectRecord, encodeObjectRecord, hasId } from "./object-record.ts";
+import { checkUnlocked, LOCK_DOCUMENT, withDefaultRetention } from "./object-lock.ts";
+import {
+  decodeObjectRecord,
+  encodeObjectRecord,
+  hasId,
+  type ObjectRecord,
+} from "./object-record.ts";
 import type {
   CompletePart,
   CompleteUploadInput,
@@ -215,9 +221,15 @@ function objectChange(
   if (refusal !== undefined) return { kind: "refuse", answer: refusal };
   const { versionId } = manifest;
   const context = changeContext(core, bucket);
+  if (versionId === undefined) {
+    const locked = checkNullUnlocked(record, bucket, context.nowMs);
+    if (locked !== undefined) return { kind: "refuse", answer: locked };
+  }
   // The version id was chosen with the manifest, and with it the state of versioning.
   const chosenId = () => Buffer.from(versionId ?? []);
-  const change = addVersion(record, draftOf(upload, manifest), chosenId, {
+  const draft = draftOf(upload, manifest);
+  const headers = withDefaultRetention(draft.headers, bucket, context.nowMs);
+  const change = addVersion(record, { ...draft, headers }, chosenId, {
     ...context,
     versioning: versionId === undefined ? "suspended" : "enabled",
   });
@@ -228,6 +240,18 @@ function objectChange(
     body: encodeObjectRecord({ ...change.record, completed }, body),
     result: encodeWriteResult(change.version),
   };
+}
+
+/** The null version that would be replaced, should the bucket have got object lock meanwhile. */
+function checkNullUnlocked(
+  record: ObjectRecord,
+  bucket: BucketEntry,
+  nowMs: number,
+): StoreErrorData | undefined {
+  if (bucket.documents[LOCK_DOCUMENT] === undefined) return undefined;
+  const replaced = record.versions.find((version) => version.isNull && !version.deleteMarker);
+  if (replaced === undefined) return undefined;
+  return checkUnlocked(replaced.meta().headers, { nowMs, bypassGovernance: false });
 }
 
 function draftOf(upload: UploadRecord, manifest: CompletionManifest): VersionDraft {

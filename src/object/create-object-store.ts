@@ -27,7 +27,7 @@ import {
 import { HEALER_OPTIONS, Healer } from "./heal.ts";
 import { Janitor } from "./janitor.ts";
 import type { ObjectOptions } from "./object-core.ts";
-import { ObjectLayer, type ObjectStoreExtensions } from "./object-layer.ts";
+import { ObjectLayer } from "./object-layer.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { PendingCleaner } from "./pending-cleaner.ts";
 import { Refill } from "./refill.ts";
@@ -73,7 +73,7 @@ export interface ObjectStoreStatus {
 }
 
 export interface RunningObjectStore {
-  readonly store: ObjectStore & ObjectStoreExtensions;
+  readonly store: ObjectStore;
   readonly workers: readonly BackgroundWorker[];
   /** Resolves when operations may begin, in the mode that the drives allow. */
   start(): Promise<DriveSetMode>;

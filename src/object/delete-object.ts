@@ -1,12 +1,15 @@
 /** DELETE of an object, of one version, or the making of a delete marker. */
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
+import type { BucketEntry } from "./buckets.ts";
 import { changeContext } from "./commit-version.ts";
 import { checkDeleteConditions } from "./conditions.ts";
 import type { ObjectCore } from "./object-core.ts";
+import { checkUnlocked, LOCK_DOCUMENT } from "./object-lock.ts";
 import { decodeObjectRecord, encodeObjectRecord, hasId } from "./object-record.ts";
 import type { DeleteConditions, DeleteObjectInput, DeleteObjectResult } from "./object-store.ts";
 import { objectKey } from "./register-keys.ts";
+import type { StoredVersion } from "./stored-version.ts";
 import { type ChangeContext, deleteLatest, deleteVersion } from "./version-changes.ts";
 import { newTimeId, parseVersionId } from "./version-id.ts";
 import { decodeWriteResult, encodeWriteResult, type WriteResult } from "./write-result.ts";
@@ -16,6 +19,7 @@ interface Deletion {
   readonly target: { readonly id: Buffer | undefined } | undefined;
   readonly mintId: () => Buffer;
   readonly conditions: DeleteConditions;
+  readonly bypassGovernance: boolean;
 }
 
 type Refusal = { readonly error: StoreErrorData };
@@ -33,11 +37,12 @@ export async function deleteObject(
       return newId;
     },
     conditions,
+    bypassGovernance: input.bypassGovernance === true,
   };
   return core.buckets.commit(input.bucket, async (entry) => {
     const outcome = await core.registers.update<Refusal | undefined>(
       objectKey(entry, input.key),
-      (body) => deletionChange(deletion, body, changeContext(core, entry)),
+      (body) => deletionChange(deletion, body, { ...changeContext(core, entry), entry }),
     );
     if (outcome.kind === "written") {
       const result = decodeWriteResult(outcome.result);
@@ -51,7 +56,7 @@ export async function deleteObject(
 function deletionChange(
   deletion: Deletion,
   body: Uint8Array | undefined,
-  context: ChangeContext,
+  context: ChangeContext & { readonly entry: BucketEntry },
 ): RegisterChange<Refusal | undefined> {
   const { target, mintId, conditions } = deletion;
   const record = decodeObjectRecord(body);
@@ -59,7 +64,8 @@ function deletionChange(
     target === undefined
       ? record.versions[0]
       : record.versions.find((version) => hasId(version, target.id));
-  const error = checkDeleteConditions(conditions, addressed);
+  const error =
+    checkDeleteConditions(conditions, addressed) ?? checkLock(deletion, addressed, context);
   if (error !== undefined) return { kind: "refuse", answer: { error } };
   const change =
     target === undefined
@@ -75,6 +81,19 @@ function deletionChange(
     body: encodeObjectRecord(change.record, body),
     result: encodeWriteResult(change.version),
   };
+}
+
+/** A version that would be gone for ever must not be locked; a delete marker hides it only. */
+function checkLock(
+  deletion: Deletion,
+  addressed: StoredVersion | undefined,
+  context: ChangeContext & { readonly entry: BucketEntry },
+): StoreErrorData | undefined {
+  if (context.entry.documents[LOCK_DOCUMENT] === undefined) return undefined;
+  if (addressed === undefined || addressed.deleteMarker) return undefined;
+  if (deletion.target === undefined && context.versioning !== "unversioned") return undefined;
+  const { bypassGovernance } = deletion;
+  return checkUnlocked(addressed.meta().headers, { nowMs: context.nowMs, bypassGovernance });
 }
 
 function answer(

@@ -14,7 +14,7 @@ import { openObject } from "./open-object.ts";
 import { copyObject, putObject } from "./put-object.ts";
 import { headsOf, SHARDS_MAX, UPLOAD_TAG } from "./register-keys.ts";
 import { scanAll, scanRows } from "./row-scan.ts";
-import { type UpdateHeadersInput, updateHeaders } from "./update-headers.ts";
+import { updateHeaders } from "./update-headers.ts";
 import { copyPart, createUpload, findUpload, listParts, putPart } from "./uploads.ts";
 
 export type ObjectLayerModules = Omit<
@@ -22,14 +22,7 @@ export type ObjectLayerModules = Omit<
   "options" | "buckets" | "uploadGate" | "committing"
 >;
 
-/** What the store offers beyond the S3 operations of the contract. */
-export interface ObjectStoreExtensions {
-  /** Undefined removes the document. */
-  setDocument(name: string, document: string, text: string | undefined): Promise<void>;
-  updateHeaders(input: UpdateHeadersInput): Promise<{ versionId: string | undefined }>;
-}
-
-export class ObjectLayer implements contract.ObjectStore, ObjectStoreExtensions {
+export class ObjectLayer implements contract.ObjectStore {
   /** For the background workers of this layer. */
   readonly core: ObjectCore;
 
@@ -50,8 +43,8 @@ export class ObjectLayer implements contract.ObjectStore, ObjectStoreExtensions 
     this.core = { ...modules, options, buckets, committing, uploadGate: new KeyedGate() };
   }
 
-  createBucket(name: string): Promise<contract.Bucket> {
-    return this.core.buckets.create(name);
+  createBucket(name: string, settings?: contract.BucketSettings): Promise<contract.Bucket> {
+    return this.core.buckets.create(name, settings);
   }
 
   bucket(name: string): Promise<contract.Bucket> {
@@ -66,12 +59,11 @@ export class ObjectLayer implements contract.ObjectStore, ObjectStoreExtensions 
     return this.core.buckets.list(input);
   }
 
-  setVersioning(name: string, state: "enabled" | "suspended"): Promise<void> {
-    return this.core.buckets.setVersioning(name, state);
-  }
-
-  setDocument(name: string, document: string, text: string | undefined): Promise<void> {
-    return this.core.buckets.setDocument(name, document, text);
+  changeBucket(
+    name: string,
+    change: (bucket: contract.Bucket) => contract.BucketSettings,
+  ): Promise<void> {
+    return this.core.buckets.change(name, change);
   }
 
   putObject(input: contract.PutObjectInput): Promise<contract.PutObjectResult> {
@@ -90,7 +82,7 @@ export class ObjectLayer implements contract.ObjectStore, ObjectStoreExtensions 
     return copyObject(this.core, input);
   }
 
-  updateHeaders(input: UpdateHeadersInput): Promise<{ versionId: string | undefined }> {
+  updateHeaders(input: contract.UpdateHeadersInput): Promise<{ versionId: string | undefined }> {
     return updateHeaders(this.core, input);
   }
 

@@ -17,6 +17,13 @@ export interface Bucket {
   readonly documents: Readonly<Record<string, string>>;
 }
 
+/** What a change makes of a bucket; what is not named stays. */
+export interface BucketSettings {
+  readonly versioning?: "enabled" | "suspended";
+  /** By name; undefined removes the document. */
+  readonly documents?: Readonly<Record<string, string | undefined>>;
+}
+
 /** `null` names the version written while versioning was off or suspended. */
 export const NULL_VERSION = "null";
 
@@ -120,6 +127,8 @@ export interface DeleteObjectInput {
   readonly key: string;
   readonly versionId?: string;
   readonly conditions: DeleteConditions;
+  /** The caller asks for it and is allowed to: retention in GOVERNANCE mode does not hold. */
+  readonly bypassGovernance?: boolean;
 }
 
 export interface DeleteObjectResult {
@@ -131,8 +140,8 @@ export interface DeleteObjectResult {
 export interface CopyObjectInput {
   readonly source: { bucket: Bucket; key: string; versionId?: string; conditions: ReadConditions };
   readonly target: { bucket: Bucket; key: string; conditions: WriteConditions };
-  /** Replaces the stored headers; undefined copies them. */
-  readonly headers: StoredHeaders | undefined;
+  /** From the source's stored headers to the copy's. */
+  headers(source: StoredHeaders): StoredHeaders;
   readonly storageClass: StorageClass | undefined;
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
 }
@@ -254,16 +263,30 @@ export interface ListUploadsPage {
   readonly nextUploadIdMarker: string | undefined;
 }
 
+export interface UpdateHeadersInput {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly versionId?: string;
+  /** From the headers now stored to those wanted; a StoreError that it throws is the answer. Pure:
+   * it may be called more than once. */
+  change(headers: StoredHeaders): StoredHeaders;
+}
+
 export interface ObjectStore {
   // Buckets. `bucket` rejects with no-such-bucket.
-  createBucket(name: string): Promise<Bucket>;
+  createBucket(name: string, settings?: BucketSettings): Promise<Bucket>;
   bucket(name: string): Promise<Bucket>;
   deleteBucket(name: string): Promise<void>;
   listBuckets(input: { prefix: string; after: string | undefined; limit: number }): Promise<{
     buckets: readonly Bucket[];
     truncated: boolean;
   }>;
-  setVersioning(name: string, state: "enabled" | "suspended"): Promise<void>;
+  /**
+   * One compare-and-set on the bucket's record: no write under the bucket overlaps with it. `change`
+   * is pure; a StoreError that it throws is the answer. Rejects with entity-too-large when the
+   * documents together are more than a record holds.
+   */
+  changeBucket(name: string, change: (bucket: Bucket) => BucketSettings): Promise<void>;
 
   // Objects. All reject with no-such-bucket when the bucket was deleted meanwhile.
   putObject(input: PutObjectInput): Promise<PutObjectResult>;
@@ -271,6 +294,8 @@ export interface ObjectStore {
   openObject(input: ReadObjectInput): Promise<OpenObject>;
   deleteObject(input: DeleteObjectInput): Promise<DeleteObjectResult>;
   copyObject(input: CopyObjectInput): Promise<CopyObjectResult>;
+  /** Changes what is stored beside the bytes of one version: tags, locks, access lists. */
+  updateHeaders(input: UpdateHeadersInput): Promise<{ versionId: string | undefined }>;
 
   // Listings.
   listObjects(input: ListObjectsInput): Promise<ListObjectsPage>;

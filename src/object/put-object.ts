@@ -52,7 +52,7 @@ export async function copyObject(
   const result = await writeObject(core, {
     ...target,
     source: sourceOf(core.reader, version, undefined),
-    headers: input.headers ?? meta.headers,
+    headers: input.headers(meta.headers),
     storageClass: input.storageClass ?? version.storageClass,
     algorithm: input.checksumAlgorithm ?? kept ?? "crc64nvme",
   });

@@ -4,21 +4,12 @@ import type { RegisterChange } from "../../cluster/register/register-contract.ts
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { decodeObjectRecord, encodeObjectRecord, hasId } from "./object-record.ts";
-import type { Bucket, StoredHeaders } from "./object-store.ts";
+import type { UpdateHeadersInput } from "./object-store.ts";
 import { objectKey } from "./register-keys.ts";
 import { resealVersion, type StoredVersion } from "./stored-version.ts";
 import { replaceVersion } from "./version-changes.ts";
 import { parseVersionId } from "./version-id.ts";
 import { decodeWriteResult, encodeWriteResult } from "./write-result.ts";
-
-export interface UpdateHeadersInput {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly versionId?: string;
-  /** From the headers now stored to those wanted; a StoreError that it throws is the answer. Pure:
-   * it may be called more than once. */
-  change(headers: StoredHeaders): StoredHeaders;
-}
 
 export async function updateHeaders(
   core: ObjectCore,

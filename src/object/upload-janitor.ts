@@ -2,7 +2,7 @@
  * Moves an upload on that nobody moves any more: a completion that was cut off, the parts that a
  * completed or aborted upload leaves behind, an answer that was kept long enough.
  */
-import { StoreError } from "../base/store-error.ts";
+import { StoreError, type StoreErrorCode } from "../base/store-error.ts";
 import {
   changeState,
   finishCompletion,
@@ -25,6 +25,13 @@ import { withTrash } from "./version-changes.ts";
 
 const PARTS_PER_PAGE = 1000;
 const NO_RESULT = new Uint8Array(0);
+/** Refusals after which an upload is open again. */
+const REOPENING: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
+  "precondition-failed",
+  "no-such-key",
+  "object-locked",
+  "too-many-versions",
+]);
 
 export async function advanceUpload(core: ObjectCore, key: Buffer): Promise<void> {
   const record = await readUpload(core, key);
@@ -70,7 +77,7 @@ async function rollForward(core: ObjectCore, key: Buffer, record: UploadRecord):
     if (!(error instanceof StoreError)) throw error;
     if (error.code === "no-such-bucket") return giveUp(core, key);
     // Its condition does not hold: the upload is open again.
-    if (error.code !== "precondition-failed" && error.code !== "no-such-key") throw error;
+    if (!REOPENING.has(error.code)) throw error;
   }
 }
 

@@ -23,14 +23,17 @@ test("createBucket: exists once; a bucket made anew is another one", async (t) =
   t.not(second.id, first.id);
   t.equal(await codeOf(store.putObject(putInput(first, "a", "x"))), "no-such-bucket");
   t.equal(await codeOf(readContent(store, first, "a")), "no-such-bucket");
-  t.equal(await codeOf(store.setVersioning("other", "enabled")), "no-such-bucket");
+  t.equal(
+    await codeOf(store.changeBucket("other", () => ({ versioning: "enabled" }))),
+    "no-such-bucket",
+  );
 });
 
 test("deleteBucket: versions and delete markers keep it, open uploads do not", async (t) => {
   const fixture = createFixture();
   const { store, data, registers } = fixture;
   const bucket = await store.createBucket("bucket");
-  await store.setVersioning("bucket", "enabled");
+  await store.changeBucket("bucket", () => ({ versioning: "enabled" }));
   const { versionId } = await store.deleteObject({ bucket, key: "a", conditions: {} });
   t.equal(await codeOf(store.deleteBucket("bucket")), "bucket-not-empty");
   t.equal((await store.bucket("bucket")).versioning, "enabled");
@@ -103,7 +106,10 @@ test("Buckets: an outcome that nobody learnt leaves nothing stale in memory", as
   const { store, registers } = createFixture();
   const bucket = await store.createBucket("bucket");
   registers.nextFault = () => "applied-but-unknown";
-  t.equal(await codeOf(store.setVersioning("bucket", "enabled")), "unknown-outcome");
+  t.equal(
+    await codeOf(store.changeBucket("bucket", () => ({ versioning: "enabled" }))),
+    "unknown-outcome",
+  );
   registers.nextFault = () => "none";
   t.equal((await store.bucket("bucket")).versioning, "enabled");
   const { versionId } = await store.putObject(putInput(bucket, "a", "x"));
@@ -135,13 +141,13 @@ test("Buckets: a slow read of a bucket that is deleted meanwhile is not remember
   t.equal(await codeOf(store.putObject(putInput(bucket, "a", "x"))), "no-such-bucket");
 });
 
-test("setDocument: keeps what it is given until it is taken away", async (t) => {
+test("changeBucket: keeps what it is given until it is taken away", async (t) => {
   const fixture = createFixture();
   const { store } = fixture;
   await store.createBucket("bucket");
-  await store.setDocument("bucket", "policy", "{}");
-  await store.setDocument("bucket", "cors", "<x/>");
-  await store.setDocument("bucket", "policy", undefined);
+  await store.changeBucket("bucket", () => ({ documents: { policy: "{}" } }));
+  await store.changeBucket("bucket", () => ({ documents: { cors: "<x/>" } }));
+  await store.changeBucket("bucket", () => ({ documents: { policy: undefined } }));
   const other = createFixture({}, fixture);
   t.strictSame({ ...(await other.store.bucket("bucket")).documents }, { cors: "<x/>" });
 });

@@ -41,7 +41,7 @@ test("putObject: a chain of If-Match writers loses no update", async (t) => {
 test("putObject: versions written at once are all kept, newest last written", async (t) => {
   const { store, clock } = await createNode();
   const bucket = await store.createBucket("bucket");
-  await store.setVersioning("bucket", "enabled");
+  await store.changeBucket("bucket", () => ({ versioning: "enabled" }));
   const count = 70;
   const ids = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
@@ -75,7 +75,7 @@ test("putObject: versions written at once are all kept, newest last written", as
 test("listVersions: a marker that was deleted meanwhile loses no version", async (t) => {
   const { store, clock } = await createNode();
   const bucket = await store.createBucket("bucket");
-  await store.setVersioning("bucket", "enabled");
+  await store.changeBucket("bucket", () => ({ versioning: "enabled" }));
   const ids: string[] = [];
   for (let index = 0; index < 6; index++) {
     clock.advance(1);
@@ -99,7 +99,7 @@ test("listVersions: a marker that was deleted meanwhile loses no version", async
 test("updateHeaders: changes the headers of the version that is meant", async (t) => {
   const { store } = await createNode();
   const bucket = await store.createBucket("bucket");
-  await store.setVersioning("bucket", "enabled");
+  await store.changeBucket("bucket", () => ({ versioning: "enabled" }));
   const first = await store.putObject(putInput(bucket, "key", "one", { headers: { a: "1" } }));
   await store.putObject(putInput(bucket, "key", "two", { headers: { a: "2" } }));
   const change = (headers: Readonly<Record<string, string>>) => ({ ...headers, tags: "x" });

@@ -140,7 +140,7 @@ async function runCopy(t: Test, world: World, it: Command & { op: "copy" }): Pro
   const call = store.copyObject({
     source: { bucket, key: it.from, conditions: {} },
     target: { bucket, key: it.to, conditions: {} },
-    headers: undefined,
+    headers: (source) => source,
     storageClass: undefined,
     checksumAlgorithm: undefined,
   });
@@ -241,7 +241,7 @@ async function run(t: Test, world: World, it: Command): Promise<void> {
       return runCheck(t, world, it);
     case "versioning":
       world.oracle.state = it.state;
-      return world.store.setVersioning("bucket", it.state);
+      return world.store.changeBucket("bucket", () => ({ versioning: it.state }));
   }
 }
 

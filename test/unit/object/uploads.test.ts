@@ -35,7 +35,7 @@ async function startUpload(
 ): Promise<Started> {
   const { key = "dir/key", checksum, versioned = false } = options;
   const bucket = await store.createBucket("bucket");
-  if (versioned) await store.setVersioning("bucket", "enabled");
+  if (versioned) await store.changeBucket("bucket", () => ({ versioning: "enabled" }));
   const upload = await store.createUpload({
     bucket,
     key,
