@@ -16,6 +16,7 @@ import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
 import type { CredentialSource } from "../s3/auth/credentials.ts";
 import type { Identity } from "../s3/context.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
+import { ROOT_ACCOUNT } from "../s3/owner.ts";
 import { commonHeaders } from "../s3/respond.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
 import { endpointUrls } from "./banner.ts";
@@ -105,7 +106,14 @@ function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
   const hostId = createHash("sha256").update(hostname()).digest("hex");
   const s3 = createS3Handler(
     { region: cluster.region, domains: cluster.domains, hostId },
-    { store: objects.store, digester, credentials: rootCredentials(settings), clock, log },
+    {
+      store: objects.store,
+      digester,
+      credentials: rootCredentials(settings),
+      accounts: ROOT_ACCOUNT,
+      clock,
+      log,
+    },
   );
   const handler = createFront(
     { requestsMax: node.requestsMax },

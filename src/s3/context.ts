@@ -18,6 +18,16 @@ export interface Identity {
   readonly accessKey: string;
   /** The credentials of the settings: may do everything. */
   readonly root: boolean;
+  /** The account it belongs to; without it, the root account. */
+  readonly canonicalId?: string;
+}
+
+/** The accounts that may own something or be granted something. */
+export interface AccountDirectory {
+  /** What an account is called; undefined when there is none with that canonical id. */
+  nameOf(canonicalId: string): string | undefined;
+  /** The canonical id of the account with that e-mail address. */
+  findByEmail(address: string): string | undefined;
 }
 
 export interface S3Options {
@@ -48,8 +58,11 @@ export interface ServiceContext {
   readonly headers: HttpHeaders;
   readonly query: QueryParameters;
   readonly auth: AuthResult<Identity>;
+  /** What a browser is told of the bucket's CORS rules; part of every answer, errors included. */
+  readonly cors: ReadonlyArray<readonly [name: string, value: string]>;
   readonly store: ObjectStore;
   readonly digester: DocumentDigester;
+  readonly accounts: AccountDirectory;
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: S3Options;

@@ -2,7 +2,7 @@
  * The life of an S3 request: authenticate → address → detect → authorise → run → answer.
  *
  * Nothing is looked up before the caller is known and allowed, so no answer tells a stranger what
- * exists. Whatever fails on the way is answered here, once, by one table of errors.
+ * exists; but for the CORS rules of the bucket, which are there to be told to browsers. Whatever fails on the way is answered here, once, by one table of errors.
  */
 import { assertNever } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
@@ -14,12 +14,19 @@ import { Authenticator } from "./auth/authenticate.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
 import { effectiveHeaders } from "./auth/hoisted-headers.ts";
 import { authorise } from "./authorise.ts";
-import type { DocumentDigester, Identity, S3Options, ServiceContext } from "./context.ts";
+import type {
+  AccountDirectory,
+  DocumentDigester,
+  Identity,
+  S3Options,
+  ServiceContext,
+} from "./context.ts";
+import { crossOriginHeaders, preflightHeaders } from "./cross-origin.ts";
 import { detectOperation } from "./detect.ts";
 import { isNotImplemented, notImplemented } from "./not-implemented.ts";
 import { BUCKET_HANDLERS, OBJECT_HANDLERS, SERVICE_HANDLERS } from "./operations.ts";
 import { QueryParameters } from "./query.ts";
-import { sendError } from "./respond.ts";
+import { commonHeaders, type HeaderList, sendError } from "./respond.ts";
 import { type S3Error, toS3Error } from "./s3-error.ts";
 import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
 
@@ -27,6 +34,7 @@ export interface S3Modules {
   readonly store: ObjectStore;
   readonly digester: DocumentDigester;
   readonly credentials: CredentialSource<Identity>;
+  readonly accounts: AccountDirectory;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -38,7 +46,7 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
     { credentials: modules.credentials, clock: modules.clock },
   );
   return async (request, response) => {
-    const trace: Trace = { operation: undefined, address: undefined };
+    const trace: Trace = { operation: undefined, address: undefined, cors: [] };
     try {
       await run({ request, response, trace, options, modules, authenticator });
     } catch (error) {
@@ -53,6 +61,7 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
 interface Trace {
   operation: S3Operation | undefined;
   address: S3Address | undefined;
+  cors: HeaderList;
 }
 
 interface Run {
@@ -65,18 +74,27 @@ interface Run {
 }
 
 async function run({ request, response, trace, options, modules, authenticator }: Run) {
-  const auth = authenticator.authenticate(request);
+  const { store, digester, accounts, clock, log } = modules;
   const host = request.headers.get("host");
   const address = parseAddress(host, request.rawPath, options.domains);
   trace.address = address;
+  if (request.method === "OPTIONS") {
+    trace.operation = "CorsPreflight";
+    const headers = await preflightHeaders(store, address, request.headers);
+    response.send(200, [...commonHeaders(request.id, options.hostId), ...headers]);
+    return;
+  }
+  if (request.headers.has("origin")) {
+    trace.cors = await crossOriginHeaders(store, address, request);
+  }
+  const auth = authenticator.authenticate(request);
   const query = QueryParameters.parse(request.rawQuery);
   const headers = effectiveHeaders(request.headers, query, auth);
   const operation = detectOperation(address, { method: request.method, query, headers });
   trace.operation = operation;
   authorise(auth, operation);
   if (isNotImplemented(operation)) throw notImplemented(operation);
-  const { store, digester, clock, log } = modules;
-  const shared = { store, digester, clock, log, options };
+  const shared = { store, digester, accounts, clock, log, options, cors: trace.cors };
   const context: ServiceContext = { request, response, headers, query, auth, ...shared };
   await runOperation(operation, address, context);
 }
@@ -112,6 +130,7 @@ function errorPlace(
   return {
     request,
     response,
+    cors: trace.cors,
     requestId: request.id,
     hostId: options.hostId,
     resource: request.rawPath,

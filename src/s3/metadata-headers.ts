@@ -3,7 +3,9 @@
  * `x-amz-meta-*`. Nothing else a client sends can reach the stored record.
  */
 import type { StorageClass } from "../object/data.ts";
+import { LEGAL_HOLD_HEADER, LOCK_MODE_HEADER, LOCK_UNTIL_HEADER } from "../object/object-lock.ts";
 import type { StoredHeaders } from "../object/object-store.ts";
+import { formatIsoDate } from "./dates.ts";
 import type { QueryParameters } from "./query.ts";
 import { invalidArgument, S3Error } from "./s3-error.ts";
 
@@ -62,10 +64,24 @@ export function parseStoredHeaders(request: MetadataHeaders): ParsedHeaders {
 
 /** What of a header is stored; undefined: nothing. */
 function storedValue(name: string, value: string): string | undefined {
-  if (name.startsWith(USER_PREFIX) || name === TAGGING) return value;
+  if (name.startsWith(USER_PREFIX)) return value;
   if (!Object.hasOwn(SYSTEM_HEADERS, name)) return undefined;
   const kept = name === "content-encoding" ? withoutChunkedCoding(value) : value;
   return kept === "" ? undefined : kept;
+}
+
+/** Of stored headers, those that describe the content: what a copy takes over. */
+export function describingHeaders(stored: StoredHeaders): StoredHeaders {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(stored)) {
+    if (name.startsWith(USER_PREFIX) || Object.hasOwn(SYSTEM_HEADERS, name)) kept[name] = value;
+  }
+  return kept;
+}
+
+export function tagsOnly(stored: StoredHeaders): StoredHeaders {
+  const tags = stored[TAGGING];
+  return tags === undefined ? {} : { [TAGGING]: tags };
 }
 
 /** `aws-chunked` describes the transfer; only what remains describes the object. */
@@ -113,10 +129,20 @@ export function responseMetadataHeaders(
   }
   for (const [name, value] of Object.entries(stored)) {
     if (replaced.has(name)) continue;
-    if (name === TAGGING) answer.push(["x-amz-tagging-count", String(countTags(value))]);
-    else answer.push([SYSTEM_HEADERS[name] ?? name, encodeHeaderValue(value)]);
+    const shown = shownHeader(name, value);
+    if (shown !== undefined) answer.push(shown);
   }
   return answer;
+}
+
+/** A stored header as answers carry it; undefined: not at all. */
+function shownHeader(name: string, value: string): HeaderPair | undefined {
+  if (name === TAGGING) return ["x-amz-tagging-count", String(countTags(value))];
+  if (name === LOCK_UNTIL_HEADER) return [name, formatIsoDate(Number(value))];
+  if (name === LOCK_MODE_HEADER || name === LEGAL_HOLD_HEADER) return [name, value];
+  if (name.startsWith(USER_PREFIX)) return [name, encodeHeaderValue(value)];
+  const system = SYSTEM_HEADERS[name];
+  return system === undefined ? undefined : [system, encodeHeaderValue(value)];
 }
 
 function overriddenNames(query: QueryParameters): ReadonlySet<string> {

@@ -4,6 +4,19 @@
  */
 import type { BucketContext, ObjectContext, ServiceContext } from "./context.ts";
 import type { NotImplementedOperation } from "./not-implemented.ts";
+import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from "./operations/acl.ts";
+import {
+  bucketTaggingHandlers,
+  corsHandlers,
+  deleteBucketLifecycle,
+  deleteBucketPolicy,
+  getBucketLifecycle,
+  getBucketPolicy,
+  ownershipHandlers,
+  publicAccessHandlers,
+  putBucketLifecycle,
+  websiteHandlers,
+} from "./operations/bucket-documents.ts";
 import {
   createBucket,
   deleteBucket,
@@ -15,6 +28,17 @@ import {
 } from "./operations/buckets.ts";
 import { copyObject, uploadPartCopy } from "./operations/copy-object.ts";
 import { deleteObject, deleteObjects } from "./operations/delete-objects.ts";
+import {
+  alwaysAbsent,
+  deleteAbsent,
+  emptyList,
+  getBucketAccelerate,
+  getBucketNotification,
+  getBucketRequestPayment,
+  putBucketAccelerate,
+  putBucketNotification,
+  putBucketRequestPayment,
+} from "./operations/fixed-documents.ts";
 import { getObject, headObject } from "./operations/get-object.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { listMultipartUploads, listParts } from "./operations/list-multipart.ts";
@@ -26,6 +50,19 @@ import {
   createMultipartUpload,
   uploadPart,
 } from "./operations/multipart.ts";
+import {
+  getObjectLegalHold,
+  getObjectLockConfiguration,
+  getObjectRetention,
+  putObjectLegalHold,
+  putObjectLockConfiguration,
+  putObjectRetention,
+} from "./operations/object-lock.ts";
+import {
+  deleteObjectTagging,
+  getObjectTagging,
+  putObjectTagging,
+} from "./operations/object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
 import type { BucketOperation, ObjectOperation, ServiceOperation } from "./s3-operations.ts";
 
@@ -40,15 +77,63 @@ export const SERVICE_HANDLERS: Handlers<ServiceOperation, ServiceContext> = {
 export const BUCKET_HANDLERS: Handlers<BucketOperation, BucketContext> = {
   CreateBucket: createBucket,
   DeleteBucket: deleteBucket,
+  DeleteBucketAnalyticsConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  DeleteBucketCors: corsHandlers.delete,
+  DeleteBucketEncryption: deleteAbsent,
+  DeleteBucketIntelligentTieringConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  DeleteBucketInventoryConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  DeleteBucketLifecycle: deleteBucketLifecycle,
+  DeleteBucketMetricsConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  DeleteBucketOwnershipControls: ownershipHandlers.delete,
+  DeleteBucketPolicy: deleteBucketPolicy,
+  DeleteBucketReplication: deleteAbsent,
+  DeleteBucketTagging: bucketTaggingHandlers.delete,
+  DeleteBucketWebsite: websiteHandlers.delete,
   DeleteObjects: deleteObjects,
+  DeletePublicAccessBlock: publicAccessHandlers.delete,
+  GetBucketAccelerateConfiguration: getBucketAccelerate,
+  GetBucketAcl: getBucketAcl,
+  GetBucketAnalyticsConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  GetBucketCors: corsHandlers.get,
+  GetBucketEncryption: alwaysAbsent("ServerSideEncryptionConfigurationNotFoundError"),
+  GetBucketIntelligentTieringConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  GetBucketInventoryConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  GetBucketLifecycleConfiguration: getBucketLifecycle,
   GetBucketLocation: getBucketLocation,
+  GetBucketMetricsConfiguration: alwaysAbsent("NoSuchConfiguration"),
+  GetBucketNotificationConfiguration: getBucketNotification,
+  GetBucketOwnershipControls: ownershipHandlers.get,
+  GetBucketPolicy: getBucketPolicy,
+  GetBucketReplication: alwaysAbsent("ReplicationConfigurationNotFoundError"),
+  GetBucketRequestPayment: getBucketRequestPayment,
+  GetBucketTagging: bucketTaggingHandlers.get,
   GetBucketVersioning: getBucketVersioning,
+  GetBucketWebsite: websiteHandlers.get,
+  GetObjectLockConfiguration: getObjectLockConfiguration,
+  GetPublicAccessBlock: publicAccessHandlers.get,
   HeadBucket: headBucket,
+  ListBucketAnalyticsConfigurations: emptyList("ListBucketAnalyticsConfigurationResult"),
+  ListBucketIntelligentTieringConfigurations: emptyList(
+    "ListBucketIntelligentTieringConfigurationsOutput",
+  ),
+  ListBucketInventoryConfigurations: emptyList("ListInventoryConfigurationsResult"),
+  ListBucketMetricsConfigurations: emptyList("ListMetricsConfigurationsResult"),
   ListMultipartUploads: listMultipartUploads,
   ListObjects: listObjectsV1,
   ListObjectsV2: listObjectsV2,
   ListObjectVersions: listObjectVersions,
+  PutBucketAccelerateConfiguration: putBucketAccelerate,
+  PutBucketAcl: putBucketAcl,
+  PutBucketCors: corsHandlers.put,
+  PutBucketLifecycleConfiguration: putBucketLifecycle,
+  PutBucketNotificationConfiguration: putBucketNotification,
+  PutBucketOwnershipControls: ownershipHandlers.put,
+  PutBucketRequestPayment: putBucketRequestPayment,
+  PutBucketTagging: bucketTaggingHandlers.put,
   PutBucketVersioning: putBucketVersioning,
+  PutBucketWebsite: websiteHandlers.put,
+  PutObjectLockConfiguration: putObjectLockConfiguration,
+  PutPublicAccessBlock: publicAccessHandlers.put,
 };
 
 export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
@@ -57,11 +142,20 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   CopyObject: copyObject,
   CreateMultipartUpload: createMultipartUpload,
   DeleteObject: deleteObject,
+  DeleteObjectTagging: deleteObjectTagging,
   GetObject: getObject,
+  GetObjectAcl: getObjectAcl,
   GetObjectAttributes: getObjectAttributes,
+  GetObjectLegalHold: getObjectLegalHold,
+  GetObjectRetention: getObjectRetention,
+  GetObjectTagging: getObjectTagging,
   HeadObject: headObject,
   ListParts: listParts,
   PutObject: putObject,
+  PutObjectAcl: putObjectAcl,
+  PutObjectLegalHold: putObjectLegalHold,
+  PutObjectRetention: putObjectRetention,
+  PutObjectTagging: putObjectTagging,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,
 };

@@ -2,6 +2,8 @@
  * The owner named in listings. All buckets and objects belong to the root account; its canonical id
  * is the one MinIO used, because clients may have stored it in policies and scripts.
  */
+import type { AuthResult } from "./auth/auth-result.ts";
+import type { AccountDirectory, Identity } from "./context.ts";
 import type { XmlWriter } from "./xml.ts";
 
 export const OWNER_ID = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
@@ -13,3 +15,18 @@ export function writeOwner(xml: XmlWriter, element: "Owner" | "Initiator" = "Own
     owner.element("DisplayName", OWNER_NAME);
   });
 }
+
+/** Who owns what callers without keys write; AWS uses the same id. */
+export const ANONYMOUS_OWNER_ID =
+  "65a011a29cdf8ec533ec3d1ccaae921c65a011a29cdf8ec533ec3d1ccaae921c";
+
+/** The account that owns what the caller makes. */
+export function callerAccount(auth: AuthResult<Identity>): string {
+  return auth.kind === "signed" ? (auth.identity.canonicalId ?? OWNER_ID) : ANONYMOUS_OWNER_ID;
+}
+
+/** The one account there is while nobody has made others. */
+export const ROOT_ACCOUNT: AccountDirectory = {
+  nameOf: (canonicalId) => (canonicalId === OWNER_ID ? OWNER_NAME : undefined),
+  findByEmail: () => undefined,
+};

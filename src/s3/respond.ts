@@ -17,7 +17,8 @@ export function commonHeaders(requestId: string, hostId: string): HeaderList {
 }
 
 function headersOf(context: ServiceContext, more: HeaderList): HeaderList {
-  return [...commonHeaders(context.request.id, context.options.hostId), ...more];
+  const common = commonHeaders(context.request.id, context.options.hostId);
+  return context.cors.length === 0 ? [...common, ...more] : [...common, ...context.cors, ...more];
 }
 
 export function sendEmpty(context: ServiceContext, status: number, headers: HeaderList = []): void {
@@ -30,6 +31,11 @@ export function sendXml(context: ServiceContext, body: string, headers: HeaderLi
     headersOf(context, [["Content-Type", "application/xml"], ...headers]),
     body,
   );
+}
+
+/** A text of another type than XML. */
+export function sendDocument(context: ServiceContext, body: string, contentType: string): void {
+  context.response.send(200, headersOf(context, [["Content-Type", contentType]]), body);
 }
 
 /** One-shot answer with bytes. */
@@ -55,6 +61,7 @@ export function beginBytes(
 export interface ErrorPlace extends ErrorContext {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
+  readonly cors: HeaderList;
 }
 
 /**
@@ -69,6 +76,7 @@ export function sendError(error: S3Error, place: ErrorPlace): void {
   }
   const headers: HeaderList = [
     ...commonHeaders(place.requestId, place.hostId),
+    ...place.cors,
     ...error.headers.map(([name, value]) => [name, value] as const),
   ];
   if (error.status === 304) {

@@ -7,6 +7,7 @@
 export const S3_ERRORS = {
   AccessControlListNotSupported: [400, "The bucket does not allow ACLs"],
   AccessDenied: [403, "Access Denied"],
+  AccessForbidden: [403, "CORSResponse: This CORS request is not allowed."],
   AccountProblem: [403, "There is a problem with your account"],
   AllAccessDisabled: [403, "All access to this resource has been disabled."],
   AuthorizationHeaderMalformed: [400, "The authorization header that you provided is not valid."],

@@ -121,6 +121,11 @@ function notModified(data: Extract<StoreErrorData, { code: "not-modified" }>): S
   return new S3Error("NotModified", { headers });
 }
 
+function namedByCaller(data: { readonly s3Code: string; readonly message: string }): S3Error {
+  const code = isS3ErrorCode(data.s3Code) ? data.s3Code : "InvalidRequest";
+  return new S3Error(code, data.message === "" ? {} : { message: data.message });
+}
+
 const MIN_PART_BYTES = 5 * 1024 * 1024;
 
 /**
@@ -166,10 +171,12 @@ const TRANSLATIONS: Translations = {
   "invalid-part-number": () => new S3Error("InvalidPartNumber"),
   "invalid-argument": (data) => new S3Error("InvalidArgument", { message: data.message }),
   "too-many-versions": () => new S3Error("MaxVersionsExceeded"),
-  "payload-rejected": (data) => {
-    const code = isS3ErrorCode(data.s3Code) ? data.s3Code : "InvalidRequest";
-    return new S3Error(code, { message: data.message });
-  },
+  "object-locked": () =>
+    new S3Error("AccessDenied", {
+      message: "Access Denied because object protected by object lock.",
+    }),
+  refused: namedByCaller,
+  "payload-rejected": namedByCaller,
   "client-gone": () => new S3Error("ClientDisconnected"),
   "no-quorum": (_data, cause) => retryLater("ServiceUnavailable", cause),
   "unknown-outcome": (_data, cause) => retryLater("ServiceUnavailable", cause),

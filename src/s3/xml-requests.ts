@@ -9,7 +9,8 @@ import { checksumElement, decodeChecksum } from "./checksum-headers.ts";
 import { parseConditionSize, parseConditionTime, unquoteTag } from "./conditions.ts";
 import { parseObjectKey } from "./object-key.ts";
 import { S3Error } from "./s3-error.ts";
-import { malformedXml, parseXml, type XmlElement } from "./xml-parse.ts";
+import { leaves, parseBoolean, parseRoot } from "./xml-fields.ts";
+import { malformedXml, type XmlElement } from "./xml-parse.ts";
 
 export interface CreateBucketDocument {
   readonly locationConstraint: string | undefined;
@@ -89,13 +90,6 @@ function parseDeleteEntry(object: XmlElement): DeleteEntry {
   };
 }
 
-function parseBoolean(text: string | undefined): boolean {
-  const value = text?.trim().toLowerCase() ?? "false";
-  if (value === "true" || value === "1") return true;
-  if (value === "false" || value === "0" || value === "") return false;
-  throw malformedXml();
-}
-
 function parseTag(text: string): string {
   const tag = unquoteTag(text.trim());
   if (tag === "") throw malformedXml();
@@ -151,32 +145,6 @@ function parsePartChecksum(fields: ReadonlyMap<string, string>): Checksum | unde
     found = { algorithm, value };
   }
   return found;
-}
-
-function parseRoot(body: Uint8Array, name: string): XmlElement {
-  const root = parseXml(body);
-  if (root.name !== name) throw malformedXml();
-  return root;
-}
-
-/**
- * The text of each child, by name. Every child must be one of `names`, at most once and without
- * children of its own, or one of `groups`, which the caller reads itself.
- */
-function leaves(
-  element: XmlElement,
-  names: readonly string[],
-  groups: readonly string[] = [],
-): ReadonlyMap<string, string> {
-  const fields = new Map<string, string>();
-  if (element.text.trim() !== "") throw malformedXml();
-  for (const child of element.children) {
-    if (groups.includes(child.name)) continue;
-    const known = names.includes(child.name) && !fields.has(child.name);
-    if (!known || child.children.length > 0) throw malformedXml();
-    fields.set(child.name, child.text);
-  }
-  return fields;
 }
 
 function notImplemented(element: string): S3Error {

@@ -1,14 +1,20 @@
 /** Operations on buckets themselves: list, create, head, delete, location, versioning. */
 
 import { StoreError } from "../../base/store-error.ts";
+import { encodeLockConfiguration, LOCK_DOCUMENT } from "../../object/object-lock.ts";
+import type { Bucket, BucketSettings } from "../../object/object-store.ts";
+import { aclOfRequest, parseAclHeaders } from "../access-lists.ts";
 import { isCreatableBucketName } from "../bucket-name.ts";
 import { type BucketContext, bucketOf, type ServiceContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
-import { writeOwner } from "../owner.ts";
+import { ACL_DOCUMENT, isPublicAcl } from "../documents/acl.ts";
+import { encodeDocument } from "../documents/document.ts";
+import { OWNERSHIP_DOCUMENT, parseOwnershipHeader } from "../documents/public-access.ts";
+import { callerAccount, writeOwner } from "../owner.ts";
 import { decodeToken, encodeToken, parsePageSize } from "../paging.ts";
+import { asRefusal } from "../refusal.ts";
 import { sendEmpty, sendXml } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
-import { screenHeaders } from "../screen.ts";
 import { readVerifiedBody } from "../verified-body.ts";
 import { xmlDocument } from "../xml.ts";
 import { parseCreateBucket, parseVersioning } from "../xml-requests.ts";
@@ -49,7 +55,6 @@ export async function listBuckets(context: ServiceContext): Promise<void> {
 
 export async function createBucket(context: BucketContext): Promise<void> {
   const { bucketName, options } = context;
-  screenHeaders(context.headers, "createBucket");
   if (!isCreatableBucketName(bucketName)) {
     throw new S3Error("InvalidBucketName", { details: [["BucketName", bucketName]] });
   }
@@ -58,13 +63,34 @@ export async function createBucket(context: BucketContext): Promise<void> {
   if (location !== undefined && options.region !== undefined && location !== options.region) {
     throw new S3Error("InvalidLocationConstraint");
   }
+  const settings = newBucketSettings(context);
   try {
-    await context.store.createBucket(bucketName);
+    await context.store.createBucket(bucketName, settings);
   } catch (error) {
     const forced = context.headers.get("x-minio-force-create") === "true";
     if (!forced || !isBucketExists(error)) throw error;
   }
   sendEmpty(context, 200, [["Location", `/${bucketName}`]]);
+}
+
+/** Owner, access list, object ownership and object lock come with the bucket, in one change. */
+function newBucketSettings({ headers, auth, accounts }: BucketContext): BucketSettings {
+  const owner = callerAccount(auth);
+  const request = parseAclHeaders(headers, accounts);
+  const ownership = parseOwnershipHeader(headers.get("x-amz-object-ownership"));
+  const acl = aclOfRequest(request ?? { canned: "private", grants: [] }, owner, owner);
+  if (ownership === "BucketOwnerEnforced" && isPublicAcl(acl)) {
+    throw new S3Error("InvalidBucketAclWithObjectOwnership");
+  }
+  const locked = headers.get("x-amz-bucket-object-lock-enabled")?.toLowerCase() === "true";
+  return {
+    ...(locked ? { versioning: "enabled" as const } : {}),
+    documents: {
+      [ACL_DOCUMENT]: encodeDocument(acl),
+      [OWNERSHIP_DOCUMENT]: ownership === undefined ? undefined : encodeDocument({ ownership }),
+      [LOCK_DOCUMENT]: locked ? encodeLockConfiguration({}) : undefined,
+    },
+  };
 }
 
 function isBucketExists(error: unknown): boolean {
@@ -104,6 +130,18 @@ export async function getBucketVersioning(context: BucketContext): Promise<void>
 export async function putBucketVersioning(context: BucketContext): Promise<void> {
   const body = await readVerifiedBody(context, DOCUMENT_BYTES_MAX, { digestRequired: false });
   const { status } = parseVersioning(body);
-  await context.store.setVersioning(context.bucketName, status);
+  await context.store.changeBucket(context.bucketName, (bucket) => {
+    asRefusal(() => checkSuspendable(bucket, status));
+    return { versioning: status };
+  });
   sendEmpty(context, 200);
+}
+
+/** Without versions a lock would hold nothing. */
+function checkSuspendable(bucket: Bucket, status: "enabled" | "suspended"): void {
+  if (status === "enabled" || bucket.documents[LOCK_DOCUMENT] === undefined) return;
+  throw new S3Error("InvalidBucketState", {
+    message:
+      "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.",
+  });
 }

@@ -6,11 +6,17 @@ import { parseCopyConditions, parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { type CopySource, parseCopySource } from "../copy-source.ts";
 import { formatIsoDate } from "../dates.ts";
-import { parseStorageClass, parseStoredHeaders } from "../metadata-headers.ts";
+import {
+  describingHeaders,
+  parseStorageClass,
+  parseStoredHeaders,
+  tagsOnly,
+} from "../metadata-headers.ts";
+import { parseTags, withAccess } from "../object-write.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { parseCopyRange } from "../range.ts";
 import { type HeaderList, sendXml } from "../respond.ts";
-import { S3Error } from "../s3-error.ts";
+import { invalidArgument, S3Error } from "../s3-error.ts";
 import { screenHeaders } from "../screen.ts";
 import { xmlDocument } from "../xml.ts";
 
@@ -20,13 +26,18 @@ export async function copyObject(context: ObjectContext): Promise<void> {
   const from = parseCopySource(context.headers.get("x-amz-copy-source") ?? "");
   const metadata = parseMetadataDirective(context);
   refuseIdleSelfCopy(context, from, metadata);
+  const tags = parseTaggingDirective(context);
   const storageClass = parseStorageClass(context.headers.get("x-amz-storage-class"));
   const bucket = await bucketOf(context);
+  const described = (source: StoredHeaders) => metadata ?? describingHeaders(source);
+  const tagged = (source: StoredHeaders) => tags ?? tagsOnly(source);
+  // Asked once before bytes move, because in the store only its own errors may be thrown.
+  withAccess({}, context, bucket);
   const result = await refusingStale(
     store.copyObject({
       source: await sourceOf(context, from),
       target: { bucket, key, conditions: parseWriteConditions(context.headers) },
-      headers: metadata,
+      headers: (source) => withAccess({ ...described(source), ...tagged(source) }, context, bucket),
       storageClass,
       checksumAlgorithm: parseChecksumAlgorithm(context.headers.get("x-amz-checksum-algorithm")),
     }),
@@ -97,17 +108,21 @@ async function refusingStale<Result>(copy: Promise<Result>): Promise<Result> {
 
 /** The new headers for REPLACE, undefined for COPY. */
 function parseMetadataDirective(context: ObjectContext): StoredHeaders | undefined {
-  const { headers } = context.request;
-  const directive = headers.get("x-amz-metadata-directive") ?? "COPY";
-  if (directive === "REPLACE") return parseStoredHeaders(headers).headers;
-  if (directive === "COPY") return undefined;
-  throw new S3Error("InvalidArgument", {
-    message: "Unknown metadata directive.",
-    details: [
-      ["ArgumentName", "x-amz-metadata-directive"],
-      ["ArgumentValue", directive],
-    ],
-  });
+  const replaced = isReplaced(context, "x-amz-metadata-directive", "metadata");
+  return replaced ? parseStoredHeaders(context.headers).headers : undefined;
+}
+
+/** The new tags for REPLACE, undefined for COPY. */
+function parseTaggingDirective(context: ObjectContext): StoredHeaders | undefined {
+  const replaced = isReplaced(context, "x-amz-tagging-directive", "tagging");
+  return replaced ? parseTags(context.headers) : undefined;
+}
+
+function isReplaced({ headers }: ObjectContext, name: string, what: string): boolean {
+  const directive = headers.get(name) ?? "COPY";
+  if (directive === "REPLACE") return true;
+  if (directive === "COPY") return false;
+  throw invalidArgument(`Unknown ${what} directive.`, name, directive);
 }
 
 /** A copy of an object onto itself must change something. */

@@ -9,6 +9,7 @@ import { type XmlWriter, xmlDocument } from "../xml.ts";
 import { XML_BYTES_MAX } from "../xml-parse.ts";
 import { type DeleteEntry, parseDeleteObjects } from "../xml-requests.ts";
 import { requestedVersion } from "./get-object.ts";
+import { bypassesGovernance } from "./object-lock.ts";
 
 /** Beyond it the parser of documents refuses anyway. */
 const DOCUMENT_BYTES_MAX = XML_BYTES_MAX;
@@ -24,6 +25,7 @@ export async function deleteObject(context: ObjectContext): Promise<void> {
     key: context.key,
     ...(versionId === undefined ? {} : { versionId }),
     conditions,
+    bypassGovernance: bypassesGovernance(context),
   });
   const headers: HeaderList = [];
   if (result.deleteMarker) headers.push(["x-amz-delete-marker", "true"]);
@@ -39,6 +41,7 @@ export async function deleteObjects(context: BucketContext): Promise<void> {
   const body = await readVerifiedBody(context, DOCUMENT_BYTES_MAX, { digestRequired: true });
   const { entries, quiet } = parseDeleteObjects(body);
   const bucket = await bucketOf(context);
+  const bypassGovernance = bypassesGovernance(context);
   const remove = async (entry: DeleteEntry): Promise<Outcome> => {
     try {
       const { key, versionId } = entry;
@@ -47,6 +50,7 @@ export async function deleteObjects(context: BucketContext): Promise<void> {
         key,
         ...(versionId === undefined ? {} : { versionId }),
         conditions: conditionsOf(entry),
+        bypassGovernance,
       });
       return { entry, result };
     } catch (error) {

@@ -56,6 +56,21 @@ async function openRequested(
   return { bucket, object };
 }
 
+/** The stored headers of the version that the request names, whatever its bytes. */
+export async function openForHeaders(
+  context: ObjectContext,
+): Promise<{ readonly bucket: Bucket; readonly details: ObjectDetails }> {
+  const versionId = requestedVersion(context);
+  const bucket = await bucketOf(context);
+  const { details } = await context.store.openObject({
+    bucket,
+    key: context.key,
+    ...(versionId === undefined ? {} : { versionId }),
+    conditions: {},
+  });
+  return { bucket, details };
+}
+
 /** The versionId parameter; an empty one is refused as AWS does. */
 export function requestedVersion(context: ObjectContext): string | undefined {
   const versionId = context.query.get("versionId");

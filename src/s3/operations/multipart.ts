@@ -8,7 +8,7 @@ import {
 } from "../checksum-headers.ts";
 import { parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
-import { parseStoredHeaders } from "../metadata-headers.ts";
+import { parseObjectHeaders } from "../object-write.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
 import { invalidArgument } from "../s3-error.ts";
@@ -29,9 +29,9 @@ function uploadIdOf(context: ObjectContext): string {
 export async function createMultipartUpload(context: ObjectContext): Promise<void> {
   const { key, store } = context;
   screenHeaders(context.headers, "write");
-  const { headers, storageClass } = parseStoredHeaders(context.headers);
   const checksum = parseChecksumSelection(context.headers);
   const bucket = await bucketOf(context);
+  const { headers, storageClass } = parseObjectHeaders(context, bucket);
   const upload = await store.createUpload({ bucket, key, headers, storageClass, checksum });
   const answer: HeaderList = [];
   if (checksum !== undefined) {

@@ -3,7 +3,7 @@ import { createPayloadSource } from "../auth/payload-source.ts";
 import { checksumHeaders } from "../checksum-headers.ts";
 import { parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
-import { parseStoredHeaders } from "../metadata-headers.ts";
+import { parseObjectHeaders } from "../object-write.ts";
 import { type HeaderList, sendEmpty } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 import { screenHeaders } from "../screen.ts";
@@ -12,10 +12,10 @@ export async function putObject(context: ObjectContext): Promise<void> {
   const { request, auth, key, store } = context;
   screenHeaders(context.headers, "write");
   requireLength(context);
-  const { headers, storageClass } = parseStoredHeaders(context.headers);
   const conditions = parseWriteConditions(context.headers);
   const source = createPayloadSource(request, auth);
   const bucket = await bucketOf(context);
+  const { headers, storageClass } = parseObjectHeaders(context, bucket);
   const result = await store.putObject({
     bucket,
     key,

@@ -55,7 +55,6 @@ test("parseStoredHeaders: keeps the known headers and user metadata, nothing els
         expires: "never",
         "x-amz-meta-a": "1,2",
         "x-amz-meta-__proto__": "3",
-        "x-amz-tagging": "k=v",
         "x-amz-website-redirect-location": "/x",
       },
       storageClass: "STANDARD",
