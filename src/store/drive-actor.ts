@@ -63,6 +63,7 @@ export class DriveActor {
     const { kv, disk, memory, digest, defer } = modules;
     this.#commits = new GroupCommit({
       kv,
+      digest,
       defer,
       onFailure: (error) => this.#writeFailed("index commit", error),
     });

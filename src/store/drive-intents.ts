@@ -1,7 +1,7 @@
 /** The drive's small tables: recent accepts, values kept for callers, finished intents. */
 import { assert } from "../base/assert.ts";
 import type { Done, DriveRefusal } from "./drive.ts";
-import { callerMetaKey, encodeU32, ownMetaKey, parseRecentKey } from "./drive-tables.ts";
+import { callerMetaKey, encodeU32, ownMetaKey, recentBallot, recentKeys } from "./drive-tables.ts";
 import { type CommitOutcome, type GroupCommit, WRITES_PER_COMMIT_MAX } from "./group-commit.ts";
 import { isKvTable, type Kv, type KvWrite } from "./kv.ts";
 import type { MetaReply, RecentPage } from "./store-messages.ts";
@@ -19,16 +19,16 @@ export class DriveIntents {
     this.#commits = commits;
   }
 
-  /** At least `limit` entries if there are so many: a ballot clock is never cut in two. */
+  /** At least `limit` keys if there are so many: a ballot clock is never cut in two. */
   recent(limit: number): RecentPage {
     const keys: Uint8Array[] = [];
     let upTo = 0;
     const scan = this.#kv.scan("recent", FIRST);
     while (scan.next()) {
-      const { ballot, key } = parseRecentKey(scan.key);
-      if (keys.length >= limit && ballot.clock !== upTo) break;
-      keys.push(Buffer.from(key));
-      upTo = ballot.clock;
+      const { clock } = recentBallot(scan.key);
+      if (keys.length >= limit && clock !== upTo) break;
+      for (const key of recentKeys(scan.value)) keys.push(Buffer.from(key));
+      upTo = clock;
     }
     scan.close();
     return { ok: true, keys, upTo };
@@ -78,7 +78,7 @@ export class DriveIntents {
     const writes: KvWrite[] = [];
     const scan = this.#kv.scan("recent", FIRST);
     while (writes.length < WRITES_PER_COMMIT_MAX && scan.next()) {
-      if (parseRecentKey(scan.key).ballot.clock > upTo) break;
+      if (recentBallot(scan.key).clock > upTo) break;
       writes.push({ table: "recent", key: Buffer.from(scan.key), value: undefined });
     }
     scan.close();

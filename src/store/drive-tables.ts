@@ -1,7 +1,14 @@
 /**
  * Keys and values of the drive's index tables, to the byte (docs/FORMATS.md "Drive index tables").
  */
-import { BALLOT_BYTES, type Ballot, readBallot, writeBallot } from "../base/ballot.ts";
+import {
+  BALLOT_BYTES,
+  type Ballot,
+  compareBallots,
+  readBallot,
+  writeBallot,
+  ZERO_BALLOT,
+} from "../base/ballot.ts";
 import { asBuffer } from "../base/bytes.ts";
 import type { DataId } from "../base/ids.ts";
 import { cellBytes, decodeCell, type RegisterCell, writeCell } from "../base/register-cell.ts";
@@ -16,6 +23,7 @@ export const RECORD_CHECKSUM_BYTES = 8;
 /** Beginning of a register key that names its partition: type u8, bucket id 16, shard u16. */
 export const PARTITION_KEY_BYTES = 19;
 
+const RECENT_DIGEST_BYTES = 8;
 const PENDING_VERSION = 1;
 const PENDING_HEADER_BYTES = 9;
 
@@ -57,18 +65,49 @@ function recordChecksum(digest: RecordDigest, key: Uint8Array, cell: Uint8Array)
   return asBuffer(digest([cell, key])).subarray(0, RECORD_CHECKSUM_BYTES);
 }
 
-/** `recent`: ballot ‖ register key, so that key order is ballot order. The value says nothing. */
-export function recentKey(ballot: Ballot, key: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(BALLOT_BYTES + key.length);
-  writeBallot(bytes, 0, ballot);
-  bytes.set(key, BALLOT_BYTES);
-  return bytes;
+/** A key that was accepted. */
+export interface RecentAccept {
+  readonly ballot: Ballot;
+  readonly key: Uint8Array;
 }
 
-export const RECENT_VALUE: Buffer = Buffer.of(0);
+/**
+ * `recent`: the keys that were accepted in one transaction, under the highest of their ballots, so
+ * that key order is ballot order, and a digest, so that no such row hides another.
+ */
+export function recentRow(
+  digest: RecordDigest,
+  accepts: readonly RecentAccept[],
+): { readonly key: Buffer; readonly value: Buffer } {
+  const value = Buffer.allocUnsafe(accepts.reduce((sum, { key }) => sum + 2 + key.length, 0));
+  let highest = ZERO_BALLOT;
+  let offset = 0;
+  for (const { ballot, key } of accepts) {
+    if (compareBallots(ballot, highest) > 0) highest = ballot;
+    value.writeUInt16BE(key.length, offset);
+    value.set(key, offset + 2);
+    offset += 2 + key.length;
+  }
+  const key = Buffer.allocUnsafe(BALLOT_BYTES + RECENT_DIGEST_BYTES);
+  writeBallot(key, 0, highest);
+  key.set(digest([value]).subarray(0, RECENT_DIGEST_BYTES), BALLOT_BYTES);
+  return { key, value };
+}
 
-export function parseRecentKey(bytes: Buffer): { ballot: Ballot; key: Buffer } {
-  return { ballot: readBallot(bytes, 0), key: bytes.subarray(BALLOT_BYTES) };
+/** The highest ballot among the accepts of a `recent` row. */
+export function recentBallot(rowKey: Buffer): Ballot {
+  return readBallot(rowKey, 0);
+}
+
+/** The register keys in a `recent` row: views. */
+export function recentKeys(rowValue: Buffer): Buffer[] {
+  const keys: Buffer[] = [];
+  for (let offset = 0; offset < rowValue.length; ) {
+    const end = offset + 2 + rowValue.readUInt16BE(offset);
+    keys.push(rowValue.subarray(offset + 2, end));
+    offset = end;
+  }
+  return keys;
 }
 
 /** `pending`: data id ‖ slot u16. */
@@ -104,7 +143,7 @@ export function decodePending(row: Uint8Array): PendingShard {
 }
 
 /** What the drive keeps about itself. */
-export type OwnMetaName = "format" | "drive" | "incarnation" | "resync" | "selftest";
+export type OwnMetaName = "format" | "drive" | "incarnation" | "resync" | "selftest" | "journal";
 
 export function ownMetaKey(name: OwnMetaName): Buffer {
   return metaKey(META_OWN, Buffer.from(name, "utf8"));

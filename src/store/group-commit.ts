@@ -5,6 +5,7 @@
  * A failed commit ends it: nothing is retried and nothing is acknowledged any more, because after a
  * failed flush nobody knows which pages the kernel still holds (DESIGN §5 c).
  */
+import { type RecentAccept, type RecordDigest, recentRow } from "./drive-tables.ts";
 import type { Kv, KvWrite } from "./kv.ts";
 
 /** "unknown": the transaction was given to the engine and failed. "no": it never was. */
@@ -12,6 +13,7 @@ export type CommitOutcome = "durable" | "unknown" | "no";
 
 export interface GroupCommitModules {
   readonly kv: Kv;
+  readonly digest: RecordDigest;
   /** Calls back after the current turn's requests were handled. */
   defer(callback: () => void): void;
   onFailure(error: unknown): void;
@@ -19,6 +21,7 @@ export interface GroupCommitModules {
 
 interface Entry {
   readonly writes: readonly KvWrite[];
+  readonly accept: RecentAccept | undefined;
   settle(outcome: CommitOutcome): void;
 }
 
@@ -37,14 +40,19 @@ export class GroupCommit {
 
   /**
    * Stores the writes in one transaction. Without writes: settles once all that was added before is
-   * durable. `settle` is called exactly once, possibly before `add` returns when stopped.
+   * durable. `settle` is called exactly once, possibly before `add` returns when stopped. An
+   * `accept` is logged in the same transaction, in one `recent` row with the others of the group.
    */
-  add(writes: readonly KvWrite[], settle: (outcome: CommitOutcome) => void): void {
+  add(
+    writes: readonly KvWrite[],
+    settle: (outcome: CommitOutcome) => void,
+    accept?: RecentAccept,
+  ): void {
     if (this.#stopped) {
       settle("no");
       return;
     }
-    this.#waiting.push({ writes, settle });
+    this.#waiting.push({ writes, accept, settle });
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#modules.defer(() => void this.#run());
@@ -64,7 +72,7 @@ export class GroupCommit {
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
       const group = this.#takeGroup();
-      const writes = group.flatMap((entry) => entry.writes);
+      const writes = this.#writesOf(group);
       try {
         if (writes.length > 0) await this.#modules.kv.commit(writes);
         // A drive that was taken out meanwhile acknowledges nothing, durable or not.
@@ -76,6 +84,15 @@ export class GroupCommit {
       }
     }
     this.#scheduled = false;
+  }
+
+  #writesOf(group: readonly Entry[]): KvWrite[] {
+    const writes = group.flatMap((entry) => entry.writes);
+    const accepts = group.flatMap((entry) => entry.accept ?? []);
+    if (accepts.length > 0) {
+      writes.push({ table: "recent", ...recentRow(this.#modules.digest, accepts) });
+    }
+    return writes;
   }
 
   #takeGroup(): Entry[] {

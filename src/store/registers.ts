@@ -29,13 +29,12 @@ import {
   encodeBallot,
   floorKey,
   PARTITION_KEY_BYTES,
-  RECENT_VALUE,
+  type RecentAccept,
   type RecordDigest,
-  recentKey,
   recordBytes,
   writeRecord,
 } from "./drive-tables.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import type { CommitOutcome, GroupCommit } from "./group-commit.ts";
 import type { Kv, KvWrite } from "./kv.ts";
 import { Slab } from "./slab.ts";
 
@@ -92,7 +91,8 @@ export class Registers {
     const decision = decidePrepare(found.cell, floor, ballot);
     if (!decision.ok) return this.#refuse(key, decision);
     const { row, cell } = this.#encode(key, decision.cell);
-    return this.#store(key, cell, [{ table: "rec", key, value: row }], report(cell, floor));
+    const writes: KvWrite[] = [{ table: "rec", key, value: row }];
+    return this.#store(key, cell, { writes }, report(cell, floor));
   }
 
   accept(
@@ -147,13 +147,8 @@ export class Registers {
     rows: readonly KvRow[],
   ): Promise<Done | DriveRefusal> {
     const { row, cell } = this.#encode(key, accepted);
-    const recent = recentKey(cell.accepted, key);
-    const writes: KvWrite[] = [
-      { table: "rec", key, value: row },
-      { table: "recent", key: recent, value: RECENT_VALUE },
-      ...rows,
-    ];
-    return this.#store(key, cell, writes, DONE);
+    const writes: KvWrite[] = [{ table: "rec", key, value: row }, ...rows];
+    return this.#store(key, cell, { writes, accept: { ballot: cell.accepted, key } }, DONE);
   }
 
   #storeRemoved(
@@ -163,13 +158,13 @@ export class Registers {
   ): Promise<Done | DriveRefusal> {
     const writes: KvWrite[] = [{ table: "rec", key, value: undefined }, ...rows];
     if (equalBallots(floor, this.#newestFloor(key))) {
-      return this.#store(key, undefined, writes, DONE);
+      return this.#store(key, undefined, { writes }, DONE);
     }
     writes.push({ table: "meta", key: floorKey(key), value: encodeBallot(floor) });
     const id = partitionOf(key);
     const decided: Undurable<Ballot> = { state: floor };
     this.#floors.set(id, decided);
-    return this.#store(key, undefined, writes, DONE).then((reply) => {
+    return this.#store(key, undefined, { writes }, DONE).then((reply) => {
       if (reply.ok) {
         this.#knownFloors.set(id, floor);
         if (this.#floors.get(id) === decided) this.#floors.delete(id);
@@ -182,19 +177,20 @@ export class Registers {
   #store<Reply>(
     key: Uint8Array,
     cell: RegisterCell | undefined,
-    writes: readonly KvWrite[],
+    change: { readonly writes: readonly KvWrite[]; readonly accept?: RecentAccept },
     reply: Reply,
   ): Promise<Reply | DriveRefusal> {
     const id = idOf(key);
     const decided: Undurable<RegisterCell | undefined> = { state: cell };
     this.#cells.set(id, decided);
     return new Promise((resolve) => {
-      this.#modules.commits.add(writes, (outcome) => {
+      const settle = (outcome: CommitOutcome) => {
         // What failed stays in the overlay: the drive is faulty and answers nothing any more.
         if (outcome !== "durable") return resolve(lost(outcome));
         if (this.#cells.get(id) === decided) this.#cells.delete(id);
         resolve(reply);
-      });
+      };
+      this.#modules.commits.add(change.writes, settle, change.accept);
     });
   }
 

@@ -180,15 +180,11 @@ test("DriveClient: meta values, recent log and rows to delete", async (t) => {
 
 test("DriveClient: forgetRecent forgets more than one transaction holds", async (t) => {
   const { client, image } = await createTestDrive();
-  for (let round = 0; round < 20; round++) {
-    await Promise.all(
-      Array.from({ length: 100 }, (_, index) => {
-        const clock = round * 100 + index + 1;
-        return client.accept(objectKey(String(clock)), ballot(clock), proposal);
-      }),
-    );
+  // Each is a commit of its own, and so has a row of its own.
+  for (let clock = 1; clock <= 1000; clock++) {
+    await client.accept(key, ballot(clock), proposal);
   }
-  t.equal(image.tables.get("recent")?.length, 2000);
-  t.same(await client.forgetRecent(1999), { ok: true });
+  t.equal(image.tables.get("recent")?.length, 1000);
+  t.same(await client.forgetRecent(999), { ok: true });
   t.equal(image.tables.get("recent")?.length, 1);
 });

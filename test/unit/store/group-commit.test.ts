@@ -1,5 +1,6 @@
 import { test } from "tap";
 import { createDeferred, type Deferred } from "../../../src/base/deferred.ts";
+import { xxh3 } from "../../../src/codec/xxh3.ts";
 import { GroupCommit, WRITES_PER_COMMIT_MAX } from "../../../src/store/group-commit.ts";
 import type { Kv, KvWrite } from "../../../src/store/kv.ts";
 import { createMemoryKv, createMemoryKvImage } from "../../../src/store/kv-memory.ts";
@@ -25,6 +26,7 @@ function createCommits() {
   };
   const commits = new GroupCommit({
     kv,
+    digest: (parts) => xxh3(Buffer.concat(parts)),
     defer: queueMicrotask,
     onFailure: (error) => failures.push(error),
   });

@@ -1,7 +1,7 @@
 import { test } from "tap";
 import { ZERO_BALLOT } from "../../../src/base/ballot.ts";
 import { createDeferred } from "../../../src/base/deferred.ts";
-import { recentKey } from "../../../src/store/drive-tables.ts";
+import { recentBallot, recentKeys } from "../../../src/store/drive-tables.ts";
 import { ballot, objectKey, settle } from "./collaborators.ts";
 import { createTestDrive } from "./test-drive.ts";
 
@@ -81,10 +81,31 @@ test("Registers: accept stores its rows and its place in the recent log with it"
   await client.accept(key, ballot(7), { value, rows });
   t.same(image.tables.get("list"), [{ key, value: Buffer.of(1) }]);
   t.same(image.tables.get("heal"), [{ key: Buffer.of(9), value: Buffer.of(2) }]);
-  t.same(
-    image.tables.get("recent")?.map((row) => row.key),
-    [recentKey(ballot(7), key)],
-  );
+  const [recent, ...more] = image.tables.get("recent") ?? [];
+  t.same(more, []);
+  t.same(recent && recentBallot(recent.key), ballot(7));
+  t.same(recent && recentKeys(recent.value), [key]);
+});
+
+test("Registers: accepts of one transaction have one row in the recent log", async (t) => {
+  const { client, image } = await createTestDrive();
+  const names = ["a", "b", "c"].map((name) => objectKey(name));
+  const accept = (clock: number) =>
+    Promise.all(
+      names.map((name, index) => client.accept(name, ballot(clock - index), { value, rows: [] })),
+    );
+  await accept(9);
+  t.same(await client.recent(1), { ok: true, keys: names, upTo: 9 });
+  t.equal(image.tables.get("recent")?.length, 1);
+  // The same highest ballot with other keys does not hide them.
+  await client.accept(objectKey("d"), ballot(9), { value, rows: [] });
+  const page = await client.recent(1);
+  t.equal(page.ok && page.keys.length, 4);
+  t.equal(page.ok && page.upTo, 9);
+  await client.forgetRecent(8);
+  t.equal(image.tables.get("recent")?.length, 2, "kept while its highest ballot is");
+  await client.forgetRecent(9);
+  t.equal(image.tables.get("recent")?.length, 0);
 });
 
 test("Registers: purge drops the tombstone and its rows, and raises the floor", async (t) => {
