@@ -32,6 +32,8 @@ export interface DiskSpace {
 export interface Disk {
   /** Creates a file that did not exist (EEXIST otherwise), for writing. */
   create(path: string): Promise<DiskFile>;
+  /** The same, and each write is durable when it resolves, as if followed by `fdatasync`. */
+  createSynced(path: string): Promise<DiskFile>;
   /** Opens an existing file for reading. */
   open(path: string): Promise<DiskFile>;
   rename(source: string, target: string): Promise<void>;

@@ -18,6 +18,8 @@ export const INDEX_FORMAT_VERSION = 1;
 export interface OpeningModules extends Omit<DriveActorModules, "kv"> {
   /** Opens the engine in a folder that exists. */
   openKv(path: string): Kv;
+  /** Puts a journal in front of it (kv-journaled.ts); without, commits go straight to the engine. */
+  addJournal?(engine: Kv, path: string): Promise<Kv>;
 }
 
 export type OpeningOptions = Omit<DriveActorOptions, "path" | "id">;
@@ -30,13 +32,14 @@ export async function openDriveActor(
 ): Promise<{ actor: DriveActor; opened: OpenedDrive }> {
   const folder = `${opening.path}/${INDEX_FOLDER}`;
   await assertFolder(modules.disk, folder);
-  const kv = modules.openKv(folder);
+  let kv = modules.openKv(folder);
   try {
     if (opening.create) await initialise(kv, opening);
     else assertOwn(kv, opening);
     await testEngine(kv);
     // The engine made its files; their names must survive a power cut as well.
     await modules.disk.fsyncDir(folder);
+    kv = (await modules.addJournal?.(kv, folder)) ?? kv;
     const actor = new DriveActor(
       { ...options, path: opening.path, id: opening.id },
       { ...modules, kv },

@@ -11,10 +11,15 @@ import { DriveClient } from "../../src/store/drive-client.ts";
 import { beginFormatting, finishFormatting } from "../../src/store/drive-formatting.ts";
 import { openDriveActor } from "../../src/store/drive-opening.ts";
 import type { PlannedDrive } from "../../src/store/drive-plan.ts";
+import type { RecordDigest } from "../../src/store/drive-tables.ts";
 import { InlineLink } from "../../src/store/inline-drive.ts";
+import { openJournaledKv } from "../../src/store/kv-journaled.ts";
 import { createMemoryKv, createMemoryKvImage } from "../../src/store/kv-memory.ts";
 import { FaultDisk } from "./fault-disk.ts";
 import { ManualClock } from "./manual-clock.ts";
+
+/** Of a segment: small, because the disk in memory copies whole files. */
+const JOURNAL_BYTES = 65_536;
 
 /** What drives of one machine share. */
 export class Power {
@@ -34,6 +39,7 @@ export class DiskDrive {
   readonly #image = createMemoryKvImage();
   readonly #planned: PlannedDrive;
   readonly #power: Power;
+  readonly #random: Random;
 
   private constructor(index: number, random: Random, power: Power) {
     this.#power = power;
@@ -55,6 +61,7 @@ export class DiskDrive {
       needsResync: false,
       replaces: undefined,
     };
+    this.#random = random;
     this.#disk = new FaultDisk({ random, before: () => power.step() });
   }
 
@@ -79,6 +86,7 @@ export class DiskDrive {
   async #open(memory: SharedArrayBuffer, create: boolean): Promise<DriveClient> {
     const { path, format, needsResync } = this.#planned;
     const link = new InlineLink();
+    const digest: RecordDigest = (parts) => xxh3(Buffer.concat(parts));
     const { actor, opened } = await openDriveActor(
       { path, id: format.drive, create, needsResync },
       {
@@ -88,9 +96,14 @@ export class DiskDrive {
       {
         disk: this.#disk,
         memory: Buffer.from(memory),
-        digest: (parts) => xxh3(Buffer.concat(parts)),
+        digest,
         openKv: () =>
           createMemoryKv(this.#image, { flush: async (apply) => this.#power.step().then(apply) }),
+        addJournal: (engine, folder) =>
+          openJournaledKv(
+            { folder, segmentBytes: JOURNAL_BYTES },
+            { engine, disk: this.#disk, digest, random: this.#random },
+          ),
         defer: queueMicrotask,
         onReport: link.report,
       },

@@ -70,6 +70,17 @@ export class FaultDisk implements Disk {
     return this.#openNode(file, path);
   }
 
+  async createSynced(path: string): Promise<DiskFile> {
+    const file = await this.create(path);
+    return {
+      ...file,
+      writev: async (buffers, position) => {
+        await file.writev(buffers, position);
+        await file.fdatasync();
+      },
+    };
+  }
+
   async open(path: string): Promise<DiskFile> {
     await this.#before("open", path);
     const node = this.#find(path);

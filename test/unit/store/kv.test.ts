@@ -1,10 +1,14 @@
 /** What every index engine promises (src/store/kv.ts), run on both. */
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { createDeferred } from "../../../src/base/deferred.ts";
+import { xxh3 } from "../../../src/codec/xxh3.ts";
+import { createNodeDisk } from "../../../src/store/disk-node.ts";
 import { KV_KEY_BYTES_MAX, type Kv, type KvScan, type KvWrite } from "../../../src/store/kv.ts";
+import { openJournaledKv } from "../../../src/store/kv-journaled.ts";
 import { openLmdbKv } from "../../../src/store/kv-lmdb.ts";
 import { createMemoryKv, createMemoryKvImage } from "../../../src/store/kv-memory.ts";
 
@@ -22,9 +26,24 @@ function createLmdb(t: Test): Kv {
   return kv;
 }
 
-const ENGINES: Readonly<Record<string, (t: Test) => Kv>> = {
+function createJournaled(t: Test): Promise<Kv> {
+  const path = mkdtempSync(join(tmpdir(), "ringfort-kv-"));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return openJournaledKv(
+    { folder: path, segmentBytes: 4096 * 8 },
+    {
+      engine: createMemory(),
+      disk: createNodeDisk(),
+      digest: (parts) => xxh3(Buffer.concat(parts)),
+      random: { bytes: randomBytes },
+    },
+  );
+}
+
+const ENGINES: Readonly<Record<string, (t: Test) => Kv | Promise<Kv>>> = {
   memory: createMemory,
   lmdb: createLmdb,
+  journaled: createJournaled,
 };
 
 function put(key: string, value: string, table: KvWrite["table"] = "rec"): KvWrite {
@@ -39,7 +58,7 @@ function drain(scan: KvScan): string[] {
 
 for (const [name, create] of Object.entries(ENGINES)) {
   test(`Kv ${name}: a commit is seen when its promise resolved, not before`, async (t) => {
-    const kv = create(t);
+    const kv = await create(t);
     const committing = kv.commit([put("a", "1")]);
     t.equal(kv.get("rec", Buffer.from("a")), undefined);
     await committing;
@@ -49,7 +68,7 @@ for (const [name, create] of Object.entries(ENGINES)) {
   });
 
   test(`Kv ${name}: commits called one after the other land in that order`, async (t) => {
-    const kv = create(t);
+    const kv = await create(t);
     const key = Buffer.from("k");
     const all = Array.from({ length: 40 }, (_, index) => kv.commit([put("k", String(index))]));
     all.push(kv.commit([{ table: "rec", key, value: undefined }, put("other", "x")]));
@@ -60,7 +79,7 @@ for (const [name, create] of Object.entries(ENGINES)) {
   });
 
   test(`Kv ${name}: scans are sorted by bytes and keep to their table and bounds`, async (t) => {
-    const kv = create(t);
+    const kv = await create(t);
     await kv.commit([
       put("b", "2"),
       put("a", "1"),
@@ -80,7 +99,7 @@ for (const [name, create] of Object.entries(ENGINES)) {
   });
 
   test(`Kv ${name}: takes the longest keys, large values and values that are views`, async (t) => {
-    const kv = create(t);
+    const kv = await create(t);
     const key = Buffer.alloc(KV_KEY_BYTES_MAX, 0xab);
     const shared = Buffer.alloc(200_000, 7);
     const view = new Uint8Array(shared.buffer, shared.byteOffset + 10, 150_000);

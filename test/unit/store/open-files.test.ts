@@ -13,6 +13,7 @@ function createCountingDisk(): { disk: Disk; open: string[]; opened: string[] } 
   for (const name of ["a", "b", "c", "d"]) inner.put(`/${name}`, Buffer.from(name));
   const disk: Disk = {
     create: (path) => inner.create(path),
+    createSynced: (path) => inner.createSynced(path),
     rename: (source, target) => inner.rename(source, target),
     unlink: (path) => inner.unlink(path),
     mkdir: (path) => inner.mkdir(path),

@@ -8,7 +8,9 @@ import type { DriveActor } from "../../../src/store/drive-actor.ts";
 import type { DriveClient } from "../../../src/store/drive-client.ts";
 import { beginFormatting, finishFormatting } from "../../../src/store/drive-formatting.ts";
 import type { PlannedDrive } from "../../../src/store/drive-plan.ts";
+import type { RecordDigest } from "../../../src/store/drive-tables.ts";
 import { createInlineDrive } from "../../../src/store/inline-drive.ts";
+import { openJournaledKv } from "../../../src/store/kv-journaled.ts";
 import {
   createMemoryKv,
   createMemoryKvImage,
@@ -42,6 +44,8 @@ export interface TestOptions {
   readonly random?: Random;
   readonly totalBytes?: number;
   readonly requestsInFlightMax?: number;
+  /** With a journal in front of the index, its segments of so many bytes. */
+  readonly journalBytes?: number;
 }
 
 export function createHooks(): TestHooks {
@@ -95,6 +99,8 @@ export async function openTestDrive(
 ): Promise<TestDrive> {
   const { disk, image, hooks, planned, create } = from;
   const clock = new HandClock();
+  const { journalBytes } = options;
+  const digest: RecordDigest = (parts) => xxh3(Buffer.concat(parts));
   const arena = Buffer.from(new SharedArrayBuffer(ARENA_BYTES));
   const { client, actor } = await createInlineDrive(
     { path: planned.path, id: planned.format.drive, create, needsResync: planned.needsResync },
@@ -109,8 +115,17 @@ export async function openTestDrive(
     {
       disk,
       memory: arena,
-      digest: (parts) => xxh3(Buffer.concat(parts)),
+      digest,
       openKv: () => createMemoryKv(image, { flush: (apply) => hooks.flush(apply) }),
+      ...(journalBytes === undefined
+        ? {}
+        : {
+            addJournal: (engine, folder) =>
+              openJournaledKv(
+                { folder, segmentBytes: journalBytes },
+                { engine, disk, digest, random: { bytes: randomBytes } },
+              ),
+          }),
       clock,
       log: silentLogger,
     },
