@@ -14,7 +14,7 @@ import {
 } from "../object/create-object-store.ts";
 import { DamageLog } from "../object/damage.ts";
 import { createDataPath, DATA_LIMITS, type DataPath } from "../object/data-path.ts";
-import { DRIVE_SET_LIMITS } from "../object/drive-set.ts";
+import { DRIVE_SET_LIMITS, DriveSet } from "../object/drive-set.ts";
 import { DEFAULT_OBJECT_OPTIONS } from "../object/object-core.ts";
 import type { Store } from "../store/store.ts";
 
@@ -50,6 +50,14 @@ export function createObjectNode(
     { arena, drives: store.drives, clock, random, onDamage: damage.report },
   );
   const { writer, reader, rebuilder, drives, codec } = dataPath;
+  const set = new DriveSet(
+    {
+      ...DRIVE_SET_LIMITS,
+      drivesExpected: node.drives.length,
+      membership: { ...DRIVE_SET_LIMITS.membership, acceptMissing: node.acceptMissingDrives },
+    },
+    { drives: store.drives, clock, random, log },
+  );
   const objects = createObjectStore(
     {
       object: {
@@ -57,16 +65,12 @@ export function createObjectNode(
         inlineBytesMax: cluster.inlineBytesMax,
         bucketShards: cluster.bucketShards,
       },
-      drives: {
-        ...DRIVE_SET_LIMITS,
-        drivesExpected: node.drives.length,
-        membership: { ...DRIVE_SET_LIMITS.membership, acceptMissing: node.acceptMissingDrives },
-      },
       scrub: SCRUB_OPTIONS,
       runWorkers: true,
     },
     {
-      drives: store.drives,
+      replicas: set,
+      spares: set,
       fresh: store.fresh,
       writer,
       reader,

@@ -16,16 +16,11 @@ import {
 import { type DamageLog, DamageRecorder } from "./damage.ts";
 import type { DataReader, DataWriter, ShardedData } from "./data.ts";
 import type { DriveTable } from "./data-drives.ts";
-import { SLOTS_MAX } from "./data-placement.ts";
 import type { DataRebuilder } from "./data-rebuilder.ts";
-import {
-  DriveSet,
-  type DriveSetMode,
-  type DriveSetOptions,
-  type DriveSetStatus,
-} from "./drive-set.ts";
+import type { DriveSet, DriveSetMode, DriveSetStatus } from "./drive-set.ts";
 import { HEALER_OPTIONS, Healer } from "./heal.ts";
 import { Janitor } from "./janitor.ts";
+import type { NodeReplicas } from "./node-replicas.ts";
 import type { ObjectOptions } from "./object-core.ts";
 import { ObjectLayer } from "./object-layer.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -38,7 +33,6 @@ import { SWEEPER_OPTIONS, Sweeper } from "./sweep.ts";
 
 export interface ObjectStoreOptions {
   readonly object: ObjectOptions;
-  readonly drives: DriveSetOptions;
   readonly scrub: ScrubberOptions;
   /** False leaves the workers to the caller. */
   readonly runWorkers: boolean;
@@ -53,7 +47,9 @@ export interface EmptyDrive {
 }
 
 export interface ObjectStoreModules {
-  readonly drives: readonly Drive[];
+  readonly replicas: NodeReplicas;
+  /** Where spares take the place of lost drives. */
+  readonly spares: Pick<DriveSet, "takeSpare"> | undefined;
   readonly fresh: readonly EmptyDrive[];
   readonly writer: DataWriter;
   readonly reader: DataReader;
@@ -98,15 +94,14 @@ export function createObjectStore(
   modules: ObjectStoreModules,
 ): RunningObjectStore {
   const { clock, random, log, writer, reader, damage } = modules;
-  const set = new DriveSet(options.drives, modules);
-  const driveAt = (index: number) => set.drives().find((drive) => drive.index === index);
+  const set = modules.replicas;
+  const driveAt = (index: number) => set.driveAt(index);
   const pending = new PendingCleaner({ clock, driveAt, isMember: (id) => set.isMember(id) });
-  const slots = slotsOf(options);
   const store = new ObjectLayer(options.object, {
     registers: set,
     writer,
     reader,
-    geometry: { isDegraded: (data: ShardedData) => data.drives.length < slots },
+    geometry: { isDegraded: (data: ShardedData) => data.drives.length < set.slotsFull() },
     owners: damage,
     pending,
     clock,
@@ -141,33 +136,30 @@ export function createObjectStore(
   };
 }
 
-/** Slots of data written while every drive of the node is there. */
-function slotsOf({ drives }: ObjectStoreOptions): number {
-  return Math.min(SLOTS_MAX, drives.drivesExpected);
-}
-
 function createWorkers(
   options: ObjectStoreOptions,
   modules: ObjectStoreModules,
-  { set, store }: { set: DriveSet; store: ObjectLayer },
+  { set, store }: { set: NodeReplicas; store: ObjectLayer },
 ): BackgroundWorker[] {
   const { core } = store;
   const { rebuilder, damage, data } = modules;
   const members = () => set.members();
-  const driveAt = (index: number) => set.drives().find((drive) => drive.index === index);
+  const { spares } = modules;
+  const isOurs = (key: Uint8Array) => set.isOurs(key);
   return [
-    new Janitor({ core, members, driveAt }),
+    new Janitor({ core, members, isOurs, driveAt: (index) => set.driveAt(index) }),
     new Sweeper(SWEEPER_OPTIONS, { core, drives: () => set.drives() }),
     new Healer(HEALER_OPTIONS, {
       core,
       rebuilder,
       members,
       placement: () => data.drives.states(),
-      slotsFull: slotsOf(options),
+      isOurs,
+      slotsFull: () => set.slotsFull(),
     }),
     new DamageRecorder(core, damage),
-    new ReplicaKeeper(set),
-    new Scrubber(options.scrub, { core, data, damage, members }),
+    ...(spares === undefined ? [] : [new ReplicaKeeper(spares)]),
+    new Scrubber(options.scrub, { core, data, damage, members, isOurs }),
     ...modules.fresh.map(({ drive, markSynced }) => {
       const isReady = () => !set.isObserver(drive.id);
       const onFilled = async () => {

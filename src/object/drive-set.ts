@@ -23,9 +23,11 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { StoreError } from "../base/store-error.ts";
 import type { Drive } from "../store/drive.ts";
+import { SLOTS_MAX } from "./data-placement.ts";
 import { deriveRows, purgedRows } from "./derive-rows.ts";
 import { rowBallot } from "./list-row.ts";
 import { chooseMetadataDrives } from "./metadata-drives.ts";
+import type { NodeReplicas } from "./node-replicas.ts";
 import { ReadOnlyRegisters } from "./read-only-registers.ts";
 import { RegisterClient } from "./register-client.ts";
 import { hashBytes } from "./register-keys.ts";
@@ -82,7 +84,7 @@ const PROPOSER = 1;
 const CELLS_PER_PAGE = 1000;
 const NOTHING = new Uint8Array(0);
 
-export class DriveSet implements Registers {
+export class DriveSet implements NodeReplicas {
   readonly #options: DriveSetOptions;
   readonly #modules: DriveSetModules;
   readonly #membership: DriveMembership;
@@ -153,6 +155,19 @@ export class DriveSet implements Registers {
   /** All drives that are open, members or not. */
   drives(): readonly Drive[] {
     return [...this.#byId.values()];
+  }
+
+  driveAt(index: number): Drive | undefined {
+    return this.drives().find((drive) => drive.index === index);
+  }
+
+  slotsFull(): number {
+    return Math.min(SLOTS_MAX, this.#options.drivesExpected);
+  }
+
+  /** There is no other node. */
+  isOurs(): boolean {
+    return true;
   }
 
   isMember(driveId: string): boolean {

@@ -6,16 +6,18 @@
  * its shards when it comes back, not never.
  */
 import type { DataId } from "../base/ids.ts";
-import type { JanitorDrive } from "./janitor.ts";
+import type { Drive } from "../store/drive.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { decodeObjectRecord, encodeObjectRecord, type TrashItem } from "./object-record.ts";
 import { type RecordBase, readRecordHead } from "./record-head.ts";
 import { uploadKeyOfPart } from "./register-keys.ts";
 import { decodePartRecord, decodeUploadRecord, encodePartRecord } from "./upload-record.ts";
 
+export type TrashDrive = Pick<Drive, "id" | "index" | "dropShard">;
+
 export interface TrashModules {
   readonly core: ObjectCore;
-  driveAt(index: number): JanitorDrive | undefined;
+  driveAt(index: number): TrashDrive | undefined;
 }
 
 /** Before a drive that is away is asked again: each time costs a write, and this is only garbage. */

@@ -41,7 +41,9 @@ export interface HealerModules {
   /** All drives of the node as placement sees them. */
   placement(): readonly PlacementDrive[];
   /** Slots of data that is not degraded. */
-  readonly slotsFull: number;
+  slotsFull(): number;
+  /** False leaves a record to another node. */
+  isOurs(key: Uint8Array): boolean;
 }
 
 const ROWS_PER_PAGE = 1000;
@@ -111,7 +113,8 @@ export class Healer implements BackgroundWorker {
       const page = await rowsFrom(drive, from);
       waiting += page.rows.length;
       for (const { key, value } of page.rows) {
-        if (!this.#isPostponed(key)) chosen.offer(key, value?.[0] ?? HEALTHY);
+        if (this.#modules.isOurs(key) && !this.#isPostponed(key))
+          chosen.offer(key, value?.[0] ?? HEALTHY);
       }
       from = page.exhausted || chosen.isComplete ? undefined : page.resume;
     }
@@ -183,7 +186,7 @@ export class Healer implements BackgroundWorker {
   async #writeAnew(key: Buffer, item: RecordData): Promise<Replacement | undefined> {
     const { core, placement, slotsFull } = this.#modules;
     const usable = placement().filter(({ online, full }) => online && !full);
-    if (usable.length < slotsFull) return undefined;
+    if (usable.length < slotsFull()) return undefined;
     const { data, storageClass } = item;
     const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
     const written = await core.writer.write({

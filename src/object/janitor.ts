@@ -9,20 +9,22 @@ import { StoreError } from "../base/store-error.ts";
 import type { Drive } from "../store/drive.ts";
 import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
 import { readDueValue } from "./derive-rows.ts";
-import { emptyObjectTrash, emptyPartTrash } from "./empty-trash.ts";
+import { emptyObjectTrash, emptyPartTrash, type TrashDrive } from "./empty-trash.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { readRecordHead } from "./record-head.ts";
 import { parseRegisterKey } from "./register-keys.ts";
 import { advanceUpload } from "./upload-janitor.ts";
 
-export type JanitorDrive = Pick<Drive, "id" | "index" | "range" | "dropShard">;
+export type JanitorDrive = Pick<Drive, "range">;
 
 export interface JanitorModules {
   readonly core: ObjectCore;
   /** The members of the registers: each has the rows of all records. */
   members(): readonly JanitorDrive[];
-  /** By index in the node's table; undefined when it is not here. */
-  driveAt(index: number): JanitorDrive | undefined;
+  /** Where the data is; undefined when that drive is not there. */
+  driveAt(index: number): TrashDrive | undefined;
+  /** False leaves a record to another node. */
+  isOurs(key: Uint8Array): boolean;
 }
 
 /** Rows looked at in one unit of work, and records worked on at once. */
@@ -73,7 +75,8 @@ export class Janitor implements BackgroundWorker {
     }
     const nowMs = clock.nowMs();
     const due = page.rows.filter(
-      ({ value }) => value !== undefined && readDueValue(value) <= nowMs,
+      ({ key, value }) =>
+        value !== undefined && readDueValue(value) <= nowMs && this.#modules.isOurs(key),
     );
     this.#from = page.exhausted || page.resume === undefined ? START : page.resume;
     await inBatches(due, AT_ONCE, ({ key }) => this.#tend(Buffer.from(key)));

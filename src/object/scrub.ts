@@ -35,6 +35,8 @@ export interface ScrubberModules {
   readonly damage: DamageLog;
   /** Any member keeps the cursor. */
   members(): readonly Pick<Drive, "readMeta" | "writeMeta">[];
+  /** False leaves a record to another node. */
+  isOurs(key: Uint8Array): boolean;
 }
 
 interface Cursor {
@@ -87,7 +89,7 @@ export class Scrubber implements BackgroundWorker {
       if (this.#position === "end") return "busy";
     }
     const step = await walkRecords(this.#modules.core.registers, this.#position, ROWS_PER_PAGE);
-    this.#keys = [...step.keys].reverse();
+    this.#keys = step.keys.filter((key) => this.#modules.isOurs(key)).reverse();
     this.#next = step.next;
     this.#pass.passed(step.rows);
     return "busy";

@@ -2,6 +2,7 @@
 import { newDriveId } from "../../../src/base/ids.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.ts";
+import type { TrashDrive } from "../../../src/object/empty-trash.ts";
 import { Janitor, type JanitorDrive } from "../../../src/object/janitor.ts";
 import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
 import { ObjectLayer } from "../../../src/object/object-layer.ts";
@@ -99,7 +100,7 @@ export async function codeOf(call: Promise<unknown>): Promise<StoreErrorCode | "
 
 /** The janitor over the same memory; every drive is there. */
 export function createJanitor({ store, registers, data }: StoreFixture): Janitor {
-  const drive: JanitorDrive = {
+  const drive: JanitorDrive & TrashDrive = {
     id: newDriveId(new SeededRandom(3)),
     index: 0,
     range: async ({ from, limit }) => {
@@ -116,7 +117,12 @@ export function createJanitor({ store, registers, data }: StoreFixture): Janitor
       return { ok: true };
     },
   };
-  return new Janitor({ core: store.core, members: () => [drive], driveAt: () => drive });
+  return new Janitor({
+    core: store.core,
+    members: () => [drive],
+    driveAt: () => drive,
+    isOurs: () => true,
+  });
 }
 
 /** Lets the janitor work until nothing is due. */

@@ -19,7 +19,7 @@ import { DriveTable } from "../../../src/object/data-drives.ts";
 import { ErasureDataReader } from "../../../src/object/data-reader.ts";
 import { DataRebuilder } from "../../../src/object/data-rebuilder.ts";
 import { ErasureDataWriter } from "../../../src/object/data-writer.ts";
-import { DRIVE_SET_LIMITS } from "../../../src/object/drive-set.ts";
+import { DRIVE_SET_LIMITS, DriveSet } from "../../../src/object/drive-set.ts";
 import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/object-core.ts";
 import type { DriveClient } from "../../../src/store/drive-client.ts";
 import { settle } from "../data-world.ts";
@@ -119,15 +119,19 @@ export class TestRig {
     const data = { arena, codec, drives: table, clock };
     const modules = { ...data, random, onDamage: damage.report };
     const parity = { STANDARD: undefined, REDUCED_REDUNDANCY: undefined };
+    const set = new DriveSet(
+      { ...DRIVE_SET_LIMITS, drivesExpected: this.hardware.length },
+      { drives, clock, random, log: silentLogger },
+    );
     const running = createObjectStore(
       {
         object: { ...DEFAULT_OBJECT_OPTIONS, inlineBytesMax: INLINE_BYTES_MAX, bucketShards: 4 },
-        drives: { ...DRIVE_SET_LIMITS, drivesExpected: this.hardware.length },
         scrub: SCRUB_OPTIONS,
         runWorkers: false,
       },
       {
-        drives,
+        replicas: set,
+        spares: set,
         fresh: empty.map(({ drive, hardware }) => ({
           drive,
           markSynced: () => {

@@ -117,7 +117,8 @@ async function createWorld(options: { degraded?: boolean } = {}): Promise<HealWo
         },
       ],
       placement: () => world.drives,
-      slotsFull: 4,
+      slotsFull: () => 4,
+      isOurs: () => true,
     }),
   };
   const bucket = await store.createBucket("bucket");
