@@ -7,14 +7,16 @@ export interface KeyName {
   readonly bytes: Uint8Array;
   /** One character per byte. */
   readonly text: string;
+  /** The epoch of the bucket's settings under which an operation acts on the key. */
+  readonly bucketEpoch: number | undefined;
 }
 
-export function nameKey(bytes: Uint8Array): KeyName {
+export function nameKey(bytes: Uint8Array, bucketEpoch?: number): KeyName {
   if (bytes.length === 0 || bytes.length > REGISTER_KEY_BYTES_MAX) {
     throw new StoreError({
       code: "invalid-argument",
       message: `a register key has 1 to ${REGISTER_KEY_BYTES_MAX} bytes, not ${bytes.length}`,
     });
   }
-  return { bytes, text: asBuffer(bytes).toString("latin1") };
+  return { bytes, text: asBuffer(bytes).toString("latin1"), bucketEpoch };
 }

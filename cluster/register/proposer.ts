@@ -51,6 +51,8 @@ export interface Missed {
   /** Somebody else's ballot was higher: another attempt will do better. */
   readonly duel: boolean;
   readonly got: number;
+  /** A replica knows this newer epoch of the bucket's settings; 0 or absent: none does. */
+  readonly staleEpoch?: number;
 }
 
 export interface AcceptOutcome {
@@ -61,6 +63,7 @@ export interface AcceptOutcome {
   readonly duel: boolean;
   /** A replica had no room for it. */
   readonly full: boolean;
+  readonly staleEpoch: number;
 }
 
 /**
@@ -120,7 +123,7 @@ export class Proposer {
     const judge = this.hazards.readUnchosen === true ? judgeReadLoosely : judgeRead;
     const round = this.#startRound(key, set, judge);
     this.#hedges.add(new Stragglers(round));
-    round.send(set.memberCount, (replica) => replica.read(key.bytes));
+    round.send(set.memberCount, (replica) => replica.read(key.bytes, key.bucketEpoch));
     return findingsWhenReached(round);
   }
 
@@ -177,12 +180,14 @@ export class Proposer {
   async prepare(key: KeyName, set: ReplicaSet, at: PrepareAt): Promise<Base | Missed> {
     const ballot = this.nextBallot();
     const round = this.#startRound(key, set, at === "quorum" ? judgePrepare : judgeAllMembers);
-    round.send(set.memberCount, (replica) => replica.prepare(key.bytes, ballot));
+    round.send(set.memberCount, (replica) => replica.prepare(key.bytes, ballot, key.bucketEpoch));
     const found = await findingsWhenReached(round);
     if (found === undefined) {
       if (at === "all") this.#reportMissing(round, 0);
       if (at === "readable") this.#reportMissing(round, round.corruptMask);
-      return { kind: "missed", duel: round.outbidMask !== 0, got: countBits(round.okMask) };
+      const { staleEpoch } = round;
+      const duel = round.outbidMask !== 0;
+      return { kind: "missed", duel, got: countBits(round.okMask), staleEpoch };
     }
     const { accepted, value, sameMask, floor } = found;
     return {
@@ -204,8 +209,9 @@ export class Proposer {
     const { mayBeApplied } = round;
     if (verdict === "reached") this.unsettled.resolved(key.text, round);
     else if (!mayBeApplied) this.unsettled.withdrawn(key.text, round);
-    const { outbidMask, fullMask } = round;
-    return { verdict, ballot, mayBeApplied, duel: outbidMask !== 0, full: fullMask !== 0 };
+    const { outbidMask, fullMask, staleEpoch } = round;
+    const full = fullMask !== 0;
+    return { verdict, ballot, mayBeApplied, duel: outbidMask !== 0, full, staleEpoch };
   }
 
   /** The same; the ballot once every member and observer has it, or undefined. */
@@ -238,17 +244,17 @@ export class Proposer {
   /**
    * A replica that cannot read its cell has no vote. A sole proposer gives it the value back once
    * others have chosen it, if that is still the newest accept of the key: an older one, arriving
-   * late, would make the replica forget a vote for a newer. With other proposers nobody can know;
-   * such a replica has to be replaced (rule 8).
+   * late, would make the replica forget a vote for a newer. With other proposers nobody can know,
+   * and the replica itself takes what is above all that it can have promised (ReplicaGuard).
    */
   async #acceptOn(
     replica: RegisterReplica,
     accept: { round: Round; ballot: Ballot; proposal: Proposal },
   ): Promise<AcceptReply> {
     const { round, ballot, proposal } = accept;
-    const { bytes, text } = round.key;
-    const reply = await replica.accept(bytes, ballot, proposal);
-    if (reply.ok || reply.reason !== "corrupt") return reply;
+    const { bytes, text, bucketEpoch } = round.key;
+    const reply = await replica.accept(bytes, ballot, proposal, bucketEpoch);
+    if (reply.ok || reply.reason !== "corrupt" || !this.options.soleProposer) return reply;
     if ((await round.verdict) === "missed") return reply;
     if (this.unsettled.get(text)?.round !== round) return reply;
     return replica.install(bytes, ballot, proposal);
@@ -288,11 +294,19 @@ export class Proposer {
       this.#observe(reply.floor);
     } else if (reply.reason === "unavailable") {
       this.modules.onReplicaUnavailable(replica.id);
-    } else if (reply.reason === "corrupt" && this.options.soleProposer) {
-      // The background settles it, which installs the value on the replica that lost it.
-      const nowMs = this.modules.clock.monotonicMs();
-      this.unsettled.damaged(key.text, key.bytes, { clock: this.nextBallot().clock, nowMs });
+    } else if (reply.reason === "epoch") {
+      this.modules.onOutdatedSet?.(reply.epoch);
+    } else if (reply.reason === "corrupt") {
+      this.#noteDamage(key, reply.above ?? 0);
     }
+  }
+
+  /** The background settles the key, which gives the value back to the replica that lost it. */
+  #noteDamage(key: KeyName, above: number): void {
+    if (above > this.#clock) this.#clock = above;
+    if (this.unsettled.size >= this.options.unsettledKeysMax) return;
+    const nowMs = this.modules.clock.monotonicMs();
+    this.unsettled.damaged(key.text, key.bytes, { clock: this.nextBallot().clock, nowMs });
   }
 
   #observe(ballot: Ballot): void {

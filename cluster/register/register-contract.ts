@@ -44,6 +44,8 @@ export interface RegisterModules {
   purgedRows(key: Uint8Array): readonly KvRow[];
   /** A replica answered `unavailable`, or keeps missing accepts. May be called many times. */
   onReplicaUnavailable(replicaId: string): void;
+  /** A replica knows this newer epoch of the replica set. May be called many times. */
+  onOutdatedSet?(epoch: number): void;
   /** Which member a settled read asks: an index into `set.replicas`, below `memberCount`. */
   preferredMember(key: Uint8Array, set: ReplicaSet): number;
   readonly clock: Clock;
@@ -61,6 +63,11 @@ export interface RegisterReading {
 /**
  * What a change function wants. It is called once per attempt, possibly several times, must not
  * keep state between calls, and may not throw for anything that is an answer.
+ *
+ * It may answer with a promise, to look at something else first. By then the key is prepared: should
+ * anybody change it before this write is accepted, the write is refused and the function asked
+ * again. So what was seen still held when this write took effect, as far as whoever ends it writes
+ * to this key first.
  */
 export type RegisterChange<Answer> =
   /** Replace the body (undefined: a tombstone). `result` (≤ 64 bytes) is kept with the value. */
@@ -74,13 +81,25 @@ export type RegisterChange<Answer> =
   /** Positive answer without a change. */
   | { readonly kind: "keep"; readonly answer: Answer };
 
+export type ChangeFunction<Answer> = (
+  body: Uint8Array | undefined,
+) => RegisterChange<Answer> | Promise<RegisterChange<Answer>>;
+
+export interface ReadOptions {
+  /**
+   * The epoch of the bucket's settings under which the caller acts. Replicas that know a newer one
+   * refuse; the operation ends with `stale-bucket`, or `unknown-outcome` when it sent an accept.
+   */
+  readonly bucketEpoch?: number;
+}
+
 export type UpdateOutcome<Answer> =
   /** `result` is that of the attempt which took effect, not always that of the last call. */
   | { readonly kind: "written"; readonly ballot: Ballot; readonly result: Uint8Array }
   | { readonly kind: "refused"; readonly answer: Answer }
   | { readonly kind: "kept"; readonly answer: Answer };
 
-export interface UpdateOptions {
+export interface UpdateOptions extends ReadOptions {
   /**
    * Names the operation (12 to 16 bytes) when it must take effect once across calls and crashes;
    * without it the engine mints one.

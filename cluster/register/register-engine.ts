@@ -7,6 +7,7 @@
  *   no-quorum             too few replicas answered
  *   drive-full            no room for the value
  *   conditional-conflict  the last attempt lost a duel against another proposer
+ *   stale-bucket          replicas know a newer epoch of the bucket's settings
  *   deadline, busy, shutting-down, invalid-argument
  *
  * A sole proposer reads a settled key from one member and skips prepare; why that is safe, and what
@@ -22,7 +23,8 @@ import { type KeyName, nameKey } from "./key-name.ts";
 import { type Missed, Proposer } from "./proposer.ts";
 import { purgeKey } from "./purge-key.ts";
 import type {
-  RegisterChange,
+  ChangeFunction,
+  ReadOptions,
   RegisterEngineOptions,
   RegisterModules,
   RegisterReading,
@@ -67,9 +69,9 @@ export class RegisterEngine {
   }
 
   /** The current value of a register. */
-  async read(keyBytes: Uint8Array): Promise<RegisterReading> {
+  async read(keyBytes: Uint8Array, options: ReadOptions = {}): Promise<RegisterReading> {
     if (this.#stopped) throw new StoreError({ code: "shutting-down" });
-    const key = nameKey(keyBytes);
+    const key = nameKey(keyBytes, options.bucketEpoch);
     const settled = await this.#readSettled(key);
     if (settled !== undefined) return toReading(settled.ballot, settled.bytes);
     const chosen = (await this.#readChosen(key)) ?? (await this.#readInLane(key));
@@ -81,10 +83,10 @@ export class RegisterEngine {
   /** Changes a register by a function of its body; see RegisterChange for what it may ask. */
   async update<Answer>(
     keyBytes: Uint8Array,
-    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
+    change: ChangeFunction<Answer>,
     options: UpdateOptions = {},
   ): Promise<UpdateOutcome<Answer>> {
-    const key = nameKey(keyBytes);
+    const key = nameKey(keyBytes, options.bucketEpoch);
     this.#admitUpdate(key);
     const operation = new UpdateOperation<Answer>(this.#proposer, {
       key,
@@ -108,6 +110,8 @@ export class RegisterEngine {
     await this.#inLane(key, (deadlineMs) =>
       this.#persistUntilChosen(key, deadlineMs, () => settleEverywhere(this.#proposer, key)),
     );
+    // Beside other proposers a key is in the table only because some replica could not read it.
+    if (!this.#options.soleProposer) this.#proposer.unsettled.settled(key.text);
   }
 
   /** Collects a tombstone (rule 6). False when there is none, or when it has to wait. */
@@ -272,6 +276,9 @@ export class RegisterEngine {
       async () => {
         const result = await attempt();
         if (result.kind === "chosen") return result;
+        if (result.staleEpoch) {
+          throw new StoreError({ code: "stale-bucket", bucketEpoch: result.staleEpoch });
+        }
         got = result.got;
         return undefined;
       },

@@ -12,10 +12,17 @@ import type { AcceptorRefusal, BallotRefusal } from "../../src/base/register-cel
 export interface RegisterReplica {
   /** The drive's id, for ever the same. */
   readonly id: string;
+  // `bucketEpoch`: the epoch of the bucket's settings under which the caller acts; undefined when it
+  // acts under none (background work) or the replica is not shared with other proposers.
   /** The cell as it is durable. */
-  read(key: Uint8Array): Promise<ReadReply>;
-  prepare(key: Uint8Array, ballot: Ballot): Promise<PrepareReply>;
-  accept(key: Uint8Array, ballot: Ballot, proposal: Proposal): Promise<AcceptReply>;
+  read(key: Uint8Array, bucketEpoch?: number): Promise<ReadReply>;
+  prepare(key: Uint8Array, ballot: Ballot, bucketEpoch?: number): Promise<PrepareReply>;
+  accept(
+    key: Uint8Array,
+    ballot: Ballot,
+    proposal: Proposal,
+    bucketEpoch?: number,
+  ): Promise<AcceptReply>;
   /** Drops the tombstone accepted at `ballot`, applies `rows`, raises the floor (rule 6). */
   purge(key: Uint8Array, ballot: Ballot, rows: readonly KvRow[]): Promise<PurgeReply>;
   /** Takes a value that is chosen already without this replica's vote (`decideInstall`). */
@@ -69,10 +76,15 @@ export interface Done {
 export type DefiniteRefusal =
   /** Belongs to another epoch of the replica set. */
   | { readonly ok: false; readonly reason: "epoch"; readonly epoch: number }
+  /** The bucket's settings have changed since the epoch that the request names. */
+  | { readonly ok: false; readonly reason: "stale"; readonly bucketEpoch: number }
   /** A bounded queue is full, the drive is full, or there is nothing of the kind. */
   | { readonly ok: false; readonly reason: "busy" | "full" | "missing" }
-  /** The cell is there and cannot be read; the replica has no vote on this key until `install`. */
-  | { readonly ok: false; readonly reason: "corrupt" };
+  /**
+   * The cell is there and cannot be read; the replica has no vote on this key. A replica that is
+   * shared by several proposers takes an accept whose ballot's clock is higher than `above`.
+   */
+  | { readonly ok: false; readonly reason: "corrupt"; readonly above?: number };
 
 /** The drive or the peer is gone. `unknown`: the request may have been carried out. */
 export interface Unavailable {

@@ -52,6 +52,8 @@ export class Round implements Delayed {
   fullMask = 0;
   /** Cannot read their cell. */
   corruptMask = 0;
+  /** The newest bucket epoch that a replica refused the request for; 0 when none did. */
+  staleEpoch = 0;
   /** Answered `unavailable`. */
   unavailableMask = 0;
   /** Certainly did nothing. */
@@ -124,6 +126,9 @@ export class Round implements Delayed {
     if (refusal.reason === "busy") this.busyMask |= bit;
     if (refusal.reason === "full") this.fullMask |= bit;
     if (refusal.reason === "corrupt") this.corruptMask |= bit;
+    if (refusal.reason === "stale") {
+      this.staleEpoch = Math.max(this.staleEpoch, refusal.bucketEpoch);
+    }
     if (refusal.reason === "ballot" || refusal.reason === "floor") this.outbidMask |= bit;
   }
 

@@ -79,8 +79,8 @@ export async function acceptAgain(
   bytes: Uint8Array,
 ): Promise<ChosenValue | Missed> {
   if (isOutdated(proposer, key, base)) return { kind: "missed", duel: true, got: 0 };
-  const { verdict, ballot, duel } = await proposer.accept(key, base, bytes);
-  if (verdict === "missed") return { kind: "missed", duel, got: 0 };
+  const { verdict, ballot, duel, staleEpoch } = await proposer.accept(key, base, bytes);
+  if (verdict === "missed") return { kind: "missed", duel, got: 0, staleEpoch };
   return { kind: "chosen", ballot, bytes };
 }
 

@@ -14,8 +14,8 @@ import { asBuffer, equalBytes } from "../../src/base/bytes.ts";
 import { StoreError } from "../../src/base/store-error.ts";
 import type { KeyName } from "./key-name.ts";
 import type { Base, Missed, Proposer } from "./proposer.ts";
-import type { RegisterChange, UpdateOutcome } from "./register-contract.ts";
-import { acceptAgain, type ChosenValue, makeChosen, prepareAt } from "./settle-key.ts";
+import type { ChangeFunction, RegisterChange, UpdateOutcome } from "./register-contract.ts";
+import { acceptAgain, type ChosenValue, isOutdated, makeChosen, prepareAt } from "./settle-key.ts";
 import {
   type AppliedOperation,
   BLANK_VALUE,
@@ -30,7 +30,7 @@ export interface UpdateRequest<Answer> {
   readonly operationId: Uint8Array;
   /** An earlier call may have sent accepts at this ballot or later. */
   readonly repeatedSince: Ballot | undefined;
-  readonly change: (body: Uint8Array | undefined) => RegisterChange<Answer>;
+  readonly change: ChangeFunction<Answer>;
 }
 
 /** The newest operation below an accept that was sent; undefined when it was the first of all. */
@@ -70,11 +70,13 @@ export class UpdateOperation<Answer> {
     const set = this.#proposer.modules.replicasFor(key.bytes);
     const base = (await this.#settledBase(set)) ?? (await this.#preparedBase(set));
     if (base.kind === "missed") return this.#missed(base);
-    if (this.#proposer.modules.replicasFor(key.bytes).epoch !== base.set.epoch) return undefined;
+    if (isOutdated(this.#proposer, key, base)) return undefined;
     const value = base.bytes === undefined ? BLANK_VALUE : decodeValue(base.bytes);
     const earlier = this.#findEarlierAttempt(base, value);
     if (earlier !== undefined) return this.#confirm(base, earlier);
-    const change = this.#request.change(value.body);
+    const wanted = this.#request.change(value.body);
+    const change = wanted instanceof Promise ? await wanted : wanted;
+    if (isOutdated(this.#proposer, key, base)) return undefined;
     if (change.kind === "write") return this.#write(base, value, change);
     const answer: UpdateOutcome<Answer> =
       change.kind === "refuse"
@@ -189,7 +191,8 @@ export class UpdateOperation<Answer> {
       this.#anchors.push(below === undefined ? undefined : idText(below));
       this.#sentSince ??= outcome.ballot;
     }
-    return this.#missed({ kind: "missed", duel: outcome.duel, got: 0 });
+    const { duel, staleEpoch } = outcome;
+    return this.#missed({ kind: "missed", duel, got: 0, staleEpoch });
   }
 
   get #windowMax(): number {
@@ -198,6 +201,9 @@ export class UpdateOperation<Answer> {
 
   #missed(miss: Missed): undefined {
     this.#lastMiss = miss;
+    if (miss.staleEpoch) {
+      throw new StoreError({ code: "stale-bucket", bucketEpoch: miss.staleEpoch });
+    }
     return undefined;
   }
 }

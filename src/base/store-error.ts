@@ -22,6 +22,8 @@ export type StoreErrorData =
       readonly mtimeMs: number;
       readonly versionId: string | undefined;
     }
+  /** Another node has changed the bucket's settings since they were read: read them again. */
+  | { readonly code: "stale-bucket"; readonly bucketEpoch: number }
   /** Lost a duel with another conditional writer. */
   | { readonly code: "conditional-conflict" }
   /** What the client declared about the body is not true. */

@@ -30,6 +30,7 @@ export interface VersionCommit {
 /** Errors after which the register certainly was not changed, and never will be by this attempt. */
 const NOT_COMMITTED: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   "no-such-bucket",
+  "stale-bucket",
   "no-such-key",
   "no-such-upload",
   "precondition-failed",

@@ -179,6 +179,7 @@ const TRANSLATIONS: Translations = {
   "payload-rejected": namedByCaller,
   "client-gone": () => new S3Error("ClientDisconnected"),
   "no-quorum": (_data, cause) => retryLater("ServiceUnavailable", cause),
+  "stale-bucket": (_data, cause) => retryLater("ServiceUnavailable", cause),
   "unknown-outcome": (_data, cause) => retryLater("ServiceUnavailable", cause),
   "data-unavailable": (_data, cause) => retryLater("ServiceUnavailable", cause),
   "drive-faulty": (_data, cause) => retryLater("ServiceUnavailable", cause),

@@ -59,6 +59,7 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
       writer.bool(query.fromExclusive);
       writer.bytes(query.prefix);
       writer.optionalBytes(query.delimiter);
+      writer.bool(query.perHead === true);
       writer.bool(query.visibleOnly);
       writer.u32(query.limit);
       writer.u32(query.scanMax);
@@ -70,9 +71,10 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
       const fromExclusive = reader.bool();
       const prefix = reader.bytes();
       const delimiter = reader.optionalBytes();
+      const perHead = reader.bool();
       const visibleOnly = reader.bool();
       const bounds = { limit: reader.u32(), scanMax: reader.u32() };
-      const query = { table, heads, from, fromExclusive, prefix, visibleOnly, ...bounds };
+      const query = { table, heads, from, fromExclusive, prefix, perHead, visibleOnly, ...bounds };
       return delimiter === undefined ? query : { ...query, delimiter };
     },
     writeOk(writer, reply) {

@@ -60,6 +60,11 @@ export interface RangeQuery {
   readonly prefix: Uint8Array;
   /** Folds keys that contain it after the prefix into one common-prefix row each, by seeking. */
   readonly delimiter?: Uint8Array;
+  /**
+   * One common-prefix row for each head that has such keys, each with its witness: so that the rows
+   * of several drives can be compared head by head.
+   */
+  readonly perHead?: boolean;
   /** Leaves out rows whose first value byte lacks ROW_VISIBLE (see src/base/kv-row.ts). */
   readonly visibleOnly: boolean;
   /** Rows and common prefixes together. */
@@ -77,6 +82,14 @@ export interface RangeRow {
    * register cell (src/base/register-cell.ts), empty when the record is damaged.
    */
   readonly value?: Uint8Array;
+  /** Of a common prefix asked for `perHead`: the first key behind it that the query shows. */
+  readonly witness?: RowWitness;
+}
+
+export interface RowWitness {
+  /** Relative, like the row's key, with which it begins. */
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
 }
 
 export interface RangeReply {

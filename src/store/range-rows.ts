@@ -2,10 +2,12 @@
  * A page of rows as one run of bytes, the form in which it leaves the drive's thread; the other side
  * takes it apart only when somebody looks.
  *
- * Row: head u16, key bytes, value bytes or "absent" (a common prefix).
+ * Row: head u16, key bytes, value bytes or "absent" (a common prefix). With the highest bit of the
+ * head set it is a common prefix with its witness: key and value are the witness's, and behind them
+ * follows the length of the prefix, u16.
  */
 import { ByteReader, ByteWriter } from "./byte-writer.ts";
-import type { RangeReply, RangeRow } from "./drive.ts";
+import type { RangeReply, RangeRow, RowWitness } from "./drive.ts";
 
 export interface PackedRange {
   readonly ok: true;
@@ -17,6 +19,7 @@ export interface PackedRange {
 
 const BYTES_PER_ROW_EXPECTED = 160;
 const ROWS_EXPECTED_MAX = 400;
+const WITNESSED = 0x8000;
 
 export class RowPacker {
   readonly #writer: ByteWriter;
@@ -35,6 +38,15 @@ export class RowPacker {
     this.#writer.u16(head);
     this.#writer.bytes(key);
     this.#writer.optionalBytes(value);
+    this.#count += 1;
+  }
+
+  /** A common prefix of `groupBytes`, with its witness. */
+  addGroup(head: number, witness: RowWitness, groupBytes: number): void {
+    this.#writer.u16(head | WITNESSED);
+    this.#writer.bytes(witness.key);
+    this.#writer.optionalBytes(witness.value);
+    this.#writer.u16(groupBytes);
     this.#count += 1;
   }
 
@@ -58,6 +70,8 @@ export function unpackRange(packed: PackedRange): RangeReply {
   };
 }
 
+const NO_VALUE = new Uint8Array(0);
+
 function unpackRows(packed: PackedRange): RangeRow[] {
   const reader = new ByteReader(packed.rows);
   const rows: RangeRow[] = [];
@@ -65,6 +79,11 @@ function unpackRows(packed: PackedRange): RangeRow[] {
     const head = reader.u16();
     const key = reader.bytes();
     const value = reader.optionalBytes();
+    if ((head & WITNESSED) !== 0) {
+      const witness = { key, value: value ?? NO_VALUE };
+      rows.push({ key: key.subarray(0, reader.u16()), head: head & ~WITNESSED, witness });
+      continue;
+    }
     rows.push(value === undefined ? { key, head } : { key, head, value });
   }
   return rows;

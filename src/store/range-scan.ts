@@ -47,8 +47,13 @@ function scanMerged(merge: HeadMerge, query: RangeQuery, digest: RecordDigest): 
       merge.advance();
     } else {
       const group = first.key.subarray(0, groupBytes);
-      packer.add(first.index, group, undefined);
-      merge.skipGroup(group);
+      if (query.perHead === true) {
+        packer.addGroup(first.index, first, groupBytes);
+        merge.skipGroupOfFirst(group);
+      } else {
+        packer.add(first.index, group, undefined);
+        merge.skipGroup(group);
+      }
     }
   }
   const rows = packer.finish();
@@ -165,6 +170,15 @@ class HeadMerge {
       if (compareBytes(first.key, target) >= 0) return;
       this.#settle(first.skipTo(target));
     }
+  }
+
+  /** The same for the first head alone. */
+  skipGroupOfFirst(group: Uint8Array): void {
+    const first = this.first;
+    const target = afterPrefix(group);
+    if (first === undefined) return;
+    if (target === undefined) first.close();
+    this.#settle(target !== undefined && first.skipTo(target));
   }
 
   close(): void {
