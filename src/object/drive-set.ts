@@ -11,7 +11,7 @@ import {
 } from "../../cluster/register/drive-membership.ts";
 import type { MemberDrive } from "../../cluster/register/member-drive.ts";
 import type {
-  RegisterChange,
+  ChangeFunction,
   RegisterEngineOptions,
   UpdateOutcome,
 } from "../../cluster/register/register-contract.ts";
@@ -199,7 +199,7 @@ export class DriveSet implements NodeReplicas {
 
   async update<Answer>(
     key: Uint8Array,
-    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
+    change: ChangeFunction<Answer>,
   ): Promise<UpdateOutcome<Answer>> {
     try {
       return await this.#usable().update(key, change);
@@ -217,6 +217,10 @@ export class DriveSet implements NodeReplicas {
 
   purge(key: Uint8Array): Promise<boolean> {
     return this.#usable().purge(key);
+  }
+
+  fenceBucket(): Promise<void> {
+    return Promise.resolve();
   }
 
   #usable(): Registers {

@@ -41,6 +41,10 @@ export class ReadOnlyRegisters implements Registers {
     return Promise.resolve(false);
   }
 
+  fenceBucket(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async rows(query: RowQuery): Promise<RowPage> {
     const { delimiter, visibleOnly: _, ...rest } = query;
     const pages = await Promise.all(

@@ -7,7 +7,7 @@
  * through its register, so a page is as strict as that many single reads.
  */
 import type {
-  RegisterChange,
+  ChangeFunction,
   RegisterReading,
   UpdateOutcome,
 } from "../../cluster/register/register-contract.ts";
@@ -23,10 +23,7 @@ import type { Registers, RowPage, RowQuery } from "./registers.ts";
 /** What the client needs of the register engine. */
 export interface ClientEngine {
   read(key: Uint8Array): Promise<RegisterReading>;
-  update<Answer>(
-    key: Uint8Array,
-    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
-  ): Promise<UpdateOutcome<Answer>>;
+  update<Answer>(key: Uint8Array, change: ChangeFunction<Answer>): Promise<UpdateOutcome<Answer>>;
   purge(key: Uint8Array): Promise<boolean>;
   listUnsettled(): Uint8Array[];
 }
@@ -61,10 +58,7 @@ export class RegisterClient implements Registers {
     return (await this.#modules.engine.read(key)).body;
   }
 
-  update<Answer>(
-    key: Uint8Array,
-    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
-  ): Promise<UpdateOutcome<Answer>> {
+  update<Answer>(key: Uint8Array, change: ChangeFunction<Answer>): Promise<UpdateOutcome<Answer>> {
     return this.#modules.engine.update(key, change);
   }
 
@@ -82,6 +76,10 @@ export class RegisterClient implements Registers {
         : { kind: "keep", answer: undefined },
     );
     return outcome.kind === "written" && engine.purge(key);
+  }
+
+  fenceBucket(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** All members answer and nothing is in flight, yet they do not hold the same settled cell. */

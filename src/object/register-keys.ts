@@ -71,9 +71,15 @@ export function shardOf(keyBytes: Uint8Array, shards: number): number {
   return hashBytes(keyBytes) & (shards - 1);
 }
 
-/** What decides where a register's replicas are: equal heads share their replicas. */
+/**
+ * What decides where a register's replicas are: keys with equal placement share them. All buckets
+ * have one placement; inside a bucket it is bucket id and shard, so that an object, its uploads and
+ * their parts lie together.
+ */
 export function placementHead(registerKey: Uint8Array): Uint8Array {
-  return registerKey.subarray(0, registerKey[0] === BUCKET_TAG ? 1 : HEAD_BYTES);
+  return registerKey[0] === BUCKET_TAG
+    ? registerKey.subarray(0, 1)
+    : registerKey.subarray(1, HEAD_BYTES);
 }
 
 export function headOf(tag: number, bucketId: BucketId, shard: number): Buffer {

@@ -3,8 +3,13 @@
  * strict ranges over the rows derived from them. Types only; `register-client.ts` fills it from the
  * register engine and the drives.
  */
-import type { RegisterChange, UpdateOutcome } from "../../cluster/register/register-contract.ts";
+import type {
+  ChangeFunction,
+  ReadOptions,
+  UpdateOutcome,
+} from "../../cluster/register/register-contract.ts";
 import type { RangeQuery, RangeRow } from "../store/drive.ts";
+import type { BucketPlace } from "./register-keys.ts";
 
 export interface RowPage {
   readonly rows: readonly RangeRow[];
@@ -15,18 +20,29 @@ export interface RowPage {
 }
 
 /** Heads of one type: objects, uploads, parts or buckets. */
-export type RowQuery = Omit<RangeQuery, "table">;
+export type RowQuery = Omit<RangeQuery, "table" | "perHead"> & ReadOptions;
 
+/**
+ * Whoever acts under a bucket says under which epoch of its settings (ReadOptions), and is rejected
+ * with `stale-bucket` when another node has changed them since: see Buckets.under.
+ */
 export interface Registers {
   /** The chosen body; undefined when there is no record. Rejects with StoreError. */
-  read(key: Uint8Array): Promise<Uint8Array | undefined>;
+  read(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined>;
   /** Rejects with StoreError; `unknown-outcome` when the write may have happened. */
   update<Answer>(
     key: Uint8Array,
-    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
+    change: ChangeFunction<Answer>,
+    options?: ReadOptions,
   ): Promise<UpdateOutcome<Answer>>;
   /** Listing rows in key order; each is that of the value chosen at some time of the call. */
   rows(query: RowQuery): Promise<RowPage>;
   /** Drops a tombstone everywhere. False when there is none, or when it has to wait. */
   purge(key: Uint8Array): Promise<boolean>;
+  /**
+   * When it resolves, nothing that acts under an older epoch of the bucket's settings begins or ends
+   * with success any more, on whatever node. Where one process has the registers for itself there is
+   * nothing to do: its gates keep changes and commits apart.
+   */
+  fenceBucket(bucket: BucketPlace, epoch: number): Promise<void>;
 }

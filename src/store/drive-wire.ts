@@ -74,7 +74,8 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
       const perHead = reader.bool();
       const visibleOnly = reader.bool();
       const bounds = { limit: reader.u32(), scanMax: reader.u32() };
-      const query = { table, heads, from, fromExclusive, prefix, perHead, visibleOnly, ...bounds };
+      const rest = { table, heads, from, fromExclusive, prefix, visibleOnly, ...bounds };
+      const query = perHead ? { ...rest, perHead } : rest;
       return delimiter === undefined ? query : { ...query, delimiter };
     },
     writeOk(writer, reply) {

@@ -2,7 +2,11 @@
  * Registers in memory, the slow obvious twin: one map from key to body, rows derived and sorted at
  * every question. Outcomes can be made unknown, applied or not, to play what a crash leaves.
  */
-import type { RegisterChange, UpdateOutcome } from "../../../cluster/register/register-contract.ts";
+import type {
+  ChangeFunction,
+  RegisterChange,
+  UpdateOutcome,
+} from "../../../cluster/register/register-contract.ts";
 import type { Ballot } from "../../../src/base/ballot.ts";
 import { afterPrefix } from "../../../src/base/bytes.ts";
 import { type KvRow, ROW_VISIBLE } from "../../../src/base/kv-row.ts";
@@ -33,12 +37,13 @@ export class MemoryRegisters implements Registers {
 
   async update<Answer>(
     key: Uint8Array,
-    change: (body: Uint8Array | undefined) => RegisterChange<Answer>,
+    change: ChangeFunction<Answer>,
   ): Promise<UpdateOutcome<Answer>> {
     const fault = this.nextFault(key);
     if (fault === "refused") throw new StoreError({ code: "no-quorum", needed: 3, got: 2 });
     await Promise.resolve();
-    const wanted = change(this.#cell(key)?.body);
+    const first = change(this.#cell(key)?.body);
+    const wanted = first instanceof Promise ? await this.#decide(key, change) : first;
     if (wanted.kind === "keep") return { kind: "kept", answer: wanted.answer };
     if (wanted.kind === "refuse") return { kind: "refused", answer: wanted.answer };
     if (fault === "lost") throw new StoreError({ code: "unknown-outcome" });
@@ -49,6 +54,20 @@ export class MemoryRegisters implements Registers {
     for (const row of deriveRows(key, body, ballot)) this.#store(row);
     if (fault === "applied-but-unknown") throw new StoreError({ code: "unknown-outcome" });
     return { kind: "written", ballot, result: Buffer.from(wanted.result) };
+  }
+
+  /** Asks again when the register changed while the function made up its mind. */
+  async #decide<Answer>(
+    key: Uint8Array,
+    change: ChangeFunction<Answer>,
+  ): Promise<RegisterChange<Answer>> {
+    for (;;) {
+      const before = this.#cell(key);
+      const wanted = change(before?.body);
+      if (!(wanted instanceof Promise)) return wanted;
+      const decided = await wanted;
+      if (this.#cell(key) === before) return decided;
+    }
   }
 
   rows(query: RowQuery): Promise<RowPage> {
@@ -73,6 +92,10 @@ export class MemoryRegisters implements Registers {
       }
     }
     return Promise.resolve({ rows, exhausted: true, resume: undefined });
+  }
+
+  fenceBucket(): Promise<void> {
+    return Promise.resolve();
   }
 
   purge(key: Uint8Array): Promise<boolean> {

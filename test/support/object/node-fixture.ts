@@ -4,6 +4,7 @@
  */
 import { RegisterEngine } from "../../../cluster/register/register-engine.ts";
 import { majorityGroup, ReplicaSet } from "../../../cluster/register/replica-set.ts";
+import type { Clock } from "../../../src/base/clock.ts";
 import { newDriveId } from "../../../src/base/ids.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { xxh3 } from "../../../src/codec/xxh3.ts";
@@ -145,7 +146,7 @@ export async function createHardware(
 
 export interface OpenOptions {
   readonly memory: Buffer;
-  readonly clock: ManualClock;
+  readonly clock: Clock;
   /** False opens what an earlier process left behind. */
   readonly create: boolean;
 }
