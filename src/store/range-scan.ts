@@ -46,18 +46,25 @@ function scanMerged(merge: HeadMerge, query: RangeQuery, digest: RecordDigest): 
       packer.add(index, key, table === "rec" ? cellOf(digest, heads[index], first) : value);
       merge.advance();
     } else {
-      const group = first.key.subarray(0, groupBytes);
-      if (query.perHead === true) {
-        packer.addGroup(first.index, first, groupBytes);
-        merge.skipGroupOfFirst(group);
-      } else {
-        packer.add(first.index, group, undefined);
-        merge.skipGroup(group);
-      }
+      addGroup(packer, merge, groupBytes, query.perHead === true);
     }
   }
   const rows = packer.finish();
   return { ok: true, count: packer.count, rows, exhausted: true, resume: undefined };
+}
+
+/** The common prefix that the first key folds into; the merge stands behind it then. */
+function addGroup(packer: RowPacker, merge: HeadMerge, bytes: number, perHead: boolean): void {
+  const { first } = merge;
+  if (first === undefined) return;
+  const group = first.key.subarray(0, bytes);
+  if (perHead) {
+    packer.addGroup(first.index, first, bytes);
+    merge.skipGroupOfFirst(group);
+  } else {
+    packer.add(first.index, group, undefined);
+    merge.skipGroup(group);
+  }
 }
 
 const NO_CELL = Buffer.alloc(0);
