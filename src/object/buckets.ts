@@ -137,8 +137,8 @@ export class Buckets {
     prefix: string;
     after: string | undefined;
     limit: number;
-  }): Promise<{ buckets: readonly Bucket[]; truncated: boolean }> {
-    const buckets: Bucket[] = [];
+  }): Promise<{ buckets: readonly BucketEntry[]; truncated: boolean }> {
+    const buckets: BucketEntry[] = [];
     if (input.limit <= 0) return { buckets, truncated: false };
     const rows = scanRows(this.#modules.registers, {
       ...scanAll([Buffer.of(BUCKET_TAG)], true),

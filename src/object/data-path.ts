@@ -10,7 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Random } from "../base/random.ts";
 import type { DamageReport } from "./data.ts";
 import { type DataDrive, DriveTable, type HedgeLimits } from "./data-drives.ts";
-import { type ParitySettings, SLOTS_MAX } from "./data-placement.ts";
+import { type ParitySettings, type PlaceNewData, SLOTS_MAX } from "./data-placement.ts";
 import { type DataReaderOptions, ErasureDataReader } from "./data-reader.ts";
 import { DataRebuilder } from "./data-rebuilder.ts";
 import { ErasureDataWriter } from "./data-writer.ts";
@@ -75,6 +75,8 @@ export interface DataPathModules {
   readonly arena: Arena;
   /** Opened on the arena's memory. */
   readonly drives: readonly DataDrive[];
+  /** Where new data goes; undefined: as the table of drives has it. */
+  readonly place?: PlaceNewData;
   readonly clock: Clock;
   readonly random: Random;
   readonly onDamage: (report: DamageReport) => void;

@@ -32,6 +32,9 @@ export interface Placement {
   readonly missing: number;
 }
 
+/** Says where new data goes. Throws as `placeInOrder` does. */
+export type PlaceNewData = (dataId: DataId, storageClass: StorageClass) => Placement;
+
 export interface PlacementRequest {
   readonly dataId: DataId;
   readonly storageClass: StorageClass;
@@ -63,21 +66,29 @@ function defaultParity(slots: number, storageClass: StorageClass): number {
   return slots <= 7 ? 3 : 4;
 }
 
-/** The slots of new data. Throws no-quorum, or drive-full when space is what is wanting. */
+/** The slots of new data of a single node. Throws no-quorum, or drive-full: see `placeInOrder`. */
 export function placeData(request: PlacementRequest): Placement {
-  const { drives } = request;
+  const { drives, dataId, storageClass, parity } = request;
   const slots = Math.min(SLOTS_MAX, drives.length);
-  const m = parityFor(slots, request.storageClass, request.parity);
-  const k = slots - m;
-  const rotated = rotate(drives, request.dataId);
-  const usable = rotated.filter((drive) => drive.online && !drive.full);
+  const m = parityFor(slots, storageClass, parity);
+  return placeInOrder(rotate(drives, dataId), { k: slots - m, m });
+}
 
+/**
+ * The slots of new data: the first k + m drives of the order, and those after them instead of drives
+ * that take no data. Throws no-quorum, or drive-full when space is what is wanting.
+ */
+export function placeInOrder(
+  order: readonly PlacementDrive[],
+  { k, m }: { readonly k: number; readonly m: number },
+): Placement {
+  const usable = order.filter((drive) => drive.online && !drive.full);
   if (usable.length >= shardsRequired(k, m)) {
-    return fillSlots(k, m, rotated.slice(0, slots), usable);
+    return fillSlots(k, m, order.slice(0, k + m), usable);
   }
   if (usable.length >= 2) return degrade(m, usable);
-  const needed = Math.min(2, drives.length);
-  const online = drives.filter((drive) => drive.online).length;
+  const needed = Math.min(2, order.length);
+  const online = order.filter((drive) => drive.online).length;
   if (online >= needed) throw new StoreError({ code: "drive-full" });
   throw new StoreError({ code: "no-quorum", needed, got: usable.length });
 }

@@ -15,7 +15,7 @@ import type { Data, DataWriter, ShardedData, WriteDataRequest, WrittenData } fro
 import type { DriveTable } from "./data-drives.ts";
 import { planDigests } from "./data-expectations.ts";
 import { PayloadIntake } from "./data-intake.ts";
-import { type ParitySettings, placeData } from "./data-placement.ts";
+import { type ParitySettings, type PlaceNewData, placeData } from "./data-placement.ts";
 import { StripeWriter, type StripeWriterLimits } from "./stripe-writer.ts";
 
 export interface DataWriterOptions extends StripeWriterLimits {
@@ -27,6 +27,8 @@ export interface DataWriterModules {
   readonly arena: Arena;
   readonly codec: CodecPool;
   readonly drives: DriveTable;
+  /** In a cluster the layout says where data goes; otherwise the table of drives does. */
+  readonly place?: PlaceNewData;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -80,7 +82,9 @@ export class ErasureDataWriter implements DataWriter {
     const { stripeDataBytes, parity } = this.#options;
     const { source, storageClass, ownerKey } = request;
     const dataId = newDataId(random);
-    const placement = placeData({ dataId, storageClass, parity, drives: drives.states() });
+    const placement =
+      this.#modules.place?.(dataId, storageClass) ??
+      placeData({ dataId, storageClass, parity, drives: drives.states() });
     const { k, m } = placement;
     const code = { k, m, stripeDataBytes };
     const fileBytes = source.length === undefined ? undefined : shardFileBytes(code, source.length);

@@ -14,7 +14,7 @@ import type { ShardedData } from "./data.ts";
 import type { RebuildRequest, RebuildTarget } from "./data-rebuilder.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { dataOf } from "./record-data.ts";
-import { countRows, WALK_START, type WalkPosition, walkRecords } from "./record-walk.ts";
+import { RecordWalk, WALK_START, type WalkPosition } from "./record-walk.ts";
 
 export interface RefillModules {
   readonly core: ObjectCore;
@@ -38,6 +38,7 @@ export class Refill implements BackgroundWorker {
   readonly name: string;
   readonly #modules: RefillModules;
   readonly #pass: PassClock;
+  readonly #walk: RecordWalk;
   #position: WalkPosition | undefined;
   #filled = false;
   #done = 0;
@@ -47,6 +48,7 @@ export class Refill implements BackgroundWorker {
     this.#modules = modules;
     this.name = `refill drive ${modules.drive.index}`;
     this.#pass = new PassClock(modules.core.clock);
+    this.#walk = new RecordWalk(modules.core);
   }
 
   /** True until the drive with this index holds all that it should. */
@@ -63,7 +65,7 @@ export class Refill implements BackgroundWorker {
       this.#modules.core.log.info("drive resynchronised", { drive: this.#modules.drive.id });
       return "idle";
     }
-    const step = await walkRecords(this.#modules.core.registers, this.#position, ROWS_PER_UNIT);
+    const step = await this.#walk.step(this.#position, ROWS_PER_UNIT);
     await inBatches(step.keys, AT_ONCE, (key) => this.#fill(key));
     await this.#save(step.next);
     this.#position = step.next;
@@ -83,8 +85,8 @@ export class Refill implements BackgroundWorker {
   }
 
   async #begin(): Promise<WalkPosition> {
-    const { core, drive } = this.#modules;
-    this.#pass.begin(await countRows(core.registers, ROWS_PER_COUNT));
+    const { drive } = this.#modules;
+    this.#pass.begin(await this.#walk.count(ROWS_PER_COUNT));
     const reply = await drive.readMeta(META_CURSOR);
     if (!reply.ok) throw unavailable();
     if (reply.value === undefined) return WALK_START;

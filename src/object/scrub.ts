@@ -17,7 +17,7 @@ import type { ShardedData } from "./data.ts";
 import type { DriveTable } from "./data-drives.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { dataOf } from "./record-data.ts";
-import { countRows, WALK_START, type WalkPosition, walkRecords } from "./record-walk.ts";
+import { RecordWalk, WALK_START, type WalkPosition } from "./record-walk.ts";
 import { PassClock } from "./refill.ts";
 import { StripeLoad, type StripeReaderModules } from "./stripe-reader.ts";
 import { type SlotMask, StripeSlots, slotsOf } from "./stripe-slots.ts";
@@ -56,6 +56,7 @@ export class Scrubber implements BackgroundWorker {
   readonly #options: ScrubberOptions;
   readonly #modules: ScrubberModules;
   readonly #pass: PassClock;
+  readonly #walk: RecordWalk;
   #startedMs = 0;
   #position: WalkPosition | undefined;
   #keys: Buffer[] = [];
@@ -68,6 +69,7 @@ export class Scrubber implements BackgroundWorker {
     this.#options = options;
     this.#modules = modules;
     this.#pass = new PassClock(modules.core.clock);
+    this.#walk = new RecordWalk(modules.core);
   }
 
   /** Some stripes of a record, or the next page of records. */
@@ -88,7 +90,7 @@ export class Scrubber implements BackgroundWorker {
       await this.#save();
       if (this.#position === "end") return "busy";
     }
-    const step = await walkRecords(this.#modules.core.registers, this.#position, ROWS_PER_PAGE);
+    const step = await this.#walk.step(this.#position, ROWS_PER_PAGE);
     this.#keys = step.keys.filter((key) => this.#modules.isOurs(key)).reverse();
     this.#next = step.next;
     this.#pass.passed(step.rows);
@@ -144,7 +146,7 @@ export class Scrubber implements BackgroundWorker {
     const old = cursor === undefined || nowMs >= cursor.startedMs + this.#options.periodMs;
     this.#startedMs = old ? nowMs : cursor.startedMs;
     this.#next = old ? WALK_START : positionOf(cursor.position);
-    this.#pass.begin(await countRows(core.registers, ROWS_PER_COUNT));
+    this.#pass.begin(await this.#walk.count(ROWS_PER_COUNT));
     return this.#next;
   }
 
