@@ -71,6 +71,15 @@ export const clusterSchema = z.strictObject({
     fromFile: true,
     secret: true,
   }),
+  rootPasswordPrevious: passwordKind(8)
+    .optional()
+    .register(settingNotes, {
+      doc: "The root password before the present one, for the first start after changing it.",
+      example: "the-secret-of-before",
+      minio: ["MINIO_ROOT_PASSWORD_OLD"],
+      fromFile: true,
+      secret: true,
+    }),
   region: regionKind()
     .optional()
     .register(settingNotes, {

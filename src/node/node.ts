@@ -13,15 +13,13 @@ import type { HealthState } from "../admin/health.ts";
 import type { Logger } from "../base/log.ts";
 import type { RunningObjectStore } from "../object/create-object-store.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
-import type { CredentialSource } from "../s3/auth/credentials.ts";
-import type { Identity } from "../s3/context.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
-import { ROOT_ACCOUNT } from "../s3/owner.ts";
 import { commonHeaders } from "../s3/respond.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
 import { endpointUrls } from "./banner.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
+import { NodeIdentities } from "./identities.ts";
 import { startLoopMonitor } from "./loop-monitor.ts";
 import { createObjectNode } from "./object-node.ts";
 import type { RunningNode } from "./serve.ts";
@@ -63,9 +61,14 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
     closers.push(() => objects.stop());
     log.info("drives opened", describeDrives(store));
     await objects.start();
+    const { records } = objects;
+    const identities = new NodeIdentities(settings, { records, clock, random, log });
+    closers.push(() => identities.stop());
+    await identities.start();
     const phase: Phase = { name: "ready" };
     const front = await startFront(settings, {
       objects,
+      identities,
       store,
       phase,
       digester: dataPath.codec,
@@ -94,6 +97,7 @@ interface Phase {
 
 interface FrontParts {
   readonly objects: RunningObjectStore;
+  readonly identities: NodeIdentities;
   readonly store: Store;
   readonly phase: Phase;
   readonly digester: Parameters<typeof createS3Handler>[1]["digester"];
@@ -102,15 +106,15 @@ interface FrontParts {
 
 function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
   const { cluster, node } = settings;
-  const { objects, digester, log } = parts;
+  const { objects, identities, digester, log } = parts;
   const hostId = createHash("sha256").update(hostname()).digest("hex");
   const s3 = createS3Handler(
     { region: cluster.region, domains: cluster.domains, hostId },
     {
       store: objects.store,
       digester,
-      credentials: rootCredentials(settings),
-      accounts: ROOT_ACCOUNT,
+      credentials: identities,
+      accounts: identities,
       clock,
       log,
     },
@@ -125,16 +129,6 @@ function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
     },
   );
   return startHttpFront(settings, { handler, clock, random, log });
-}
-
-/** The one identity for now. The lookup takes the same time whether or not the key is known. */
-function rootCredentials({ cluster }: Settings): CredentialSource<Identity> {
-  const root = {
-    accessKey: cluster.rootUser,
-    secretKey: cluster.rootPassword.reveal(),
-    identity: { accessKey: cluster.rootUser, root: true },
-  };
-  return { lookup: (accessKey) => (accessKey === root.accessKey ? root : undefined) };
 }
 
 function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean): HealthState {

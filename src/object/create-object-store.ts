@@ -30,6 +30,7 @@ import { ReplicaKeeper } from "./replica-keeper.ts";
 import { SCRUBBER_OPTIONS, Scrubber, type ScrubberOptions } from "./scrub.ts";
 import type { StripeReaderModules } from "./stripe-reader.ts";
 import { SWEEPER_OPTIONS, Sweeper } from "./sweep.ts";
+import { SystemRecords } from "./system-records.ts";
 
 export interface ObjectStoreOptions {
   readonly object: ObjectOptions;
@@ -70,6 +71,8 @@ export interface ObjectStoreStatus {
 
 export interface RunningObjectStore {
   readonly store: ObjectStore;
+  /** Of the deployment itself: identities. */
+  readonly records: SystemRecords;
   readonly workers: readonly BackgroundWorker[];
   /** Resolves when operations may begin, in the mode that the drives allow. */
   start(): Promise<DriveSetMode>;
@@ -118,6 +121,7 @@ export function createObjectStore(
   damage.exceptDrives((index) => refills.some((refill) => refill.isFilling(index)));
   return {
     store,
+    records: new SystemRecords(set),
     workers,
     async start() {
       const mode = await set.start();

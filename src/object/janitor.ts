@@ -134,6 +134,9 @@ export class Janitor implements BackgroundWorker {
         return advanceUpload(this.#modules.core, key);
       case "bucket":
         return core.buckets.recover(parsed.name);
+      case "system":
+        // They put nothing off.
+        return;
       case undefined:
         throw new StoreError({ code: "corrupt", what: "register key" });
     }

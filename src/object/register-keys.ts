@@ -22,6 +22,8 @@ export const BUCKET_TAG = 0x62;
 export const OBJECT_TAG = 0x6f;
 export const UPLOAD_TAG = 0x75;
 export const PART_TAG = 0x70;
+/** Records of the deployment itself (identities), which lie in no bucket. */
+export const SYSTEM_TAG = 0x73;
 
 const ESCAPED = 0x00;
 const ESCAPED_ZERO = 0xff;
@@ -38,6 +40,7 @@ export interface BucketPlace {
 
 export type ParsedKey =
   | { readonly kind: "bucket"; readonly name: string }
+  | { readonly kind: "system"; readonly name: string }
   | { readonly kind: "object"; readonly bucketId: BucketId; readonly key: Buffer }
   | {
       readonly kind: "upload";
@@ -77,7 +80,8 @@ export function shardOf(keyBytes: Uint8Array, shards: number): number {
  * their parts lie together.
  */
 export function placementHead(registerKey: Uint8Array): Uint8Array {
-  return registerKey[0] === BUCKET_TAG
+  const tag = registerKey[0];
+  return tag === BUCKET_TAG || tag === SYSTEM_TAG
     ? registerKey.subarray(0, 1)
     : registerKey.subarray(1, HEAD_BYTES);
 }
@@ -96,8 +100,16 @@ export function headsOf(tag: number, bucket: BucketPlace): Buffer[] {
 }
 
 export function bucketKey(name: string): Buffer {
+  return namedKey(BUCKET_TAG, name);
+}
+
+export function systemKey(name: string): Buffer {
+  return namedKey(SYSTEM_TAG, name);
+}
+
+function namedKey(tag: number, name: string): Buffer {
   const key = Buffer.allocUnsafe(1 + Buffer.byteLength(name));
-  key[0] = BUCKET_TAG;
+  key[0] = tag;
   key.write(name, 1);
   return key;
 }
@@ -194,6 +206,7 @@ export function parseRegisterKey(registerKey: Uint8Array): ParsedKey | undefined
   if (tag === BUCKET_TAG) {
     return { kind: "bucket", name: source.toString("utf8", 1) };
   }
+  if (tag === SYSTEM_TAG) return { kind: "system", name: source.toString("utf8", 1) };
   if (source.length < HEAD_BYTES) return undefined;
   // Sixteen bytes in hexadecimal are a bucket id by construction.
   const bucketId = source.toString("hex", 1, 1 + ID_BYTES) as BucketId;

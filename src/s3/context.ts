@@ -7,7 +7,9 @@ import type { Logger } from "../base/log.ts";
 import type { ChecksumAlgorithm } from "../base/payload.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
+import type { SignedCaller } from "../iam/access/caller.ts";
 import type { Bucket, ObjectStore } from "../object/object-store.ts";
+import type { RequestAccess } from "./access/request-access.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import type { BucketName } from "./bucket-name.ts";
 import type { ObjectKey } from "./object-key.ts";
@@ -16,10 +18,10 @@ import type { QueryParameters } from "./query.ts";
 /** Who a signed request acts for. */
 export interface Identity {
   readonly accessKey: string;
-  /** The credentials of the settings: may do everything. */
-  readonly root: boolean;
-  /** The account it belongs to; without it, the root account. */
-  readonly canonicalId?: string;
+  /** The account it belongs to. */
+  readonly canonicalId: string;
+  /** Everything that decides what it may do. */
+  readonly caller: SignedCaller;
 }
 
 /** The accounts that may own something or be granted something. */
@@ -60,6 +62,8 @@ export interface ServiceContext {
   readonly auth: AuthResult<Identity>;
   /** What a browser is told of the bucket's CORS rules; part of every answer, errors included. */
   readonly cors: ReadonlyArray<readonly [name: string, value: string]>;
+  /** For what an operation learns to be about only on its way. */
+  readonly access: RequestAccess;
   readonly store: ObjectStore;
   readonly digester: DocumentDigester;
   readonly accounts: AccountDirectory;

@@ -8,12 +8,14 @@ import { assertNever } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
+import { ANONYMOUS } from "../iam/access/caller.ts";
 import type { ObjectStore } from "../object/object-store.ts";
+import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
+import { RequestValues } from "./access/request-values.ts";
 import { parseAddress, type S3Address } from "./address.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
 import { effectiveHeaders } from "./auth/hoisted-headers.ts";
-import { authorise } from "./authorise.ts";
 import type {
   AccountDirectory,
   DocumentDigester,
@@ -46,11 +48,16 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
     { credentials: modules.credentials, clock: modules.clock },
   );
   return async (request, response) => {
-    const trace: Trace = { operation: undefined, address: undefined, cors: [] };
+    const trace: Trace = {
+      operation: undefined,
+      address: undefined,
+      cors: [],
+      access: undefined,
+    };
     try {
       await run({ request, response, trace, options, modules, authenticator });
     } catch (error) {
-      const failure = toS3Error(error);
+      const failure = toS3Error(await shown(error, trace.access));
       report(failure, { request, trace, log: modules.log });
       sendError(failure, errorPlace(request, response, { trace, options }));
     }
@@ -62,6 +69,17 @@ interface Trace {
   operation: S3Operation | undefined;
   address: S3Address | undefined;
   cors: HeaderList;
+  access: RequestAccess | undefined;
+}
+
+/** The error that the caller may see; asking for it may fail itself. */
+async function shown(error: unknown, access: RequestAccess | undefined): Promise<unknown> {
+  if (access === undefined) return error;
+  try {
+    return await access.disclose(error);
+  } catch (failure) {
+    return failure;
+  }
 }
 
 interface Run {
@@ -92,11 +110,32 @@ async function run({ request, response, trace, options, modules, authenticator }
   const headers = effectiveHeaders(request.headers, query, auth);
   const operation = detectOperation(address, { method: request.method, query, headers });
   trace.operation = operation;
-  authorise(auth, operation);
+  const caller = auth.kind === "signed" ? auth.identity.caller : ANONYMOUS;
+  const { remoteAddress, secure } = request;
+  const values = new RequestValues({
+    ...{ caller, auth, remoteAddress, secure, headers, query },
+    nowMs: clock.nowMs(),
+    region: options.region,
+  });
+  const target = targetOf(address);
+  const access = new RequestAccess({ caller, values, facts: { headers, query }, target }, modules);
+  await access.authorise(operation);
+  trace.access = access;
   if (isNotImplemented(operation)) throw notImplemented(operation);
-  const shared = { store, digester, accounts, clock, log, options, cors: trace.cors };
+  const shared = { access, store, digester, accounts, clock, log, options, cors: trace.cors };
   const context: ServiceContext = { request, response, headers, query, auth, ...shared };
   await runOperation(operation, address, context);
+}
+
+function targetOf(address: S3Address): AccessTarget {
+  switch (address.kind) {
+    case "service":
+      return { bucket: undefined };
+    case "bucket":
+      return { bucket: address.bucket };
+    case "object":
+      return { bucket: address.bucket, key: address.key };
+  }
 }
 
 /** Detection only names operations that fit the address, so the casts below cannot lie. */

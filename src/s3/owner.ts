@@ -2,12 +2,14 @@
  * The owner named in listings. All buckets and objects belong to the root account; its canonical id
  * is the one MinIO used, because clients may have stored it in policies and scripts.
  */
+
+import { MAIN_ACCOUNT } from "../iam/store/main-account.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
-import type { AccountDirectory, Identity } from "./context.ts";
+import type { Identity } from "./context.ts";
 import type { XmlWriter } from "./xml.ts";
 
-export const OWNER_ID = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
-export const OWNER_NAME = "ringfort";
+export const OWNER_ID = MAIN_ACCOUNT.canonicalId;
+export const OWNER_NAME = MAIN_ACCOUNT.name;
 
 export function writeOwner(xml: XmlWriter, element: "Owner" | "Initiator" = "Owner"): void {
   xml.group(element, (owner) => {
@@ -22,11 +24,5 @@ export const ANONYMOUS_OWNER_ID =
 
 /** The account that owns what the caller makes. */
 export function callerAccount(auth: AuthResult<Identity>): string {
-  return auth.kind === "signed" ? (auth.identity.canonicalId ?? OWNER_ID) : ANONYMOUS_OWNER_ID;
+  return auth.kind === "signed" ? auth.identity.canonicalId : ANONYMOUS_OWNER_ID;
 }
-
-/** The one account there is while nobody has made others. */
-export const ROOT_ACCOUNT: AccountDirectory = {
-  nameOf: (canonicalId) => (canonicalId === OWNER_ID ? OWNER_NAME : undefined),
-  findByEmail: () => undefined,
-};

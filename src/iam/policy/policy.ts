@@ -44,6 +44,12 @@ export class Policy {
     this.keys = new Set(statements.flatMap(keysOf));
   }
 
+  /** It reads a condition key that begins so. */
+  readsPrefix(prefix: string): boolean {
+    for (const key of this.keys) if (key.startsWith(prefix)) return true;
+    return false;
+  }
+
   /** The statements that may apply to an action (in lower case), in order. */
   statementsFor(action: string): readonly Statement[] {
     const known = this.#byAction.get(action);

@@ -8,11 +8,13 @@ export interface Credential<Identity = unknown> {
   readonly secretKey: string;
   /** Temporary credentials: the token that must come with every request. */
   readonly sessionToken?: string;
+  /** It is known and not accepted; told only to who has signed with it. */
+  readonly problem?: "disabled" | "expired";
   /** Handed on untouched to authorisation. */
   readonly identity: Identity;
 }
 
 export interface CredentialSource<Identity = unknown> {
-  /** Undefined for unknown, disabled and expired access keys alike. */
+  /** Undefined for access keys that are not known. */
   lookup(accessKey: string): Credential<Identity> | undefined;
 }

@@ -54,6 +54,7 @@ export function verifySignature<Identity>(
   if (!equalSignatures(signingKey.sign(stringToSign), claim.signature)) {
     throw signatureMismatch(claim, stringToSign, canonical);
   }
+  checkProblem(credential);
   checkSessionToken(credential, claim.sessionToken);
   return { credential, signingKey };
 }
@@ -69,6 +70,18 @@ export function equalSignatures(expected: string, provided: string): boolean {
   expectedBytes.write(expected, 0, SIGNATURE_LENGTH, "latin1");
   providedBytes.write(provided, 0, SIGNATURE_LENGTH, "latin1");
   return timingSafeEqual(expectedBytes, providedBytes);
+}
+
+/** After the signature, so that nobody else learns which keys there are. */
+function checkProblem({ accessKey, problem }: Credential): void {
+  if (problem === undefined) return;
+  throw new S3Error("InvalidAccessKeyId", {
+    message:
+      problem === "expired"
+        ? "The access key you provided has expired."
+        : "Your account is disabled; please contact your administrator.",
+    details: [["AWSAccessKeyId", accessKey]],
+  });
 }
 
 /** Temporary credentials need their token; a token for others is a mistake worth telling. */

@@ -3,6 +3,7 @@
 import { StoreError } from "../../base/store-error.ts";
 import { encodeLockConfiguration, LOCK_DOCUMENT } from "../../object/object-lock.ts";
 import type { Bucket, BucketSettings } from "../../object/object-store.ts";
+import { accessOfBucket } from "../access/bucket-access.ts";
 import { aclOfRequest, parseAclHeaders } from "../access-lists.ts";
 import { isCreatableBucketName } from "../bucket-name.ts";
 import { type BucketContext, bucketOf, type ServiceContext } from "../context.ts";
@@ -28,7 +29,7 @@ export async function listBuckets(context: ServiceContext): Promise<void> {
   const prefix = query.get("prefix") ?? "";
   const token = query.get("continuation-token");
   const limit = query.has("max-buckets") ? parsePageSize(query, "max-buckets") : BUCKETS_PAGE_MAX;
-  const page = await context.store.listBuckets({
+  const page = await visibleBuckets(context, {
     prefix,
     after: token === undefined ? undefined : decodeToken(token),
     limit,
@@ -52,6 +53,44 @@ export async function listBuckets(context: ServiceContext): Promise<void> {
   });
   sendXml(context, body);
 }
+
+interface BucketsPage {
+  readonly buckets: readonly Bucket[];
+  readonly truncated: boolean;
+}
+
+/**
+ * With `s3:ListAllMyBuckets` the buckets of the caller's account; without it, as MinIO's clients
+ * expect, those that the caller can list or locate; for nobody who has neither.
+ */
+async function visibleBuckets(
+  { access, store }: ServiceContext,
+  input: { readonly prefix: string; readonly after: string | undefined; readonly limit: number },
+): Promise<BucketsPage> {
+  const { caller } = access;
+  if (caller.kind === "anonymous") throw new S3Error("AccessDenied");
+  const all = access.allowsService("s3:ListAllMyBuckets");
+  const isVisible = (bucket: Bucket): boolean => {
+    if (!all) return REACHING.some((action) => access.allowsBucket(action, bucket));
+    return caller.operator || accessOfBucket(bucket).owner === caller.canonicalId;
+  };
+  const buckets: Bucket[] = [];
+  let { after } = input;
+  for (;;) {
+    const page = await store.listBuckets({ ...input, after });
+    for (const bucket of page.buckets) {
+      if (!isVisible(bucket)) continue;
+      if (buckets.length === input.limit) return { buckets, truncated: true };
+      buckets.push(bucket);
+    }
+    after = page.buckets.at(-1)?.name;
+    if (!page.truncated || after === undefined) break;
+  }
+  if (!all && buckets.length === 0) throw new S3Error("AccessDenied");
+  return { buckets, truncated: false };
+}
+
+const REACHING = ["s3:ListBucket", "s3:GetBucketLocation"];
 
 export async function createBucket(context: BucketContext): Promise<void> {
   const { bucketName, options } = context;

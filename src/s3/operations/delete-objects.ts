@@ -1,5 +1,6 @@
 /** DeleteObject, and DeleteObjects with its up to 1,000 keys at once. */
 import type { DeleteConditions, DeleteObjectResult } from "../../object/object-store.ts";
+import { deletionNeeds } from "../access/operation-access.ts";
 import { parseDeleteConditions } from "../conditions.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
@@ -45,6 +46,7 @@ export async function deleteObjects(context: BucketContext): Promise<void> {
   const remove = async (entry: DeleteEntry): Promise<Outcome> => {
     try {
       const { key, versionId } = entry;
+      await authoriseDeletion(context, entry);
       const result = await context.store.deleteObject({
         bucket,
         key,
@@ -66,6 +68,16 @@ export async function deleteObjects(context: BucketContext): Promise<void> {
     for (const outcome of outcomes) writeOutcome(xml, outcome, quiet);
   });
   sendXml(context, answer);
+}
+
+/** Each key by itself: what one may not delete does not keep the others. */
+async function authoriseDeletion(context: BucketContext, entry: DeleteEntry): Promise<void> {
+  const { key, versionId, etag } = entry;
+  const target = { bucket: context.bucketName, key, versionId };
+  const deletion = { named: versionId !== undefined, ifMatch: etag };
+  for (const { action } of deletionNeeds(deletion, context)) {
+    await context.access.require(action, target);
+  }
 }
 
 function conditionsOf(entry: DeleteEntry): DeleteConditions {

@@ -1,0 +1,96 @@
+/**
+ * The identities of a node: kept in its registers, loaded at the start, and asked for every signed
+ * request.
+ *
+ * While they cannot be loaded (too few drives answer) only the root account is known; any other key
+ * is answered 503, because "cannot tell" is not "unknown". Loading is tried again until it succeeds.
+ */
+import type { Settings } from "../../config/schema.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import { StoreError } from "../base/store-error.ts";
+import { IdentityStore } from "../iam/store/identity-store.ts";
+import type { RecordStore } from "../iam/store/record-store.ts";
+import type { Credential, CredentialSource } from "../s3/auth/credentials.ts";
+import type { AccountDirectory, Identity } from "../s3/context.ts";
+
+export interface NodeIdentitiesModules {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const RETRY_MS = 2_000;
+
+export class NodeIdentities implements CredentialSource<Identity>, AccountDirectory {
+  readonly store: IdentityStore;
+  readonly #modules: NodeIdentitiesModules;
+  readonly #rootUser: string;
+  #loaded = false;
+  #retry: Timer | undefined;
+
+  constructor({ cluster }: Pick<Settings, "cluster">, modules: NodeIdentitiesModules) {
+    this.#modules = modules;
+    this.#rootUser = cluster.rootUser;
+    this.store = new IdentityStore(
+      {
+        root: { accessKey: cluster.rootUser, secretKey: cluster.rootPassword.reveal() },
+        previousRootSecret: cluster.rootPasswordPrevious?.reveal(),
+      },
+      modules,
+    );
+  }
+
+  nameOf(canonicalId: string): string | undefined {
+    return this.store.directory.nameOf(canonicalId);
+  }
+
+  findByEmail(address: string): string | undefined {
+    return this.store.directory.findByEmail(address);
+  }
+
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
+  /** Rejects only for what trying again cannot mend: a wrong root password, damaged records. */
+  async start(): Promise<void> {
+    try {
+      await this.store.load();
+      this.#loaded = true;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#modules.log.warn("identities cannot be loaded yet", { reason: error.message });
+      this.#retry = this.#modules.clock.after(RETRY_MS, () => void this.#tryAgain());
+    }
+  }
+
+  stop(): void {
+    this.#retry?.cancel();
+  }
+
+  async #tryAgain(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#modules.log.error("identities cannot be loaded", { reason });
+    }
+  }
+
+  /** Throws StoreError data-unavailable while it cannot tell. */
+  lookup(accessKey: string): Credential<Identity> | undefined {
+    if (!this.#loaded && accessKey !== this.#rootUser) {
+      throw new StoreError({ code: "data-unavailable", message: "identities are not loaded" });
+    }
+    const known = this.store.lookup(accessKey);
+    if (known === undefined) return undefined;
+    const { secretKey, caller, problem } = known;
+    const identity = { accessKey, caller, canonicalId: caller.canonicalId };
+    return problem === undefined
+      ? { accessKey, secretKey, identity }
+      : { accessKey, secretKey, identity, problem };
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Authorisation of one request. Asked before preconditions and before any look-up whose answer could
+ * leak; an operation that learns only later what it is about asks again for each thing.
+ *
+ * Objects are looked at in two cases only, and either way a refusal says the same whether they exist:
+ * when a policy in play reads their tags, and when nothing else allows the request but the object's
+ * own access control list might. Who may not list a bucket is not told which keys are missing.
+ */
+
+import type { Logger } from "../../base/log.ts";
+import { StoreError } from "../../base/store-error.ts";
+import type { Acl } from "../../iam/access/acl.ts";
+import { aclNeedOf } from "../../iam/access/acl-actions.ts";
+import type { BucketAccess } from "../../iam/access/bucket-access.ts";
+import type { Caller } from "../../iam/access/caller.ts";
+import { type AccessQuestion, type Decision, decide } from "../../iam/access/decide.ts";
+import type { Policy } from "../../iam/policy/policy.ts";
+import { ALL_BUCKETS_ARN, bucketArn, objectArn } from "../../iam/policy/resources.ts";
+import type { Bucket, ObjectStore, StoredHeaders } from "../../object/object-store.ts";
+import { parseCopySource } from "../copy-source.ts";
+import { S3Error } from "../s3-error.ts";
+import type { S3Operation } from "../s3-operations.ts";
+import { accessOfBucket } from "./bucket-access.ts";
+import { type AccessNeed, OPERATION_ACCESS, type OperationFacts } from "./operation-access.ts";
+import type { RequestValues } from "./request-values.ts";
+import { tagsOf } from "./request-values.ts";
+
+/** Stored beside the bytes of an object; no header of a request has the first name. */
+const ACL_HEADER = "ringfort-acl";
+const TAGGING_HEADER = "x-amz-tagging";
+
+/** What an action is about. */
+export interface AccessTarget {
+  readonly bucket: string | undefined;
+  readonly key?: string;
+  readonly versionId?: string | undefined;
+}
+
+export interface RequestAccessInput {
+  readonly caller: Caller;
+  readonly values: RequestValues;
+  readonly facts: OperationFacts & { readonly query: { get(name: string): string | undefined } };
+  /** What the request's path names. */
+  readonly target: AccessTarget;
+}
+
+export interface RequestAccessModules {
+  readonly store: Pick<ObjectStore, "bucket" | "openObject">;
+  readonly log: Logger;
+}
+
+export class RequestAccess {
+  readonly caller: Caller;
+  readonly #input: RequestAccessInput;
+  readonly #modules: RequestAccessModules;
+
+  constructor(input: RequestAccessInput, modules: RequestAccessModules) {
+    this.caller = input.caller;
+    this.#input = input;
+    this.#modules = modules;
+  }
+
+  /** Rejects with AccessDenied unless the operation may run. */
+  async authorise(operation: S3Operation): Promise<void> {
+    const rule = OPERATION_ACCESS[operation];
+    if (rule.kind === "handler") await this.#refuseStrangers();
+    if (rule.kind !== "needs") return;
+    for (const need of rule.needsOf(this.#input.facts)) {
+      // What an existing bucket says matters not to whoever wants to make one.
+      const unmade = need.action === "s3:CreateBucket";
+      const target = this.#targetOf(need);
+      await this.require(need.action, target, unmade ? { bucket: undefined } : {});
+    }
+  }
+
+  /** Callers without keys are not told which buckets there are. */
+  async #refuseStrangers(): Promise<void> {
+    const { bucket } = this.#input.target;
+    if (this.caller.kind === "signed" || bucket === undefined) return;
+    if ((await this.#findBucket(bucket)) === undefined) throw new S3Error("AccessDenied");
+  }
+
+  async require(
+    action: string,
+    target: AccessTarget,
+    found: { readonly bucket?: Bucket | undefined } = {},
+  ): Promise<void> {
+    const decision = await this.#decide(action, target, found);
+    if (decision.allowed) return;
+    this.#modules.log.debug("access denied", { action, ...decision });
+    throw new S3Error("AccessDenied");
+  }
+
+  async allows(action: string, target: AccessTarget): Promise<boolean> {
+    return (await this.#decide(action, target, {})).allowed;
+  }
+
+  /** May a bucket that is at hand be shown or used: without another look-up. */
+  allowsBucket(action: string, bucket: Bucket): boolean {
+    return decide({
+      caller: this.caller,
+      action,
+      resource: bucketArn(bucket.name),
+      values: this.#input.values,
+      bucket: accessOfBucket(bucket),
+    }).allowed;
+  }
+
+  /** For what lies in no bucket. */
+  allowsService(action: string): boolean {
+    const { caller } = this;
+    const { values } = this.#input;
+    const resource = ALL_BUCKETS_ARN;
+    return decide({ caller, action, resource, values, bucket: undefined }).allowed;
+  }
+
+  /**
+   * What a failure may say. That a key or version is missing is told to those only who could find
+   * out by listing.
+   */
+  async disclose(error: unknown): Promise<unknown> {
+    if (!(error instanceof StoreError) || !TELLS_ABSENCE.has(error.code)) return error;
+    const source = this.#input.facts.headers.has("x-amz-copy-source");
+    const target = source ? this.#targetOf({ action: "", on: "source" }) : this.#input.target;
+    const { bucket } = target;
+    if (bucket === undefined || (await this.allows("s3:ListBucket", { bucket }))) return error;
+    return new S3Error("AccessDenied", { cause: error });
+  }
+
+  #targetOf({ on }: AccessNeed): AccessTarget {
+    const { target, facts } = this.#input;
+    switch (on) {
+      case "bucket":
+        return { bucket: target.bucket };
+      case "object":
+        return { ...target, versionId: facts.query.get("versionId") };
+      case "source": {
+        const source = parseCopySource(facts.headers.get("x-amz-copy-source") ?? "");
+        return { bucket: source.bucket, key: source.key, versionId: source.versionId };
+      }
+    }
+  }
+
+  async #decide(
+    action: string,
+    target: AccessTarget,
+    found: { readonly bucket?: Bucket | undefined },
+  ): Promise<Decision> {
+    const bucket = "bucket" in found ? found.bucket : await this.#findBucket(target.bucket);
+    const question: AccessQuestion = {
+      caller: this.caller,
+      action,
+      resource: resourceOf(target),
+      values: this.#input.values,
+      bucket: bucket === undefined ? undefined : accessOfBucket(bucket),
+    };
+    if (bucket === undefined || target.key === undefined) return decide(question);
+    if (!readsTags(question)) return this.#withList(decide(question), question, { bucket, target });
+    const headers = await this.#storedHeaders(bucket, target);
+    const values = this.#input.values.with(existingTags(headers));
+    const informed = { ...question, values };
+    return this.#withList(decide(informed), informed, { bucket, target });
+  }
+
+  /** Where nothing else allows it, the object's own list may. */
+  async #withList(
+    decision: Decision,
+    question: AccessQuestion,
+    { bucket, target }: { readonly bucket: Bucket; readonly target: AccessTarget },
+  ): Promise<Decision> {
+    if (decision.allowed || !mayHelp(decision, question)) return decision;
+    const headers = await this.#storedHeaders(bucket, target);
+    if (headers === undefined) {
+      // Whoever may list the bucket learns that there is nothing.
+      const listing = { bucket: bucket.name };
+      if (await this.allows("s3:ListBucket", listing)) throw new S3Error("NoSuchKey");
+      return decision;
+    }
+    const text = headers[ACL_HEADER];
+    // Written by this layer only.
+    const objectAcl = text === undefined ? undefined : (JSON.parse(text) as Acl);
+    return decide({ ...question, objectAcl });
+  }
+
+  async #findBucket(name: string | undefined): Promise<Bucket | undefined> {
+    if (name === undefined) return undefined;
+    try {
+      return await this.#modules.store.bucket(name);
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "no-such-bucket") return undefined;
+      throw error;
+    }
+  }
+
+  /** Undefined when there is no such object. */
+  async #storedHeaders(bucket: Bucket, target: AccessTarget): Promise<StoredHeaders | undefined> {
+    const { key = "", versionId } = target;
+    const named = versionId === undefined ? {} : { versionId };
+    try {
+      const object = await this.#modules.store.openObject({
+        bucket,
+        key,
+        conditions: {},
+        ...named,
+      });
+      return object.details.headers;
+    } catch (error) {
+      if (error instanceof StoreError && ABSENT.has(error.code)) return undefined;
+      throw error;
+    }
+  }
+}
+
+const ABSENT: ReadonlySet<string> = new Set([
+  "no-such-bucket",
+  "no-such-key",
+  "no-such-version",
+  "method-not-allowed",
+]);
+const TELLS_ABSENCE: ReadonlySet<string> = new Set(["no-such-key", "no-such-version"]);
+
+function resourceOf({ bucket, key }: AccessTarget): string {
+  if (bucket === undefined) return ALL_BUCKETS_ARN;
+  return key === undefined ? bucketArn(bucket) : objectArn(bucket, key);
+}
+
+const EXISTING_TAG = "s3:existingobjecttag/";
+
+function readsTags({ caller, bucket }: AccessQuestion): boolean {
+  const own: readonly { readonly policy: Policy }[] =
+    caller.kind === "anonymous" ? [] : [...caller.policies, ...caller.boundaries];
+  const policies = [...own.map(({ policy }) => policy), bucket?.policy];
+  return policies.some((policy) => policy?.readsPrefix(EXISTING_TAG) === true);
+}
+
+function existingTags(headers: StoredHeaders | undefined): ReadonlyMap<string, readonly string[]> {
+  const tags = tagsOf(headers?.[TAGGING_HEADER]) ?? [];
+  return new Map(tags.map(([name, value]) => [`${EXISTING_TAG}${name}`, [value]]));
+}
+
+/** Lists are in use, one could cover the action, and nothing forbids it outright. */
+function mayHelp({ reason }: Decision, { action, bucket }: AccessQuestion): boolean {
+  if (bucket === undefined || !listsInUse(bucket)) return false;
+  if (reason !== "no-allow" && reason !== "not-delegated") return false;
+  return aclNeedOf(action.toLowerCase())?.list === "object";
+}
+
+function listsInUse({ ownership }: BucketAccess): boolean {
+  return ownership !== "BucketOwnerEnforced";
+}
