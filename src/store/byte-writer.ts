@@ -10,10 +10,15 @@ const BYTES_MIN = 1024;
 const BYTES_EXPECTED_MAX = 512 * 1024;
 /** Length of a bytes field that stands for "absent". */
 const ABSENT = 0xffffffff;
+/** Length of a bytes field that stands for "as in the field at the offset that follows". */
+const SHARED = 0xfffffffe;
 
 export class ByteWriter {
   #buffer: Buffer;
   #length = 0;
+  /** The last value that `sharedBytes` wrote whole, and where. */
+  #shared: Uint8Array | undefined;
+  #sharedAt = 0;
 
   constructor(bytesExpected: number) {
     this.#buffer = allocate(Math.min(Math.max(BYTES_MIN, bytesExpected), BYTES_EXPECTED_MAX));
@@ -57,6 +62,18 @@ export class ByteWriter {
     const at = this.#reserve(4 + value.length);
     this.#buffer.writeUInt32LE(value.length, at);
     this.#buffer.set(value, at + 4);
+  }
+
+  /** The same, and written once when the field before of this kind has the very same bytes. */
+  sharedBytes(value: Uint8Array): void {
+    if (this.#shared === value) {
+      this.u32(SHARED);
+      this.u32(this.#sharedAt);
+      return;
+    }
+    this.#shared = value;
+    this.#sharedAt = this.#length;
+    this.bytes(value);
   }
 
   optionalBytes(value: Uint8Array | undefined): void {
@@ -138,6 +155,17 @@ export class ByteReader {
     const value = this.optionalBytes();
     assert(value !== undefined, "bytes field is present");
     return value;
+  }
+
+  /** What `sharedBytes` wrote: a view, which several fields may share. */
+  sharedBytes(): Buffer {
+    if (this.#buffer.readUInt32LE(this.#offset) !== SHARED) return this.bytes();
+    this.#take(4);
+    const at = this.u32();
+    const start = at + 4;
+    const end = start + this.#buffer.readUInt32LE(at);
+    assert(end <= this.#buffer.length, "shared bytes lie in the frame");
+    return this.#buffer.subarray(start, end);
   }
 
   optionalBytes(): Buffer | undefined {

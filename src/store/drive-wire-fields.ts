@@ -34,13 +34,14 @@ export const keyBallotProposal = {
   writeRequest(writer: ByteWriter, request: DriveRequest<"accept">): void {
     writer.bytes(request.key);
     writer.ballot(request.ballot);
-    writer.bytes(request.proposal.value);
+    // All drives of a thread get the same value in one turn.
+    writer.sharedBytes(request.proposal.value);
     writeRows(writer, request.proposal.rows);
   },
   readRequest: (reader: ByteReader): DriveRequest<"accept"> => ({
     key: reader.bytes(),
     ballot: reader.ballot(),
-    proposal: { value: reader.bytes(), rows: readRows(reader) },
+    proposal: { value: reader.sharedBytes(), rows: readRows(reader) },
   }),
 };
 

@@ -7,6 +7,7 @@
  */
 import { type RecentAccept, type RecordDigest, recentRow } from "./drive-tables.ts";
 import type { Kv, KvWrite } from "./kv.ts";
+import { Slab } from "./slab.ts";
 
 /** "unknown": the transaction was given to the engine and failed. "no": it never was. */
 export type CommitOutcome = "durable" | "unknown" | "no";
@@ -31,6 +32,9 @@ export const WRITES_PER_COMMIT_MAX = 800;
 export class GroupCommit {
   readonly #modules: GroupCommitModules;
   #waiting: Entry[] = [];
+  /** Memory of the entries that wait, and of those that are being flushed. */
+  #filling = new Slab();
+  #flushing = new Slab();
   #scheduled = false;
   #stopped = false;
 
@@ -56,6 +60,14 @@ export class GroupCommit {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#modules.defer(() => void this.#run());
+  }
+
+  /**
+   * Memory for what the next `add` stores, in this turn: used again as soon as that has settled as
+   * durable.
+   */
+  memory(bytes: number): Buffer {
+    return this.#filling.take(bytes);
   }
 
   /** The same as a promise. */
@@ -103,7 +115,17 @@ export class GroupCommit {
       writes += entry.writes.length;
       count += 1;
     }
-    return this.#waiting.splice(0, count);
+    const group = this.#waiting.splice(0, count);
+    if (this.#waiting.length === 0) this.#changeMemory();
+    return group;
+  }
+
+  /** Nobody waits, and the last group has settled: its memory is free for those who come. */
+  #changeMemory(): void {
+    const free = this.#flushing;
+    free.reset();
+    this.#flushing = this.#filling;
+    this.#filling = free;
   }
 }
 

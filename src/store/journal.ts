@@ -22,15 +22,15 @@ const SEGMENTS = 2;
 export class Journal {
   readonly #file: DiskFile;
   readonly #segmentBytes: number;
+  /** What the segments hold. Kept: fresh memory for each of them keeps the collector busy. */
+  readonly #memory: readonly Buffer[];
   #segment = 0;
-  /** What the segment holds. Never written twice: rows in use are views of it. */
-  #memory: Buffer;
   #used = 0;
 
   private constructor(file: DiskFile, segmentBytes: number) {
     this.#file = file;
     this.#segmentBytes = segmentBytes;
-    this.#memory = Buffer.allocUnsafeSlow(segmentBytes);
+    this.#memory = Array.from({ length: SEGMENTS }, () => Buffer.allocUnsafeSlow(segmentBytes));
   }
 
   /** Its name is not durable before the folder is synced. */
@@ -47,7 +47,7 @@ export class Journal {
   /** Memory for the next record; undefined when the segment has no room for it. */
   nextRecord(bytes: number): Buffer | undefined {
     if (this.#used + bytes > this.#segmentBytes) return undefined;
-    return this.#memory.subarray(this.#used, this.#used + bytes);
+    return this.#memory[this.#segment]?.subarray(this.#used, this.#used + bytes);
   }
 
   /** Resolves when what `nextRecord` gave is durable. One at a time. */
@@ -57,10 +57,9 @@ export class Journal {
     await this.#file.writev([record], position);
   }
 
-  /** Goes on at the beginning of the other segment. */
+  /** Goes on at the beginning of the other segment; views of its records end here. */
   turn(): void {
     this.#segment = (this.#segment + 1) % SEGMENTS;
-    this.#memory = Buffer.allocUnsafeSlow(this.#segmentBytes);
     this.#used = 0;
   }
 

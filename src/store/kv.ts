@@ -37,7 +37,7 @@ export interface KvWrite {
 export interface KvScan {
   /** Moves to the next row; false at the end, which closes the scan. */
   next(): boolean;
-  /** The current row; views that stay valid. */
+  /** The current row; views that stay valid until the next commit. */
   readonly key: Buffer;
   readonly value: Buffer;
   close(): void;

@@ -36,7 +36,6 @@ import {
 } from "./drive-tables.ts";
 import type { CommitOutcome, GroupCommit } from "./group-commit.ts";
 import type { Kv, KvWrite } from "./kv.ts";
-import { Slab } from "./slab.ts";
 
 export interface RegistersModules {
   readonly kv: Kv;
@@ -67,7 +66,6 @@ const CORRUPT: DriveRefusal = { ok: false, reason: "corrupt", message: "record c
 
 export class Registers {
   readonly #modules: RegistersModules;
-  readonly #slab = new Slab();
   /** Durable floors by partition, looked up once. */
   readonly #knownFloors = new Map<string, Ballot>();
   readonly #cells = new Map<string, Undurable<RegisterCell | undefined>>();
@@ -90,7 +88,9 @@ export class Registers {
     if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
     const decision = decidePrepare(found.cell, floor, ballot);
     if (!decision.ok) return this.#refuse(key, decision);
-    const { row, cell } = this.#encode(key, decision.cell);
+    // Its value is part of the answer, so it needs memory that lasts.
+    const memory = Buffer.allocUnsafe(recordBytes(decision.cell));
+    const { row, cell } = this.#encode(key, decision.cell, memory);
     const writes: KvWrite[] = [{ table: "rec", key, value: row }];
     return this.#store(key, cell, { writes }, report(cell, floor));
   }
@@ -146,7 +146,8 @@ export class Registers {
     accepted: RegisterCell,
     rows: readonly KvRow[],
   ): Promise<Done | DriveRefusal> {
-    const { row, cell } = this.#encode(key, accepted);
+    const memory = this.#modules.commits.memory(recordBytes(accepted));
+    const { row, cell } = this.#encode(key, accepted, memory);
     const writes: KvWrite[] = [{ table: "rec", key, value: row }, ...rows];
     return this.#store(key, cell, { writes, accept: { ballot: cell.accepted, key } }, DONE);
   }
@@ -210,8 +211,7 @@ export class Registers {
   }
 
   /** The row to store, and the cell with its value in the row: views into the index are gone soon. */
-  #encode(key: Uint8Array, cell: RegisterCell): { row: Buffer; cell: RegisterCell } {
-    const row = this.#slab.take(recordBytes(cell));
+  #encode(key: Uint8Array, cell: RegisterCell, row: Buffer): { row: Buffer; cell: RegisterCell } {
     writeRecord(row, this.#modules.digest, key, cell);
     const { promised, accepted, value } = cell;
     return { row, cell: { promised, accepted, value: row.subarray(row.length - value.length) } };
