@@ -170,6 +170,11 @@ export const nodeSchema = z.strictObject({
     automatic: ["auto"],
     example: "512MiB",
   }),
+  recordCache: bytesKind({ bytesMin: 0, bytesMax: 64 * GIB }).register(settingNotes, {
+    doc: "Memory for records, small objects with them, that were read before; 0B keeps none.",
+    default: "64MiB",
+    example: "256MiB",
+  }),
   codecThreads: countKind({ min: 1, max: 256 }).register(settingNotes, {
     doc: "Threads that hash, encrypt and erasure-code.",
     computed: "one fewer than the processors, at least 1, at most 16",

@@ -23,6 +23,8 @@ export interface RegisterHazards {
   readonly ignoreFloor?: boolean;
   /** Sole proposer: unsettled keys are treated like settled ones. */
   readonly trustUnsettled?: boolean;
+  /** Sole proposer: a value kept in memory outlives the accept that replaces it. */
+  readonly keepOverwritten?: boolean;
   /** Sole proposer: after a change of the set a quorum is enough to settle a key. */
   readonly skipFence?: boolean;
 }

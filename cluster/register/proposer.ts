@@ -25,6 +25,7 @@ import type { RegisterEngineOptions, RegisterModules } from "./register-contract
 import type { AcceptReply, CellReport, Proposal, ReadReply, RegisterReplica } from "./replica.ts";
 import { countBits, type ReplicaSet } from "./replica-set.ts";
 import { type Judge, Round, type RoundReply, type Verdict } from "./round.ts";
+import { SettledValues } from "./settled-values.ts";
 import { UnsettledKeys } from "./unsettled-keys.ts";
 import { decodeBody } from "./value-envelope.ts";
 
@@ -83,6 +84,8 @@ export class Proposer {
   readonly modules: RegisterModules;
   readonly hazards: RegisterHazards;
   readonly unsettled = new UnsettledKeys();
+  /** Sole proposer: values of settled keys that need not be read again. */
+  readonly settledValues: SettledValues;
   /** Accepts, with the installs that follow them, and purges. */
   readonly outstanding = new Outstanding();
   /** Sole proposer: recent keys were settled, so a key without an entry in `unsettled` is. */
@@ -99,6 +102,7 @@ export class Proposer {
     this.options = options;
     this.modules = modules;
     this.hazards = hazards;
+    this.settledValues = new SettledValues(options.settledBytesMax ?? 0);
     this.#rounds = new DelayQueue(modules.clock, options.roundMs);
     this.#hedges = new DelayQueue(modules.clock, options.hedgeMs);
   }
@@ -232,6 +236,7 @@ export class Proposer {
     const round = this.#startRound(key, set, sole ? judgeAcceptAcrossChange : judgeAccept);
     if (sole) {
       const nowMs = this.modules.clock.monotonicMs();
+      if (this.hazards.keepOverwritten !== true) this.settledValues.forget(key.text);
       this.unsettled.sent(key.text, { key: key.bytes, ballot, round, nowMs });
     }
     const proposal: Proposal = { value: bytes, rows };
@@ -262,6 +267,7 @@ export class Proposer {
 
   /** Purges the tombstone of `ballot` on all members and observers; true when all have done it. */
   async purge(key: KeyName, set: ReplicaSet, ballot: Ballot): Promise<boolean> {
+    this.settledValues.forget(key.text);
     const rows: readonly KvRow[] = this.modules.purgedRows(key.bytes);
     const round = this.#startRound(key, set, judgeEveryone);
     round.send(set.replicas.length, (replica) =>

@@ -29,6 +29,8 @@ export interface RegisterEngineOptions {
    * member that lacks most of them is reported unavailable.
    */
   readonly unsettledKeysMax: number;
+  /** Sole proposer: bytes of settled values that are kept in memory for reading; none without it. */
+  readonly settledBytesMax?: number;
 }
 
 export interface RegisterModules {

@@ -72,8 +72,8 @@ export class RegisterEngine {
   async read(keyBytes: Uint8Array, options: ReadOptions = {}): Promise<RegisterReading> {
     if (this.#stopped) throw new StoreError({ code: "shutting-down" });
     const key = nameKey(keyBytes, options.bucketEpoch);
-    const settled = await this.#readSettled(key);
-    if (settled !== undefined) return toReading(settled.ballot, settled.bytes);
+    const settled = this.#keptValue(key) ?? (await this.#readSettled(key));
+    if (settled !== undefined) return settled;
     const chosen = (await this.#readChosen(key)) ?? (await this.#readInLane(key));
     // A member may have said that it cannot read its cell.
     this.#sweeper.wake();
@@ -151,10 +151,16 @@ export class RegisterEngine {
 
   /** The replicas changed: accepts in flight are judged by the new set. */
   replicaSetChanged(): void {
+    this.forgetValues();
     // Also keys that `settleRecent` has not come to yet: a quorum may not know their value now.
     if (!this.#proposer.trusted) this.#proposer.fencedUntilTrusted = true;
     this.#proposer.unsettled.setChanged((key) => this.#modules.replicasFor(key));
     this.#sweeper.wake();
+  }
+
+  /** A replica left: what is kept in memory must not outlive what it was read from. */
+  forgetValues(): void {
+    this.#proposer.settledValues.forgetAll();
   }
 
   /** Every accept whose ballot's clock is below has reached all: `forgetRecent` may forget it. */
@@ -188,19 +194,37 @@ export class RegisterEngine {
     this.#lanes.rejectWaiting(new StoreError({ code: "shutting-down" }));
   }
 
-  /** Sole proposer: a settled key, from one member. Undefined when a quorum has to be asked. */
-  async #readSettled(key: KeyName): Promise<ChosenValue | undefined> {
+  /** Sole proposer: any member may answer for the key by itself. */
+  #isSettled(key: KeyName): boolean {
     const { unsettled, trusted, hazards } = this.#proposer;
-    if (!this.#options.soleProposer || !trusted) return undefined;
-    const careless = hazards.trustUnsettled === true;
-    if (!careless && unsettled.get(key.text) !== undefined) return undefined;
+    if (!this.#options.soleProposer || !trusted) return false;
+    return hazards.trustUnsettled === true || unsettled.get(key.text) === undefined;
+  }
+
+  /** A settled key that was read before. Under which bucket settings, only replicas can judge. */
+  #keptValue(key: KeyName): RegisterReading | undefined {
+    if (key.bucketEpoch !== undefined) return undefined;
+    return this.#isSettled(key) ? this.#proposer.settledValues.get(key.text) : undefined;
+  }
+
+  /** Sole proposer: a settled key, from one member. Undefined when a quorum has to be asked. */
+  async #readSettled(key: KeyName): Promise<RegisterReading | undefined> {
+    if (!this.#isSettled(key)) return undefined;
+    const { unsettled, settledValues, hazards } = this.#proposer;
     const set = this.#modules.replicasFor(key.bytes);
+    const read = settledValues.beginRead(key.text);
     const report = await this.#proposer.readMember(key, set);
+    const unchanged = read !== undefined && settledValues.endRead(read);
     if (report === undefined) return undefined;
     // An accept sent meanwhile may have been read from this member and be lost all the same.
-    const known = careless ? undefined : unsettled.get(key.text);
+    const known = hazards.trustUnsettled === true ? undefined : unsettled.get(key.text);
     if (known !== undefined && report.accepted.clock >= known.oldestClock) return undefined;
-    return { kind: "chosen", ballot: report.accepted, bytes: report.value };
+    const { accepted, value } = report;
+    if (unchanged && known === undefined && value !== undefined) {
+      // The report's bytes are part of a larger frame.
+      settledValues.keep(key.text, value.length, () => toReading(accepted, copyOf(value)));
+    }
+    return toReading(accepted, value);
   }
 
   /** Rule 2 without a write; undefined when only an identity write can tell. */
@@ -298,6 +322,13 @@ export class RegisterEngine {
     id.writeUIntBE(++this.#operations, 10, 6);
     return id;
   }
+}
+
+/** Memory of its own, as long as the bytes and no longer. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 function toReading(ballot: Ballot, bytes: Uint8Array | undefined): RegisterReading {

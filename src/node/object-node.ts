@@ -54,6 +54,7 @@ export function createObjectNode(
     {
       ...DRIVE_SET_LIMITS,
       drivesExpected: node.drives.length,
+      engine: { ...DRIVE_SET_LIMITS.engine, settledBytesMax: node.recordCache },
       membership: { ...DRIVE_SET_LIMITS.membership, acceptMissing: node.acceptMissingDrives },
     },
     { drives: store.drives, clock, random, log },

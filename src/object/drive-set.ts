@@ -258,6 +258,7 @@ export class DriveSet implements NodeReplicas {
         return;
       }
       this.#lost.add(drive.id);
+      this.#engine?.forgetValues();
       this.#membership.reportUnavailable(drive.id);
     });
   }

@@ -277,5 +277,7 @@ export function engineOptions(pressure: Pressure): RegisterEngineOptions {
     attemptsMax: 6,
     waitersPerKeyMax: 64,
     unsettledKeysMax: 64,
+    // So small that values drive each other out.
+    settledBytesMax: 1000,
   };
 }

@@ -101,6 +101,7 @@ export const VARIANTS: readonly Variant[] = [
   }),
   losing("drives-rule-1", 50, runDrives, { acceptor: { replyBeforeFlush: true } }),
   losing("unsettled-fence", 50, runDrives, { engine: { trustUnsettled: true } }),
+  losing("kept-overwritten", 50, runDrives, { engine: { keepOverwritten: true } }),
   losing("change-fence", 5000, runDrives, { engine: { skipFence: true }, pressure: LAG }),
   losing("exclude-freely", 1000, runDrives, { membership: { excludeFreely: true } }),
   losing("stale-minority", 5000, runDrives, { membership: { startFromAnything: true } }),

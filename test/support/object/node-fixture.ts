@@ -60,6 +60,7 @@ const ENGINE_OPTIONS = {
   attemptsMax: 4,
   waitersPerKeyMax: 100,
   unsettledKeysMax: 10_000,
+  settledBytesMax: 100_000,
 };
 
 export async function createNode(driveCount = 4, seed = 1): Promise<NodeFixture> {
