@@ -6,7 +6,7 @@
  */
 import { type Ballot, nextClock } from "../../src/base/ballot.ts";
 import type { KvRow } from "../../src/base/kv-row.ts";
-import { type Delayed, DelayQueue } from "./delay-queue.ts";
+import { DelayQueue } from "./delay-queue.ts";
 import type { RegisterHazards } from "./hazards.ts";
 import type { KeyName } from "./key-name.ts";
 import { Outstanding } from "./outstanding.ts";
@@ -25,6 +25,7 @@ import type { RegisterEngineOptions, RegisterModules } from "./register-contract
 import type { AcceptReply, CellReport, Proposal, ReadReply, RegisterReplica } from "./replica.ts";
 import { countBits, type ReplicaSet } from "./replica-set.ts";
 import { type Judge, Round, type RoundReply, type Verdict } from "./round.ts";
+import { Hopeless, MemberRead, Stragglers } from "./round-delays.ts";
 import { SettledValues } from "./settled-values.ts";
 import { UnsettledKeys } from "./unsettled-keys.ts";
 import { decodeBody } from "./value-envelope.ts";
@@ -339,64 +340,4 @@ async function findingsWhenReached(round: Round): Promise<Findings | undefined> 
   const findings = verdict === "reached" ? findingsOf(round) : undefined;
   round.forgetReports();
   return findings;
-}
-
-/** Ends a read round that has a quorum of differing reports and waits for slow members only. */
-class Stragglers implements Delayed {
-  readonly #round: Round;
-
-  constructor(round: Round) {
-    this.#round = round;
-  }
-
-  get finished(): boolean {
-    return this.#round.finished;
-  }
-
-  onDelay(): void {
-    const { set, okMask } = this.#round;
-    if (set.isPrepareQuorum(this.#round.inSet(okMask))) this.#round.conclude("missed");
-  }
-}
-
-/**
- * Ends an accept that needs members which are gone, when by now the set could have changed so that
- * it does not.
- */
-class Hopeless implements Delayed {
-  readonly #round: Round;
-
-  constructor(round: Round) {
-    this.#round = round;
-  }
-
-  get finished(): boolean {
-    return this.#round.finished;
-  }
-
-  onDelay(): void {
-    if (judgeAccept(this.#round) === "missed") this.#round.conclude("missed");
-  }
-}
-
-/** The reply of one member, or undefined when the hedge delay is over first. */
-class MemberRead implements Delayed {
-  finished = false;
-  readonly reply: Promise<ReadReply | undefined>;
-  #resolve: (reply: ReadReply | undefined) => void = () => {};
-
-  constructor() {
-    this.reply = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
-  }
-
-  conclude(reply: ReadReply | undefined): void {
-    this.finished = true;
-    this.#resolve(reply);
-  }
-
-  onDelay(): void {
-    this.conclude(undefined);
-  }
 }
