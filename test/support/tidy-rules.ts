@@ -21,6 +21,7 @@ const PINNED: Readonly<Record<string, RegExp>> = {
   libp2p: /^cluster\/peers\//,
   "@libp2p": /^cluster\/peers\//,
   "@multiformats": /^cluster\/peers\//,
+  uint8arraylist: /^cluster\/peers\//,
   piscina: /^src\/actors\//,
   lmdb: /^src\/store\//,
   zod: /^config\//,
