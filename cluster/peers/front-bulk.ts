@@ -201,8 +201,8 @@ export class BulkEnd implements BulkWriter, BulkReader {
     const inside = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
     assert(inside && offset >= 0 && length > 0, "a place is in the memory");
     assert(offset + length <= memoryBytes, "a place is in the memory");
-    assert(!this.#finishing, "nothing follows the end");
     if (this.#over !== undefined) return errorOf(this.#over);
+    assert(!this.#finishing, "nothing follows the end");
     const message = "too many places of this stream are under way";
     return underWay < placesMax ? undefined : { code: "busy", applied: "no", message };
   }

@@ -1,0 +1,108 @@
+/**
+ * The real peer network over sockets of this machine: by the compliance suite without threads, which
+ * take long to start, and then in threads as in production.
+ */
+import { t, test } from "tap";
+import { startLibp2pHost } from "../../../../cluster/peers/libp2p-host.ts";
+import { openPeerNetwork } from "../../../../cluster/peers/open-peer-network.ts";
+import { readPeerIdentity } from "../../../../cluster/peers/peer-id.ts";
+import { DEFAULT_PEER_LIMITS } from "../../../../cluster/peers/peer-limits.ts";
+import { silentLogger } from "../../../../src/base/log.ts";
+import { systemClock } from "../../../../src/node/system-clock.ts";
+import { systemRandom } from "../../../../src/node/system-random.ts";
+import { memberOf, reached, testPeerNetwork } from "../../../compliance/peer-network.ts";
+import { openThreadlessNetwork } from "../../../support/peers/memory-network.ts";
+
+// The clock's timers do not keep the process alive.
+const alive = setInterval(() => {}, 1000);
+t.teardown(() => clearInterval(alive));
+
+async function open(seed: number, { clusterId = "test", lanes = 1 } = {}) {
+  const memory = new SharedArrayBuffer(4 * 1024 * 1024);
+  const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+  const softwareVersion = `0.0.${seed}`;
+  const network = await openPeerNetwork(
+    {
+      identity,
+      clusterId,
+      softwareVersion,
+      memory,
+      listen: { host: "127.0.0.1", ports: Array.from({ length: lanes }, () => 0) },
+      limits: DEFAULT_PEER_LIMITS,
+    },
+    {
+      clock: systemClock,
+      logger: silentLogger,
+      onFatal: (reason) => {
+        throw new Error(reason);
+      },
+    },
+  );
+  return { network, memory };
+}
+
+testPeerNetwork({
+  name: "libp2p network",
+  async open(seed, { clusterId = "test" } = {}) {
+    const memory = new SharedArrayBuffer(4 * 1024 * 1024);
+    const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+    const network = await openThreadlessNetwork(
+      { identity, clusterId, softwareVersion: `0.0.${seed}`, memory },
+      {
+        clock: systemClock,
+        random: systemRandom,
+        afterTurn: (callback) => void setImmediate(callback),
+        startTransport: ({ secret, listen, limits }, listener) =>
+          startLibp2pHost({ secret, listen, limits }, listener),
+      },
+    );
+    return { network, memory };
+  },
+});
+
+test("libp2p network: with several lanes, bulk streams keep off the lane of the calls", async (t) => {
+  const [a, b] = await Promise.all([open(1, { lanes: 2 }), open(2, { lanes: 2 })]);
+  t.teardown(() => Promise.all([a.network.close(), b.network.close()]));
+  t.equal(new Set([...a.network.ports, ...b.network.ports]).size, 4);
+  const members = [memberOf(a.network), memberOf(b.network)];
+  a.network.setMembers(members);
+  b.network.setMembers(members);
+  await reached(a.network, b.network.self, "up");
+  b.network.serve("echo", (payload) => payload);
+  b.network.serveBulk({
+    write: async (_, receiver) => {
+      const receipt = await receiver.receive({ offset: 0, length: 4096 });
+      return Buffer.from(receipt.ok ? `${receipt.length}` : receipt.error.code);
+    },
+    read: () => Buffer.alloc(0),
+  });
+  const deadlineMs = 60_000;
+  t.ok((await a.network.call(b.network.self, "echo", Buffer.alloc(9), { deadlineMs })).ok);
+  // The second lane may come up a moment after the first.
+  for (;;) {
+    const writer = a.network.openBulkWrite(b.network.self, Buffer.alloc(0), { deadlineMs });
+    const error = await writer.send({ offset: 0, length: 1000 });
+    if (error?.code === "unreachable") continue;
+    const reply = await writer.finish();
+    t.equal(reply.ok && Buffer.from(reply.payload).toString(), "1000");
+    break;
+  }
+});
+
+test("libp2p network: a port that is taken is an error at start, and nothing stays open", async (t) => {
+  const first = await open(1);
+  t.teardown(() => first.network.close());
+  const identity = await readPeerIdentity(Buffer.alloc(32, 2));
+  const opening = openPeerNetwork(
+    {
+      identity,
+      clusterId: "test",
+      softwareVersion: "1",
+      memory: new SharedArrayBuffer(1024),
+      listen: { host: "127.0.0.1", ports: first.network.ports },
+      limits: DEFAULT_PEER_LIMITS,
+    },
+    { clock: systemClock, logger: silentLogger, onFatal: () => {} },
+  );
+  await t.rejects(opening, /EADDRINUSE|listen/);
+});
