@@ -15,7 +15,8 @@ import {
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** Files run as programs or loaded by path: imported by nothing. */
-const ENTRIES = /^(src\/node\/main|config\/build-kernels|(?:src|cluster)\/[a-z]+\/[a-z-]+-worker)\.ts$/;
+const ENTRIES =
+  /^(src\/node\/main|config\/build-kernels|(?:src|cluster)\/[a-z]+\/[a-z-]+-worker)\.ts$/;
 const FOLDERS = /^(src|cluster|config|test|native-bench)\//;
 /** AssemblyScript, with rules of its own. */
 const KERNELS = /^src\/codec\/kernels\//;

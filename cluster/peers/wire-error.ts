@@ -117,6 +117,9 @@ const CODES: Readonly<Record<StoreErrorData["code"], true>> = {
   busy: true,
   deadline: true,
   "shutting-down": true,
+  "object-locked": true,
+  refused: true,
+  "stale-bucket": true,
   internal: true,
 };
 const KNOWN: ReadonlySet<string> = new Set(Object.keys(CODES));
