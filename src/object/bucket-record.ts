@@ -24,7 +24,7 @@ export interface BucketRecord {
   readonly versioning: VersioningState;
   /** A power of two, fixed for the bucket's life. */
   readonly shards: number;
-  /** Raised by every change of state or versioning. */
+  /** Raised by every change. */
   readonly epoch: number;
   readonly documents: Readonly<Record<string, string>>;
 }

@@ -1,55 +1,61 @@
 /**
  * Buckets: one register each, and the cache that every operation asks.
  *
- * Within this process the cache is always current, because every change of a bucket goes through
- * here and closes the bucket's gate: commits under a bucket pass the gate and see the bucket as it is
- * then. So a write is either finished before a delete looks whether the bucket is empty, or it
- * starts after and finds the bucket gone: none is lost.
+ * Within this process every change of a bucket goes through here and closes the bucket's gate:
+ * commits under a bucket pass the gate and see the bucket as it is then. So a write is either
+ * finished before a delete looks whether the bucket is empty, or it starts after and finds the bucket
+ * gone: none is lost.
  *
- * Deleting: active → deleting → (empty? then a tombstone, else active again). The state in between
- * is durable, so an attempt cut off by a crash is finished by whoever comes next.
+ * Between nodes the epoch does the same. Each change raises it, and is fenced before it is answered
+ * or used: then replicas refuse whatever acts under an older one (`stale-bucket`), the node reads the
+ * bucket again and repeats the commit. So a cache may be old, and nothing is done by what it says.
+ *
+ * An attempt to delete that a crash has cut off is finished by whoever comes next.
  */
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
-import { KIB } from "../base/bytes.ts";
-import type { Clock } from "../base/clock.ts";
+import { asBuffer } from "../base/bytes.ts";
+import { sleep } from "../base/clock.ts";
 import { newBucketId } from "../base/ids.ts";
-import type { Random } from "../base/random.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
+import { BucketDeletion, type BucketDeletionModules } from "./bucket-deletion.ts";
+import {
+  type BucketChange,
+  type BucketEntry,
+  NO_SUCH_BUCKET,
+  recordChange,
+  resultOf,
+  toEntry,
+  withSettings,
+} from "./bucket-entry.ts";
 import { type BucketRecord, decodeBucketRecord, encodeBucketRecord } from "./bucket-record.ts";
 import { KeyedGate } from "./keyed-gate.ts";
-import { readObjectRow } from "./list-row.ts";
 import type { Bucket, BucketSettings } from "./object-store.ts";
-import { BUCKET_TAG, bucketKey, headsOf, OBJECT_TAG } from "./register-keys.ts";
-import type { Registers } from "./registers.ts";
+import { BUCKET_TAG, bucketKey } from "./register-keys.ts";
 import { scanAll, scanRows } from "./row-scan.ts";
-
-/** A bucket with what the layer needs beside what others see. */
-export interface BucketEntry extends Bucket {
-  readonly shards: number;
-  readonly epoch: number;
-}
 
 export interface BucketsOptions {
   readonly bucketShards: number;
   readonly bucketsCachedMax: number;
+  /** Other nodes change buckets too. */
+  readonly bucketsShared: boolean;
 }
 
-export interface BucketsModules {
-  readonly registers: Registers;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Ends every upload of a bucket that is being deleted. */
-  abortUploads(bucket: BucketEntry): Promise<void>;
+export type BucketsModules = BucketDeletionModules;
+
+/** Nobody can have acted on a bucket under an older one. */
+const FIRST_EPOCH = 1;
+/** Shared buckets: how long what a bucket's own settings say may be old on another node. */
+const CACHED_MS = 2_000;
+/** How long another node's deletion may stand still before it is taken over. */
+const DELETION_MS = 2_000;
+const LOOK_MS = 100;
+/** How often a commit is repeated because another node changes the bucket again and again. */
+const STALE_ATTEMPTS_MAX = 5;
+
+interface CachedBucket {
+  readonly entry: BucketEntry;
+  readonly readMs: number;
 }
-
-/** All settings documents of a bucket with their names; the record is one value. */
-export const BUCKET_DOCUMENTS_BYTES_MAX = 512 * KIB;
-
-/** Undefined: there is no such bucket. */
-type BucketChange = (record: BucketRecord) => BucketRecord | undefined;
-
-const NO_RESULT = new Uint8Array(0);
-const NO_SUCH_BUCKET: StoreErrorData = { code: "no-such-bucket" };
 
 export class Buckets {
   readonly #options: BucketsOptions;
@@ -58,25 +64,57 @@ export class Buckets {
   readonly #gate = new KeyedGate();
   /** Changes of one bucket follow each other. */
   readonly #changing = new KeyedGate();
-  readonly #cache = new Map<string, BucketEntry>();
+  readonly #cache = new Map<string, CachedBucket>();
+  readonly #deletion: BucketDeletion;
   /** Counts beginnings and ends of changes to any bucket. */
   #changes = 0;
 
   constructor(options: BucketsOptions, modules: BucketsModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#deletion = new BucketDeletion(
+      {
+        update: (name, change) => this.#update(name, change),
+        record: (name) => this.#record(name),
+        fence: (name, record) => this.#fence(name, record),
+        remember: (name, record) => void this.#remember(name, record),
+      },
+      modules,
+    );
   }
 
   /** Rejects with no-such-bucket. */
   async find(name: string): Promise<BucketEntry> {
-    return this.#cache.get(name) ?? (await this.#loadSettled(name));
+    const cached = this.#cache.get(name);
+    if (cached !== undefined && !this.#isOld(cached)) return cached.entry;
+    return this.#loadSettled(name);
   }
 
   /** The bucket the caller means, as it is now; no-such-bucket when it was deleted meanwhile. */
   async current(bucket: Pick<Bucket, "name" | "id">): Promise<BucketEntry> {
-    const cached = this.#cache.get(bucket.name);
+    const cached = this.#cache.get(bucket.name)?.entry;
     if (cached?.id === bucket.id) return cached;
-    return sameBucket(await this.#loadSettled(bucket.name), bucket);
+    return this.#same(await this.#loadSettled(bucket.name), bucket);
+  }
+
+  /** Another node has changed the bucket. */
+  forget(name: string): void {
+    this.#cache.delete(name);
+  }
+
+  /** Reads under the bucket, once more when another node has changed it. */
+  async under<T>(
+    bucket: Pick<Bucket, "name" | "id">,
+    run: (entry: BucketEntry) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const entry = await this.current(bucket);
+      try {
+        return await run(entry);
+      } catch (error) {
+        await this.#renew(entry, error, attempt);
+      }
+    }
   }
 
   /** Runs a commit under the bucket: its state does not change meanwhile. */
@@ -84,11 +122,18 @@ export class Buckets {
     bucket: Pick<Bucket, "name" | "id">,
     run: (entry: BucketEntry) => Promise<T>,
   ): Promise<T> {
-    await this.current(bucket);
-    return this.#gate.pass(bucket.name, async () => {
-      const entry = this.#cache.get(bucket.name) ?? (await this.#load(bucket.name));
-      return run(sameBucket(entry, bucket));
-    });
+    for (let attempt = 1; ; attempt++) {
+      let used = await this.current(bucket);
+      try {
+        return await this.#gate.pass(bucket.name, async () => {
+          const cached = this.#cache.get(bucket.name)?.entry;
+          used = this.#same(cached ?? (await this.#load(bucket.name)), bucket);
+          return run(used);
+        });
+      } catch (error) {
+        await this.#renew(used, error, attempt);
+      }
+    }
   }
 
   create(name: string, settings: BucketSettings = {}): Promise<BucketEntry> {
@@ -100,13 +145,13 @@ export class Buckets {
         createdMs: this.#modules.clock.nowMs(),
         versioning: "unversioned",
         shards: this.#options.bucketShards,
-        epoch: 1,
+        epoch: FIRST_EPOCH - 1,
         documents: {},
       };
       const record = withSettings(blank, settings);
       await this.#update(name, (body) =>
         body === undefined
-          ? { kind: "write", body: encodeBucketRecord(record, body), result: NO_RESULT }
+          ? { kind: "write", body: encodeBucketRecord(record, body), result: resultOf(record) }
           : { kind: "refuse", answer: { code: "bucket-exists" } },
       );
       return this.#remember(name, record);
@@ -115,14 +160,9 @@ export class Buckets {
 
   remove(name: string): Promise<void> {
     return this.#alone(name, async () => {
-      const record = await this.#change(name, (current) => ({
-        ...current,
-        state: "deleting",
-        epoch: current.epoch + 1,
-      }));
-      if (!(await this.#removeIfEmpty(name, record))) {
-        throw new StoreError({ code: "bucket-not-empty" });
-      }
+      const outcome = await this.#deletion.delete(name, () => true);
+      if (outcome === "not-empty") throw new StoreError({ code: "bucket-not-empty" });
+      if (outcome === "gone") throw new StoreError(NO_SUCH_BUCKET);
     });
   }
 
@@ -178,28 +218,33 @@ export class Buckets {
   #changeActive(name: string, change: BucketChange): Promise<void> {
     return this.#alone(name, async () => {
       // Left in "deleting" by a crash: whoever looks the bucket up finishes the attempt.
-      const changed = await this.#change(name, (record) =>
+      await this.#change(name, (record) =>
         record.state === "deleting" ? undefined : change(record),
       );
-      this.#remember(name, changed);
+      const record = await this.#record(name);
+      await this.#fence(name, record);
+      if (record.state === "active") this.#remember(name, record);
     });
   }
 
-  async #change(name: string, change: BucketChange): Promise<BucketRecord> {
-    await this.#update(name, (body) => recordChange(body, change));
-    return this.#record(name);
+  #change(name: string, change: BucketChange): Promise<number> {
+    return this.#update(name, (body) => recordChange(body, change));
   }
 
-  /** The gate is closed. When the outcome is unknown the cache holds nothing of the bucket. */
+  /**
+   * Returns the epoch written. The gate is closed. When the outcome is unknown the cache holds
+   * nothing of the bucket.
+   */
   async #update(
     name: string,
     change: (body: Uint8Array | undefined) => RegisterChange<StoreErrorData>,
-  ): Promise<void> {
+  ): Promise<number> {
     this.#cache.delete(name);
     this.#changes += 1;
     try {
       const outcome = await this.#modules.registers.update(bucketKey(name), change);
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
+      return Number(asBuffer(outcome.result).toString("latin1"));
     } finally {
       this.#changes += 1;
     }
@@ -214,50 +259,61 @@ export class Buckets {
   /** Waits for, or takes up, an attempt to delete the bucket. Not inside the gate. */
   async #loadSettled(name: string): Promise<BucketEntry> {
     const record = await this.#record(name);
-    if (record.state === "deleting") await this.recover(name);
+    if (record.state === "deleting") {
+      await this.#awaitDeletion(name, record.epoch);
+      await this.recover(name);
+    }
     return this.#load(name);
+  }
+
+  /** Lets another node finish what it has begun. */
+  async #awaitDeletion(name: string, epoch: number): Promise<void> {
+    if (!this.#options.bucketsShared) return;
+    for (let waitedMs = 0; waitedMs < DELETION_MS; waitedMs += LOOK_MS) {
+      await sleep(this.#modules.clock, LOOK_MS);
+      const record = await this.#record(name);
+      if (record.state !== "deleting" || record.epoch !== epoch) return;
+    }
   }
 
   async #load(name: string): Promise<BucketEntry> {
     const changes = this.#changes;
     const record = await this.#record(name);
     if (record.state === "deleting") throw new StoreError(NO_SUCH_BUCKET);
+    await this.#fence(name, record);
     // What was read while something changed may be old: it must not get into the cache.
     return changes === this.#changes ? this.#remember(name, record) : toEntry(name, record);
   }
 
+  /** What an epoch says holds everywhere before this node acts by it, or says that it does. */
+  async #fence(name: string, record: BucketRecord): Promise<void> {
+    const known = this.#cache.get(name)?.entry;
+    if (known?.id === record.id && known.epoch === record.epoch) return;
+    if (record.epoch > FIRST_EPOCH) {
+      await this.#modules.registers.fenceBucket(record, record.epoch);
+    }
+  }
+
+  /**
+   * After a failure under `used`: resolves when it is worth another attempt, with what the bucket is
+   * now in the cache. Rejects with the failure, or with stale-bucket when the whole request has to be
+   * made again: the bucket is another one now, or something that decides who may do what has changed.
+   */
+  async #renew(used: BucketEntry, error: unknown, attempt: number): Promise<void> {
+    const stale = error instanceof StoreError && error.data.code === "stale-bucket";
+    if (!stale || attempt >= STALE_ATTEMPTS_MAX) throw error;
+    if (this.#cache.get(used.name)?.entry === used) this.#cache.delete(used.name);
+    const fresh = await this.#loadSettled(used.name);
+    const sameRules = JSON.stringify(fresh.documents) === JSON.stringify(used.documents);
+    if (fresh.id !== used.id || !sameRules) throw error;
+    // The change that the replicas know of may not have been written down here yet.
+    if (fresh.epoch === used.epoch) await sleep(this.#modules.clock, LOOK_MS);
+  }
+
   async #finishDeleting(name: string): Promise<void> {
     const body = await this.#modules.registers.read(bucketKey(name));
-    if (body === undefined) return;
-    const record = decodeBucketRecord(body);
-    if (record.state === "deleting") await this.#removeIfEmpty(name, record);
-  }
-
-  /** True when the bucket is gone, false when it is active again. The gate is closed. */
-  async #removeIfEmpty(name: string, record: BucketRecord): Promise<boolean> {
-    const entry = toEntry(name, record);
-    if (await this.#hasObjects(entry)) {
-      const active = await this.#change(name, (current) => ({
-        ...current,
-        state: "active",
-        epoch: current.epoch + 1,
-      }));
-      this.#remember(name, active);
-      return false;
-    }
-    await this.#modules.abortUploads(entry);
-    await this.#update(name, () => ({ kind: "write", body: undefined, result: NO_RESULT }));
-    return true;
-  }
-
-  async #hasObjects(bucket: BucketEntry): Promise<boolean> {
-    for await (const row of scanRows(
-      this.#modules.registers,
-      scanAll(headsOf(OBJECT_TAG, bucket), false),
-    )) {
-      if (row.value !== undefined && readObjectRow(row.value).versions.length > 0) return true;
-    }
-    return false;
+    if (body === undefined || decodeBucketRecord(body).state !== "deleting") return;
+    await this.#deletion.delete(name, (record) => record.state === "deleting");
   }
 
   #remember(name: string, record: BucketRecord): BucketEntry {
@@ -268,48 +324,19 @@ export class Buckets {
         break;
       }
     }
-    this.#cache.set(name, entry);
+    this.#cache.set(name, { entry, readMs: this.#modules.clock.monotonicMs() });
     return entry;
   }
-}
 
-function recordChange(
-  body: Uint8Array | undefined,
-  change: BucketChange,
-): RegisterChange<StoreErrorData> {
-  try {
-    const changed = body === undefined ? undefined : change(decodeBucketRecord(body));
-    if (changed === undefined) return { kind: "refuse", answer: NO_SUCH_BUCKET };
-    return { kind: "write", body: encodeBucketRecord(changed, body), result: NO_RESULT };
-  } catch (error) {
-    if (error instanceof StoreError) return { kind: "refuse", answer: error.data };
-    throw error;
+  #isOld({ readMs }: CachedBucket): boolean {
+    if (!this.#options.bucketsShared) return false;
+    return this.#modules.clock.monotonicMs() - readMs > CACHED_MS;
   }
-}
 
-/** Throws StoreError entity-too-large. */
-function withSettings(record: BucketRecord, settings: BucketSettings): BucketRecord {
-  const versioning = settings.versioning ?? record.versioning;
-  const documents: Record<string, string> = {};
-  let bytes = 0;
-  for (const [name, text] of Object.entries({ ...record.documents, ...settings.documents })) {
-    if (text === undefined) continue;
-    documents[name] = text;
-    bytes += name.length + Buffer.byteLength(text);
+  /** Where other nodes change buckets too, the caller may have been told of an older one. */
+  #same(entry: BucketEntry, wanted: Pick<Bucket, "id">): BucketEntry {
+    if (entry.id === wanted.id) return entry;
+    if (!this.#options.bucketsShared) throw new StoreError(NO_SUCH_BUCKET);
+    throw new StoreError({ code: "stale-bucket", bucketEpoch: entry.epoch });
   }
-  if (bytes > BUCKET_DOCUMENTS_BYTES_MAX) {
-    throw new StoreError({ code: "entity-too-large", bytesMax: BUCKET_DOCUMENTS_BYTES_MAX });
-  }
-  const epoch = record.epoch + (versioning === record.versioning ? 0 : 1);
-  return { ...record, versioning, documents, epoch };
-}
-
-function sameBucket(entry: BucketEntry, wanted: Pick<Bucket, "id">): BucketEntry {
-  if (entry.id !== wanted.id) throw new StoreError(NO_SUCH_BUCKET);
-  return entry;
-}
-
-function toEntry(name: string, record: BucketRecord): BucketEntry {
-  const { id, createdMs, versioning, documents, shards, epoch } = record;
-  return { name, id, createdMs, versioning, documents, shards, epoch };
 }

@@ -4,7 +4,7 @@
  */
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorCode, type StoreErrorData } from "../base/store-error.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { checkWriteConditions } from "./conditions.ts";
 import type { Data, WrittenData } from "./data.ts";
 import { checksumText, type StoredChecksum } from "./data-descriptor.ts";
@@ -63,8 +63,11 @@ export async function commitVersion(
   };
   return commitData(core, commit.written, () =>
     core.buckets.commit(commit.bucket, async (entry) => {
-      const outcome = await core.registers.update<StoreErrorData>(commit.registerKey, (body) =>
-        versionChange(commit, body, { mintId, context: changeContext(core, entry), entry }),
+      const outcome = await core.registers.update<StoreErrorData>(
+        commit.registerKey,
+        (body) =>
+          versionChange(commit, body, { mintId, context: changeContext(core, entry), entry }),
+        actingUnder(entry),
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
       return putResult(commit.draft, entry, decodeWriteResult(outcome.result));

@@ -1,21 +1,23 @@
 /**
  * CompleteMultipartUpload and AbortMultipartUpload.
  *
- * Completing, with the upload's gate closed so that no part comes or goes:
+ * Completing, with the upload's gate closed so that on this node no part comes or goes:
  *   1. read the parts and check them against the request;
- *   2. upload: open → completing, with all that is going to be written;
+ *   2. upload: open → completing, with all that is going to be written, if no part has been replaced
+ *      since step 1 began (upload-state.ts);
  *   3. object: the new version, and the upload's id among those completed into the record, which
- *      makes a repetition of this step harmless;
+ *      makes a repetition of this step harmless. The upload has to be completing still when the
+ *      object's register is prepared: the id is taken out again once it is done;
  *   4. upload: completing → done, with the answer.
  * A crash before 2 leaves an open upload. After 2, whoever comes next (a retry, or the janitor when
  * the record falls due) goes on with 3 and 4. A condition that does not hold in 3 leads back to
  * open. No bytes move: parts keep their data, which now belongs to the object.
  */
 import { createHash } from "node:crypto";
-import type { RegisterChange } from "../../cluster/register/register-contract.ts";
+import type { ReadOptions, RegisterChange } from "../../cluster/register/register-contract.ts";
 import { ID_BYTES } from "../base/ids.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { changeContext, shownChecksum } from "./commit-version.ts";
 import { checkExpected, checkOrder, checkPart, checkSizes } from "./completion-checks.ts";
 import { checkWriteConditions } from "./conditions.ts";
@@ -37,14 +39,13 @@ import type {
 } from "./object-store.ts";
 import { objectKeyBeside, parseRegisterKey, uploadKey } from "./register-keys.ts";
 import type { VersionDraft } from "./stored-version.ts";
-import {
-  type CompletionManifest,
-  type CompletionResult,
-  decodeUploadRecord,
-  encodeUploadRecord,
-  type UploadRecord,
-  type UploadState,
+import type {
+  CompletionManifest,
+  CompletionResult,
+  UploadRecord,
+  UploadState,
 } from "./upload-record.ts";
+import { changeState, readUpload } from "./upload-state.ts";
 import { gateName, partsOf } from "./uploads.ts";
 import { addVersion } from "./version-changes.ts";
 import { formatVersionId, newTimeId, parseUploadId } from "./version-id.ts";
@@ -53,8 +54,11 @@ import { decodeWriteResult, encodeWriteResult } from "./write-result.ts";
 /** A completion that is not done by then was cut off. */
 const COMPLETING_MS_MAX = 60_000;
 const PARTS_PER_PAGE = 1000;
-const NO_RESULT = new Uint8Array(0);
+/** How often a completion begins anew because parts are replaced meanwhile. */
+const COMPLETION_ATTEMPTS_MAX = 5;
 const NO_SUCH_UPLOAD: StoreErrorData = { code: "no-such-upload" };
+/** The upload is not completing any more. */
+const ENDED: StoreErrorData = { code: "busy" };
 
 export async function completeUpload(
   core: ObjectCore,
@@ -64,26 +68,36 @@ export async function completeUpload(
     const key = uploadKey(bucket, input.key, parseUploadId(input.uploadId));
     return core.uploadGate.close(gateName(key), async () => {
       const request = requestDigest(input.parts);
-      let record = await readUpload(core, key);
-      if (record.state.kind === "completing") {
-        await finishCompletion(core, bucket, key, record);
-        record = await readUpload(core, key);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await tryCompletion(core, { bucket, key, input, request });
+        } catch (error) {
+          if (!isBusy(error) || attempt >= COMPLETION_ATTEMPTS_MAX) throw error;
+        }
       }
-      const { state } = record;
-      if (state.kind === "done" || state.kind === "finished") {
-        return answerAgain(state.result, request);
-      }
-      if (state.kind !== "open") throw new StoreError(NO_SUCH_UPLOAD);
-      const manifest = await checkedManifest(core, { bucket, key, record, input, request });
-      await changeState(core, key, "open", {
-        kind: "completing",
-        dueMs: core.clock.nowMs() + COMPLETING_MS_MAX,
-        manifest,
-      });
-      const completing: UploadRecord = { ...record, state: completingState(core, manifest) };
-      return shownResult(await finishCompletion(core, bucket, key, completing));
     });
   });
+}
+
+/** Rejects with busy when parts were replaced, or another node acted, meanwhile. */
+async function tryCompletion(
+  core: ObjectCore,
+  attempt: Omit<Completion, "record"> & { input: CompleteUploadInput; request: Buffer },
+): Promise<PutObjectResult> {
+  const { bucket, key, request } = attempt;
+  const under = actingUnder(bucket);
+  let record = await readUpload(core, key, under);
+  if (record.state.kind === "completing") {
+    await finishCompletion(core, bucket, key, record);
+    record = await readUpload(core, key, under);
+  }
+  const { state, revision } = record;
+  if (state.kind === "done" || state.kind === "finished") return answerAgain(state.result, request);
+  if (state.kind !== "open") throw new StoreError(NO_SUCH_UPLOAD);
+  const manifest = await checkedManifest(core, { ...attempt, record });
+  const to = completingState(core, manifest);
+  await changeState(core, key, { from: "open", to, revision, ...under });
+  return shownResult(await finishCompletion(core, bucket, key, { ...record, state: to }));
 }
 
 /** Steps 3 and 4 of a completion whose manifest is chosen. The gates are held. */
@@ -95,12 +109,19 @@ export async function finishCompletion(
 ): Promise<CompletionResult> {
   if (record.state.kind !== "completing") throw new StoreError(NO_SUCH_UPLOAD);
   const { manifest } = record.state;
+  const under = actingUnder(bucket);
   const outcome = await core.registers.update<StoreErrorData | undefined>(
     objectKeyOf(key),
-    (body) => objectChange(core, { bucket, key, record, manifest }, body),
+    async (body) => {
+      const { state } = await readUpload(core, key, under);
+      if (state.kind !== "completing") return { kind: "refuse", answer: ENDED };
+      return objectChange(core, { bucket, key, record, manifest }, body);
+    },
+    under,
   );
+  if (outcome.kind === "refused" && outcome.answer === ENDED) return endedResult(core, key, under);
   if (outcome.kind === "refused" && outcome.answer !== undefined) {
-    await changeState(core, key, "completing", { kind: "open" });
+    await changeState(core, key, { from: "completing", to: { kind: "open" }, ...under });
     throw new StoreError(outcome.answer);
   }
   const written =
@@ -115,51 +136,50 @@ export async function finishCompletion(
     mtimeMs: written ?? (await completedTime(core, key, manifest)),
     checksum: manifest.checksum,
   };
-  const nowMs = core.clock.nowMs();
-  await changeState(core, key, "completing", {
-    kind: "done",
-    dueMs: nowMs,
-    result,
-    dataIds: manifest.parts.flatMap(({ data }) =>
-      data.kind === "shards" ? [Buffer.from(data.dataId, "hex")] : [],
-    ),
-  });
+  const dataIds = manifest.parts.flatMap(({ data }) =>
+    data.kind === "shards" ? [Buffer.from(data.dataId, "hex")] : [],
+  );
+  const done: UploadState = { kind: "done", dueMs: core.clock.nowMs(), result, dataIds };
+  try {
+    await changeState(core, key, { from: "completing", to: done, ...under });
+  } catch (error) {
+    if (error instanceof StoreError && error.code === "no-such-upload") {
+      return endedResult(core, key, under);
+    }
+    throw error;
+  }
   return result;
+}
+
+/** Another node has come to the end of the same completion: its answer is the answer. */
+async function endedResult(
+  core: ObjectCore,
+  key: Buffer,
+  under: ReadOptions,
+): Promise<CompletionResult> {
+  const { state } = await readUpload(core, key, under);
+  if (state.kind === "done" || state.kind === "finished") return state.result;
+  // A condition did not hold there, and somebody may have begun anew.
+  if (state.kind === "open" || state.kind === "completing") throw new StoreError({ code: "busy" });
+  throw new StoreError(NO_SUCH_UPLOAD);
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof StoreError && error.code === "busy";
 }
 
 export async function abortUpload(core: ObjectCore, address: UploadAddress): Promise<void> {
   await core.buckets.commit(address.bucket, (bucket) =>
-    abortInside(core, uploadKey(bucket, address.key, parseUploadId(address.uploadId))),
+    abortInside(core, uploadKey(bucket, address.key, parseUploadId(address.uploadId)), bucket),
   );
 }
 
 /** The bucket's gate is held. Only an open upload can be aborted. */
-export function abortInside(core: ObjectCore, key: Buffer): Promise<void> {
+export function abortInside(core: ObjectCore, key: Buffer, bucket: BucketEntry): Promise<void> {
+  const to: UploadState = { kind: "aborted", dueMs: core.clock.nowMs() };
   return core.uploadGate.close(gateName(key), () =>
-    changeState(core, key, "open", { kind: "aborted", dueMs: core.clock.nowMs() }),
+    changeState(core, key, { from: "open", to, ...actingUnder(bucket) }),
   );
-}
-
-/** Moves an upload from one state to another, or rejects with no-such-upload. */
-export async function changeState(
-  core: ObjectCore,
-  key: Uint8Array,
-  from: UploadState["kind"],
-  to: UploadState,
-): Promise<void> {
-  const outcome = await core.registers.update<StoreErrorData>(key, (body) => {
-    const record = body === undefined ? undefined : decodeUploadRecord(body);
-    if (record?.state.kind !== from) return { kind: "refuse", answer: NO_SUCH_UPLOAD };
-    const changed = encodeUploadRecord({ ...record, state: to }, body);
-    return { kind: "write", body: changed, result: NO_RESULT };
-  });
-  if (outcome.kind !== "written") throw new StoreError(outcome.answer);
-}
-
-export async function readUpload(core: ObjectCore, key: Uint8Array): Promise<UploadRecord> {
-  const body = await core.registers.read(key);
-  if (body === undefined) throw new StoreError(NO_SUCH_UPLOAD);
-  return decodeUploadRecord(body);
 }
 
 function completingState(core: ObjectCore, manifest: CompletionManifest): UploadState {
@@ -181,7 +201,8 @@ async function checkedManifest(
   checkOrder(input.parts);
   const uploaded = new Map<number, StoredPart>();
   let degraded = false;
-  for await (const part of partsOf(core, key, 0, PARTS_PER_PAGE)) {
+  const query = { after: 0, pageRows: PARTS_PER_PAGE, ...actingUnder(bucket) };
+  for await (const part of partsOf(core, key, query)) {
     uploaded.set(part.part.number, part.part);
     degraded ||= part.degraded;
   }

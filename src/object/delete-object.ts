@@ -1,7 +1,7 @@
 /** DELETE of an object, of one version, or the making of a delete marker. */
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { changeContext } from "./commit-version.ts";
 import { checkDeleteConditions } from "./conditions.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -43,6 +43,7 @@ export async function deleteObject(
     const outcome = await core.registers.update<Refusal | undefined>(
       objectKey(entry, input.key),
       (body) => deletionChange(deletion, body, { ...changeContext(core, entry), entry }),
+      actingUnder(entry),
     );
     if (outcome.kind === "written") {
       const result = decodeWriteResult(outcome.result);

@@ -12,6 +12,7 @@ import { decodeObjectRecord, encodeObjectRecord, type TrashItem } from "./object
 import { type RecordBase, readRecordHead } from "./record-head.ts";
 import { uploadKeyOfPart } from "./register-keys.ts";
 import { decodePartRecord, decodeUploadRecord, encodePartRecord } from "./upload-record.ts";
+import { forbidOldParts } from "./upload-state.ts";
 
 export type TrashDrive = Pick<Drive, "id" | "index" | "dropShard">;
 
@@ -41,6 +42,7 @@ export async function emptyObjectTrash(modules: TrashModules, key: Buffer): Prom
 export async function emptyPartTrash(modules: TrashModules, key: Buffer): Promise<void> {
   const { core } = modules;
   const record = decodePartRecord(await core.registers.read(key));
+  if (record.trash.length > 0) await forbidOldParts(core, uploadKeyOfPart(key));
   const named = await namedByUpload(core, uploadKeyOfPart(key));
   const outcome = await dropDue(modules, record.trash, (dataId) =>
     Promise.resolve(!named.has(dataId)),

@@ -3,6 +3,7 @@
  * keys' UTF-8 bytes; a page is filled whatever lies between (deleted keys, markers).
  */
 import { afterPrefix, asBuffer, utf8 } from "../base/bytes.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { readLatest } from "./list-row.ts";
 import type { ObjectCore } from "./object-core.ts";
 import type { ListObjectsInput, ListObjectsPage, ObjectVersion } from "./object-store.ts";
@@ -17,11 +18,15 @@ const EMPTY_PAGE: ListObjectsPage = {
   next: undefined,
 };
 
-export async function listObjects(
+export function listObjects(core: ObjectCore, input: ListObjectsInput): Promise<ListObjectsPage> {
+  return core.buckets.under(input.bucket, (bucket) => listUnder(core, input, bucket));
+}
+
+async function listUnder(
   core: ObjectCore,
   input: ListObjectsInput,
+  bucket: BucketEntry,
 ): Promise<ListObjectsPage> {
-  const bucket = await core.buckets.current(input.bucket);
   const start = startOf(input.prefix, input.delimiter, input.after);
   if (input.limit <= 0 || start === undefined) return EMPTY_PAGE;
   const pages = scanPages(core.registers, {
@@ -30,6 +35,7 @@ export async function listObjects(
     prefix: utf8(input.prefix),
     ...delimiterOf(input.delimiter),
     visibleOnly: true,
+    ...actingUnder(bucket),
     pageRows: input.limit + 1,
   });
   const objects: ObjectVersion[] = [];

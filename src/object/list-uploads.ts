@@ -5,6 +5,7 @@
  */
 import { afterPrefix, utf8 } from "../base/bytes.ts";
 import { StoreError } from "../base/store-error.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { groupOf } from "./list-objects.ts";
 import { readUploadRow } from "./list-row.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -29,16 +30,20 @@ const EMPTY_PAGE: ListUploadsPage = {
 const NOTHING = new Uint8Array(0);
 const END_OF_KEY = Buffer.of(0, 1);
 
-export async function listUploads(
+export function listUploads(core: ObjectCore, input: ListUploadsInput): Promise<ListUploadsPage> {
+  return core.buckets.under(input.bucket, (bucket) => listUnder(core, input, bucket));
+}
+
+async function listUnder(
   core: ObjectCore,
   input: ListUploadsInput,
+  bucket: BucketEntry,
 ): Promise<ListUploadsPage> {
-  const bucket = await core.buckets.current(input.bucket);
   if (input.limit <= 0) return EMPTY_PAGE;
   const uploads: Upload[] = [];
   const commonPrefixes: string[] = [];
   let last: Entry | undefined;
-  for await (const entry of entriesOf(core, headsOf(UPLOAD_TAG, bucket), input)) {
+  for await (const entry of entriesOf(core, bucket, input)) {
     if (uploads.length + commonPrefixes.length === input.limit) {
       return { uploads, commonPrefixes, truncated: true, ...markersAt(last) };
     }
@@ -60,14 +65,15 @@ function markersAt(entry: Entry | undefined) {
 
 async function* entriesOf(
   core: ObjectCore,
-  heads: readonly Uint8Array[],
+  bucket: BucketEntry,
   input: ListUploadsInput,
 ): AsyncGenerator<Entry, void, undefined> {
   const prefix = utf8(input.prefix);
   let from = startOf(input, prefix);
   while (from !== undefined) {
     const scan = scanRows(core.registers, {
-      ...scanAll(heads, true),
+      ...scanAll(headsOf(UPLOAD_TAG, bucket), true),
+      ...actingUnder(bucket),
       from,
       prefix: escapeKey(prefix),
       pageRows: input.limit + 1,

@@ -3,7 +3,7 @@
  * key first. A row sums up the newest versions of its key; only keys with more are read whole.
  */
 import { afterPrefix, compareBytes, utf8 } from "../base/bytes.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { groupOf, type ScanStart } from "./list-objects.ts";
 import { readObjectRow } from "./list-row.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -28,11 +28,18 @@ type Entry =
   | { readonly kind: "version"; readonly version: ObjectVersion }
   | { readonly kind: "prefix"; readonly prefix: string };
 
-export async function listVersions(
+export function listVersions(
   core: ObjectCore,
   input: ListVersionsInput,
 ): Promise<ListVersionsPage> {
-  const bucket = await core.buckets.current(input.bucket);
+  return core.buckets.under(input.bucket, (bucket) => listUnder(core, input, bucket));
+}
+
+async function listUnder(
+  core: ObjectCore,
+  input: ListVersionsInput,
+  bucket: BucketEntry,
+): Promise<ListVersionsPage> {
   if (input.limit <= 0) return EMPTY_PAGE;
   const versions: ObjectVersion[] = [];
   const commonPrefixes: string[] = [];
@@ -73,6 +80,7 @@ async function* entriesOf(
       ...start,
       prefix,
       visibleOnly: false,
+      ...actingUnder(bucket),
       pageRows: input.delimiter === undefined ? input.limit + 1 : ROWS_BEFORE_SEEK,
     });
     start = undefined;
@@ -140,7 +148,7 @@ async function readVersions(
   bucket: BucketEntry,
   key: string,
 ): Promise<readonly VersionSummary[]> {
-  const body = await core.registers.read(objectKey(bucket, key));
+  const body = await core.registers.read(objectKey(bucket, key), actingUnder(bucket));
   return body === undefined ? [] : [...eachVersion(body)];
 }
 

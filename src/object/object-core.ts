@@ -22,6 +22,8 @@ export interface ObjectOptions {
   readonly bucketShards: number;
   /** Buckets kept in memory. */
   readonly bucketsCachedMax: number;
+  /** Other nodes change buckets too: what is kept in memory may be old. */
+  readonly bucketsShared: boolean;
 }
 
 export const DEFAULT_OBJECT_OPTIONS: ObjectOptions = {
@@ -31,6 +33,7 @@ export const DEFAULT_OBJECT_OPTIONS: ObjectOptions = {
   completedUploadMs: 24 * 60 * 60 * 1000,
   bucketShards: 16,
   bucketsCachedMax: 10_000,
+  bucketsShared: false,
 };
 
 /** The node's drives as writers see them. */

@@ -1,7 +1,8 @@
 /** The object layer as one object: each method is an operation of its own file. */
 import { assert } from "../base/assert.ts";
 import type { DataId } from "../base/ids.ts";
-import { type BucketEntry, Buckets } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
+import { Buckets } from "./buckets.ts";
 import { abortInside, abortUpload, completeUpload } from "./complete-upload.ts";
 import { deleteObject } from "./delete-object.ts";
 import { KeyedGate } from "./keyed-gate.ts";
@@ -130,9 +131,12 @@ export class ObjectLayer implements contract.ObjectStore {
 
   async #abortUploads(bucket: BucketEntry): Promise<void> {
     const heads = headsOf(UPLOAD_TAG, bucket);
-    for await (const row of scanRows(this.core.registers, scanAll(heads, true))) {
+    for await (const row of scanRows(this.core.registers, {
+      ...scanAll(heads, true),
+      ...actingUnder(bucket),
+    })) {
       const head = heads[row.head];
-      if (head !== undefined) await abortInside(this.core, Buffer.concat([head, row.key]));
+      if (head !== undefined) await abortInside(this.core, Buffer.concat([head, row.key]), bucket);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** GET and HEAD: one strict read of the record, then the conditions; the bytes follow on demand. */
 import { StoreError } from "../base/store-error.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { shownChecksum } from "./commit-version.ts";
 import { checkReadConditions } from "./conditions.ts";
 import { checksumText } from "./data-descriptor.ts";
@@ -35,12 +35,19 @@ export async function openObject(core: ObjectCore, input: ReadObjectInput): Prom
 }
 
 /** The version that a request means, its conditions checked. */
-export async function readVersion(core: ObjectCore, input: ReadObjectInput): Promise<FoundVersion> {
-  const bucket = await core.buckets.current(input.bucket);
+export function readVersion(core: ObjectCore, input: ReadObjectInput): Promise<FoundVersion> {
+  return core.buckets.under(input.bucket, (bucket) => readUnder(core, input, bucket));
+}
+
+async function readUnder(
+  core: ObjectCore,
+  input: ReadObjectInput,
+  bucket: BucketEntry,
+): Promise<FoundVersion> {
   const registerKey = objectKey(bucket, input.key);
   const wanted =
     input.versionId === undefined ? undefined : { id: parseVersionId(input.versionId) };
-  const body = await core.registers.read(registerKey);
+  const body = await core.registers.read(registerKey, actingUnder(bucket));
   const found = wanted === undefined ? requireLatest(body) : requireVersion(body, wanted.id);
   const { version } = found;
   const refusal = checkReadConditions(input.conditions, version);

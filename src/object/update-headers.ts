@@ -2,6 +2,7 @@
 
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
+import { actingUnder } from "./bucket-entry.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { decodeObjectRecord, encodeObjectRecord, hasId } from "./object-record.ts";
 import type { UpdateHeadersInput } from "./object-store.ts";
@@ -21,6 +22,7 @@ export async function updateHeaders(
     const outcome = await core.registers.update<StoreErrorData>(
       objectKey(entry, input.key),
       (body) => headersChange(body, wanted, input),
+      actingUnder(entry),
     );
     if (outcome.kind !== "written") throw new StoreError(outcome.answer);
     const versionId = decodeWriteResult(outcome.result)?.versionId;

@@ -3,13 +3,7 @@
  * completed or aborted upload leaves behind, an answer that was kept long enough.
  */
 import { StoreError, type StoreErrorCode } from "../base/store-error.ts";
-import {
-  changeState,
-  finishCompletion,
-  objectKeyOf,
-  readUpload,
-  uploadIdOf,
-} from "./complete-upload.ts";
+import { finishCompletion, objectKeyOf, uploadIdOf } from "./complete-upload.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { decodeObjectRecord, encodeObjectRecord } from "./object-record.ts";
 import { parseRegisterKey, partKey } from "./register-keys.ts";
@@ -20,10 +14,13 @@ import {
   encodeUploadRecord,
   type UploadRecord,
 } from "./upload-record.ts";
+import { changeState, readUpload } from "./upload-state.ts";
 import { gateName, partsOf } from "./uploads.ts";
 import { withTrash } from "./version-changes.ts";
 
 const PARTS_PER_PAGE = 1000;
+/** Longer than a part that was under way when its upload was aborted can take to be written. */
+const STRAGGLING_PARTS_MS = 60 * 60 * 1000;
 const NO_RESULT = new Uint8Array(0);
 /** Refusals after which an upload is open again. */
 const REOPENING: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
@@ -45,17 +42,18 @@ export async function advanceUpload(core: ObjectCore, key: Buffer): Promise<void
       await cleanParts(core, key, kept);
       await forgetCompletion(core, key);
       const dueMs = record.state.result.mtimeMs + core.options.completedUploadMs;
-      return changeState(core, key, "done", {
-        kind: "finished",
-        dueMs,
-        result: record.state.result,
-      });
+      const { result } = record.state;
+      return changeState(core, key, { from: "done", to: { kind: "finished", dueMs, result } });
     }
-    case "aborted":
+    case "aborted": {
       await cleanParts(core, key, new Set());
-      return remove(core, key, "aborted");
+      const dueMs = core.clock.nowMs() + STRAGGLING_PARTS_MS;
+      return changeState(core, key, { from: "aborted", to: { kind: "emptied", dueMs } });
+    }
+    case "emptied":
     case "finished":
-      return remove(core, key, "finished");
+      await cleanParts(core, key, new Set());
+      return remove(core, key, record.state.kind);
   }
 }
 
@@ -83,13 +81,16 @@ async function rollForward(core: ObjectCore, key: Buffer, record: UploadRecord):
 
 function giveUp(core: ObjectCore, key: Buffer): Promise<void> {
   return core.uploadGate.close(gateName(key), () =>
-    changeState(core, key, "completing", { kind: "aborted", dueMs: core.clock.nowMs() }),
+    changeState(core, key, {
+      from: "completing",
+      to: { kind: "aborted", dueMs: core.clock.nowMs() },
+    }),
   );
 }
 
 /** Parts give up their data, but for what the object owns now; their records go with it. */
 async function cleanParts(core: ObjectCore, key: Buffer, kept: ReadonlySet<string>): Promise<void> {
-  for await (const { part } of partsOf(core, key, 0, PARTS_PER_PAGE)) {
+  for await (const { part } of partsOf(core, key, { after: 0, pageRows: PARTS_PER_PAGE })) {
     await core.registers.update(partKey(key, part.number), (body) => {
       const before = decodePartRecord(body);
       if (body === undefined || before.part === undefined) {
@@ -97,7 +98,9 @@ async function cleanParts(core: ObjectCore, key: Buffer, kept: ReadonlySet<strin
       }
       const { data } = before.part;
       const unused = data.kind === "shards" && !kept.has(data.dataId) ? [data] : [];
-      const trash = withTrash(before.trash, unused, core.clock.nowMs());
+      // A part that came too late may have given up what the completion had named.
+      const own = before.trash.filter((item) => !kept.has(item.data.dataId));
+      const trash = withTrash(own, unused, core.clock.nowMs());
       const record = { ...before, part: undefined, degraded: false, trash };
       return { kind: "write", body: encodePartRecord(record, body), result: NO_RESULT };
     });

@@ -3,7 +3,7 @@
  *
  *   open ──complete──► completing ──object written──► done ──parts cleaned──► finished ──24 h──► ∅
  *    │  ◄──refused──────┘
- *    └──abort──► aborted ──parts cleaned──► ∅
+ *    └──abort──► aborted ──parts cleaned──► emptied ──1 h, parts cleaned again──► ∅
  *
  * See docs/FORMATS.md "Upload and part records". A part without data and trash is a tombstone.
  */
@@ -46,7 +46,7 @@ import {
 } from "./record-head.ts";
 
 export const STORAGE_CLASSES = ["STANDARD", "REDUCED_REDUNDANCY"] as const;
-const STATES = ["open", "completing", "done", "finished", "aborted"] as const;
+const STATES = ["open", "completing", "done", "finished", "aborted", "emptied"] as const;
 
 /** What a completion is going to write, fixed before it writes anything. */
 export interface CompletionManifest {
@@ -86,7 +86,9 @@ export type UploadState =
       readonly dataIds: readonly Buffer[];
     }
   | { readonly kind: "finished"; readonly dueMs: number; readonly result: CompletionResult }
-  | { readonly kind: "aborted"; readonly dueMs: number };
+  | { readonly kind: "aborted"; readonly dueMs: number }
+  /** Aborted, and cleaned once: a part that was under way then may have come later. */
+  | { readonly kind: "emptied"; readonly dueMs: number };
 
 export interface UploadRecord {
   /** Of the bucket: whoever finishes a completion must find it. */
@@ -96,6 +98,11 @@ export interface UploadRecord {
   readonly storageClass: StorageClass;
   readonly checksum: ChecksumPlan | undefined;
   readonly state: UploadState;
+  /**
+   * Raised by every change of state, by every part that replaces another, and before data that a part
+   * gave up is deleted: a completion that has read the parts before begins again.
+   */
+  readonly revision: number;
 }
 
 export interface PartRecord {
@@ -117,6 +124,7 @@ export function encodeUploadRecord(record: UploadRecord, base: RecordBase): Buff
     packChecksumPlan(record.checksum),
     packState(state),
     record.bucketName,
+    record.revision,
   ];
   const dueMs = state.kind === "open" ? 0 : state.dueMs;
   return assemble({ dueMs, urgency: HEALTHY }, fields, base);
@@ -133,6 +141,7 @@ export function decodeUploadRecord(body: Uint8Array): UploadRecord {
     storageClass: asChoice(fields[3], STORAGE_CLASSES, "storage class"),
     checksum: unpackChecksumPlan(fields[4]),
     state: unpackState(asChoice(fields[0], STATES, "upload state"), dueMs, fields[5]),
+    revision: fields[7] === undefined ? 0 : asCount(fields[7], "revision"),
   };
 }
 
@@ -191,6 +200,7 @@ function packState(state: UploadState): unknown {
   switch (state.kind) {
     case "open":
     case "aborted":
+    case "emptied":
       return null;
     case "completing":
       return packManifest(state.manifest);
@@ -206,6 +216,7 @@ function unpackState(kind: (typeof STATES)[number], dueMs: number, value: unknow
     case "open":
       return { kind };
     case "aborted":
+    case "emptied":
       return { kind, dueMs };
     case "completing":
       return { kind, dueMs, manifest: unpackManifest(value) };

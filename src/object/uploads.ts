@@ -1,8 +1,9 @@
 /** Multipart uploads until their completion: creating, uploading and copying parts, listing them. */
+import type { ReadOptions } from "../../cluster/register/register-contract.ts";
 import { GIB } from "../base/bytes.ts";
 import type { PayloadSource } from "../base/payload.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { commitData, writtenChecksum } from "./commit-version.ts";
 import type { WrittenData } from "./data.ts";
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
@@ -25,12 +26,12 @@ import { HEAD_BYTES, PART_NUMBER_MAX, partKey, uploadKey } from "./register-keys
 import { scanAll, scanRows } from "./row-scan.ts";
 import {
   decodePartRecord,
-  decodeUploadRecord,
   encodePartRecord,
   encodeUploadRecord,
   type PartRecord,
   type UploadRecord,
 } from "./upload-record.ts";
+import { confirmPart, readUpload } from "./upload-state.ts";
 import { withTrash } from "./version-changes.ts";
 import { formatUploadId, newTimeId, parseUploadId } from "./version-id.ts";
 
@@ -38,6 +39,8 @@ import { formatUploadId, newTimeId, parseUploadId } from "./version-id.ts";
 export const PART_BYTES_MAX = 5 * GIB;
 
 const NO_RESULT = new Uint8Array(0);
+/** Kept with a part that took another's place. */
+const REPLACED = Uint8Array.of(1);
 
 export async function createUpload(core: ObjectCore, input: CreateUploadInput): Promise<Upload> {
   const { key, headers, storageClass, checksum } = input;
@@ -55,13 +58,14 @@ export async function createUpload(core: ObjectCore, input: CreateUploadInput): 
     storageClass,
     checksum,
     state: { kind: "open" },
+    revision: 0,
   };
   await core.buckets.commit(input.bucket, (entry) =>
-    core.registers.update(uploadKey(entry, key, id), (body) => ({
-      kind: "write",
-      body: encodeUploadRecord(record, body),
-      result: NO_RESULT,
-    })),
+    core.registers.update(
+      uploadKey(entry, key, id),
+      (body) => ({ kind: "write", body: encodeUploadRecord(record, body), result: NO_RESULT }),
+      actingUnder(entry),
+    ),
   );
   return shownUpload(key, formatUploadId(id), record);
 }
@@ -74,16 +78,20 @@ export interface OpenUpload {
 }
 
 /** Rejects with no-such-upload when it is completed, aborted or never was. */
-export async function openUpload(core: ObjectCore, address: UploadAddress): Promise<OpenUpload> {
-  const bucket = await core.buckets.current(address.bucket);
-  const registerKey = uploadKey(bucket, address.key, parseUploadId(address.uploadId));
-  return { bucket, registerKey, record: await readOpen(core, registerKey) };
+export function openUpload(core: ObjectCore, address: UploadAddress): Promise<OpenUpload> {
+  return core.buckets.under(address.bucket, async (bucket) => {
+    const registerKey = uploadKey(bucket, address.key, parseUploadId(address.uploadId));
+    return { bucket, registerKey, record: await readOpen(core, registerKey, bucket) };
+  });
 }
 
-async function readOpen(core: ObjectCore, registerKey: Uint8Array): Promise<UploadRecord> {
-  const body = await core.registers.read(registerKey);
-  const record = body === undefined ? undefined : decodeUploadRecord(body);
-  if (record?.state.kind !== "open") throw new StoreError({ code: "no-such-upload" });
+async function readOpen(
+  core: ObjectCore,
+  registerKey: Uint8Array,
+  bucket: BucketEntry,
+): Promise<UploadRecord> {
+  const record = await readUpload(core, registerKey, actingUnder(bucket));
+  if (record.state.kind !== "open") throw new StoreError({ code: "no-such-upload" });
   return record;
 }
 
@@ -169,10 +177,7 @@ function partChecksum(record: UploadRecord, partNumber: number, source: PayloadS
   return planned ?? declared;
 }
 
-/**
- * The part counts only if the upload is still open: while the gate is passed nobody completes or
- * aborts it, so a part is either in the list that a completion reads, or refused.
- */
+/** The part counts only if the upload is open when it is written: see upload-state.ts. */
 async function commitPart(
   core: ObjectCore,
   upload: OpenUpload,
@@ -184,21 +189,28 @@ async function commitPart(
   const degraded =
     part.data.kind === "shards" && core.geometry.isDegraded(part.data, upload.record.storageClass);
   await commitData(core, written.data, () =>
-    core.buckets.commit(upload.bucket, () =>
+    core.buckets.commit(upload.bucket, (entry) =>
       core.uploadGate.pass(gateName(upload.registerKey), async () => {
-        await readOpen(core, upload.registerKey);
-        await core.registers.update<StoreErrorData>(registerKey, (body) => {
-          const before = decodePartRecord(body);
-          const replaced = before.part?.data.kind === "shards" ? [before.part.data] : [];
-          const record: PartRecord = {
-            mtimeMs,
-            part,
-            storageClass: upload.record.storageClass,
-            degraded,
-            trash: withTrash(before.trash, replaced, mtimeMs + core.options.trashGraceMs),
-          };
-          return { kind: "write", body: encodePartRecord(record, body), result: NO_RESULT };
-        });
+        await readOpen(core, upload.registerKey, entry);
+        const outcome = await core.registers.update<StoreErrorData>(
+          registerKey,
+          (body) => {
+            const before = decodePartRecord(body);
+            const replaced = before.part?.data.kind === "shards" ? [before.part.data] : [];
+            const record: PartRecord = {
+              mtimeMs,
+              part,
+              storageClass: upload.record.storageClass,
+              degraded,
+              trash: withTrash(before.trash, replaced, mtimeMs + core.options.trashGraceMs),
+            };
+            const result = before.part === undefined ? NO_RESULT : REPLACED;
+            return { kind: "write", body: encodePartRecord(record, body), result };
+          },
+          actingUnder(entry),
+        );
+        const replaced = outcome.kind === "written" && outcome.result.length > 0;
+        await confirmPart(core, upload.registerKey, { part, replaced });
       }),
     ),
   );
@@ -220,17 +232,22 @@ export function shownPart(part: StoredPart, mtimeMs: number): UploadedPart {
   };
 }
 
+export interface PartsQuery extends ReadOptions {
+  readonly after: number;
+  readonly pageRows: number;
+}
+
 /** The parts uploaded so far, by number, from the first above `after`. */
 export async function* partsOf(
   core: ObjectCore,
   uploadRegisterKey: Buffer,
-  after: number,
-  pageRows: number,
+  { after, pageRows, ...under }: PartsQuery,
 ): AsyncGenerator<PartRecord & { part: StoredPart }, void, undefined> {
   const first = partKey(uploadRegisterKey, after);
   const head = first.subarray(0, HEAD_BYTES);
   const rows = scanRows(core.registers, {
     ...scanAll([head], true),
+    ...under,
     from: first.subarray(HEAD_BYTES),
     fromExclusive: true,
     prefix: uploadRegisterKey.subarray(HEAD_BYTES),
@@ -247,13 +264,14 @@ export async function listParts(
   core: ObjectCore,
   input: UploadAddress & { after: number; limit: number },
 ): Promise<ListPartsPage> {
-  const { registerKey, record } = await openUpload(core, input);
+  const { bucket, registerKey, record } = await openUpload(core, input);
   const upload = shownUpload(input.key, input.uploadId, record);
   const parts: UploadedPart[] = [];
   const after = Math.min(Math.max(input.after, 0), PART_NUMBER_MAX);
   const page = { upload, parts, truncated: false, nextPartNumber: undefined };
   if (input.limit <= 0) return page;
-  for await (const { part, mtimeMs } of partsOf(core, registerKey, after, input.limit + 1)) {
+  const query = { after, pageRows: input.limit + 1, ...actingUnder(bucket) };
+  for await (const { part, mtimeMs } of partsOf(core, registerKey, query)) {
     if (parts.length === input.limit) {
       return { ...page, truncated: true, nextPartNumber: parts.at(-1)?.number };
     }

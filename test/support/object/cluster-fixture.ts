@@ -131,7 +131,13 @@ export async function createCluster(options: ClusterOptions, seed = 1): Promise<
       },
     );
     const store = new ObjectLayer(
-      { ...DEFAULT_OBJECT_OPTIONS, inlineBytesMax: 64, bucketShards: 4, ...options.object },
+      {
+        ...DEFAULT_OBJECT_OPTIONS,
+        inlineBytesMax: 64,
+        bucketShards: 4,
+        bucketsShared: true,
+        ...options.object,
+      },
       {
         registers,
         writer: data,

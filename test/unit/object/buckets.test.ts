@@ -56,6 +56,8 @@ test("deleteBucket: versions and delete markers keep it, open uploads do not", a
   await store.deleteBucket("bucket");
   await tidyUp(createJanitor(fixture));
   t.equal(data.contents.size, 0);
+  fixture.clock.advance(24 * 60 * 60 * 1000);
+  await tidyUp(createJanitor(fixture));
   t.equal(registers.cells.size, 0);
 });
 

@@ -233,6 +233,7 @@ const STATES: UploadState[] = [
   { kind: "done", dueMs: 9, result, dataIds: [Buffer.alloc(16, 3)] },
   { kind: "finished", dueMs: 10, result },
   { kind: "aborted", dueMs: 11 },
+  { kind: "emptied", dueMs: 12 },
 ];
 
 function uploadOf(state: UploadState): UploadRecord {
@@ -243,6 +244,7 @@ function uploadOf(state: UploadState): UploadRecord {
     storageClass: "STANDARD",
     checksum: { algorithm: "crc32c", type: "COMPOSITE" },
     state,
+    revision: 7,
   };
 }
 

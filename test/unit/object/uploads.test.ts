@@ -259,6 +259,9 @@ test("abortUpload: leaves nothing and is final", async (t) => {
   t.equal(await codeOf(late), "no-such-upload");
   await tidyUp(createJanitor(fixture));
   t.equal(data.contents.size, 0);
+  t.equal(registers.cells.size, 2, "the bucket and, for parts that come late, the upload");
+  fixture.clock.advance(DAY_MS);
+  await tidyUp(createJanitor(fixture));
   t.equal(registers.cells.size, 1);
 });
 
