@@ -39,7 +39,7 @@ export interface StateChange extends ReadOptions {
   readonly revision?: number;
 }
 
-/** Rejects with no-such-upload in another state, with busy when the revision is another one. */
+/** Rejects with busy when the revision is another one, with no-such-upload in another state. */
 export async function changeState(
   core: ObjectCore,
   key: Uint8Array,
@@ -50,10 +50,10 @@ export async function changeState(
     key,
     (body) => {
       const record = body === undefined ? undefined : decodeUploadRecord(body);
-      if (record?.state.kind !== change.from) return { kind: "refuse", answer: NO_SUCH_UPLOAD };
-      if (change.revision !== undefined && change.revision !== record.revision) {
+      if (change.revision !== undefined && change.revision !== record?.revision) {
         return { kind: "refuse", answer: { code: "busy" } };
       }
+      if (record?.state.kind !== change.from) return { kind: "refuse", answer: NO_SUCH_UPLOAD };
       const revision = record.revision + 1;
       const changed = encodeUploadRecord({ ...record, state: change.to, revision }, body);
       return { kind: "write", body: changed, result: NO_RESULT };

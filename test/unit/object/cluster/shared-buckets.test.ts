@@ -43,7 +43,7 @@ test("Buckets: nothing is done under rules that another node has changed", async
   await ours.changeBucket(BUCKET, () => ({ documents: { policy: "deny" } }));
   // The request was authorised by the old rules: it has to come again.
   t.equal(await codeOf(theirs.putObject(putInput(bucket, "a", "second"))), "stale-bucket");
-  t.strictSame((await theirs.bucket(BUCKET)).documents, { policy: "deny" });
+  t.match((await theirs.bucket(BUCKET)).documents, { policy: "deny" });
   await theirs.putObject(putInput(bucket, "a", "third"));
   t.equal(await readContent(ours, bucket, "a"), "third");
 });
@@ -112,9 +112,8 @@ test("completeUpload: on two nodes at once it happens once, and parts come befor
     const { etag } = await ours.putPart(part("first"));
     const completion = {
       ...address,
-      parts: [{ number: 1, etag, checksum: undefined }],
+      parts: [{ number: 1, etag }],
       bytes: undefined,
-      checksum: undefined,
       conditions: {},
     };
     const replaced = codeOf(theirs.putPart(part("other")));
