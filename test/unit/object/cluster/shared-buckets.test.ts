@@ -113,7 +113,6 @@ test("completeUpload: on two nodes at once it happens once, and parts come befor
     const completion = {
       ...address,
       parts: [{ number: 1, etag }],
-      bytes: undefined,
       conditions: {},
     };
     const replaced = codeOf(theirs.putPart(part("other")));
