@@ -8,6 +8,7 @@
  * Bytes (docs/FORMATS.md "Register value"): version u8, flags u8 (bit 0: tombstone), count u8, then
  * per operation, oldest first: id length u8, id, result length u8, result; then the body.
  */
+import { takeShortLived } from "../../src/base/short-lived.ts";
 import { StoreError } from "../../src/base/store-error.ts";
 
 export const WINDOW_OPERATIONS_MAX = 16;
@@ -52,7 +53,7 @@ export function encodeValue(
     const kept = previous.window[index];
     if (kept !== undefined) length += sizeOf(kept);
   }
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = takeShortLived(length);
   bytes[0] = VALUE_VERSION;
   bytes[1] = body === undefined ? FLAG_TOMBSTONE : 0;
   bytes[2] = previous.window.length - dropped + 1;

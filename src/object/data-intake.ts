@@ -5,6 +5,7 @@
 import type { DigestPlan, PayloadDigests } from "../actors/codec-messages.ts";
 import { sha256Of } from "../actors/inline-digest.ts";
 import type { PayloadExpectations, PayloadSink, PayloadSource } from "../base/payload.ts";
+import { copyShortLived } from "../base/short-lived.ts";
 import { StoreError } from "../base/store-error.ts";
 import { findMismatch } from "./data-expectations.ts";
 import type { SegmentCheck, StripeWriter } from "./stripe-writer.ts";
@@ -73,7 +74,7 @@ export class PayloadIntake implements PayloadSink {
     }
     if (this.#stripes === undefined) {
       if (this.#bytes <= this.#options.inlineBytesMax) {
-        this.#chunks.push(Buffer.from(chunk));
+        this.#chunks.push(copyShortLived(chunk));
         return true;
       }
       this.#openStripes();

@@ -7,6 +7,7 @@
  */
 import { asBuffer } from "../base/bytes.ts";
 import { ID_BYTES } from "../base/ids.ts";
+import { takeShortLived } from "../base/short-lived.ts";
 import type { ShardedData } from "./data.ts";
 import { packShards, unpackShards } from "./data-descriptor.ts";
 import { HEALTHY } from "./data-health.ts";
@@ -118,7 +119,7 @@ export function encodeObjectRecord(record: ObjectRecord, base: RecordBase): Buff
     length += 4 + version.bytes.length;
     urgency = Math.min(urgency, version.urgency);
   }
-  const bytes = Buffer.allocUnsafe(length);
+  const bytes = takeShortLived(length);
   writeRecordHead(bytes, { dueMs: earliestDue(trash), urgency }, base);
   bytes.writeUInt32BE(record.bucketEpoch, EPOCH_AT);
   bytes.writeUInt32BE(aux?.length ?? 0, AUX_LENGTH_AT);

@@ -4,6 +4,7 @@
  * place; the rest is decoded only when asked for. See docs/FORMATS.md "Object record".
  */
 import { ID_BYTES } from "../base/ids.ts";
+import { takeShortLived } from "../base/short-lived.ts";
 import type { Data, ShardedData, StorageClass } from "./data.ts";
 import {
   ETAG_BYTES,
@@ -180,7 +181,7 @@ export function sealVersion(
     packContent(content),
   ]);
   const inline = content?.kind === "inline" ? content.content : undefined;
-  const bytes = Buffer.allocUnsafe(META_AT + meta.length + (inline?.length ?? 0));
+  const bytes = takeShortLived(META_AT + meta.length + (inline?.length ?? 0));
   const marker = content === undefined ? FLAG_DELETE_MARKER : 0;
   const nullFlag = id === undefined ? FLAG_NULL : 0;
   const reduced = draft.storageClass === "STANDARD" ? 0 : FLAG_REDUCED_REDUNDANCY;
