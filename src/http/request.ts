@@ -17,7 +17,10 @@ export interface HttpRequest {
   /** What follows the first "?", undecoded; "" when there is none. */
   readonly rawQuery: string;
   readonly headers: HttpHeaders;
-  /** The peer's address in its usual text form ("192.0.2.1", "2001:db8::1"), without port. */
+  /**
+   * The peer's address in its usual text form ("192.0.2.1", "2001:db8::1"), without port. May be ""
+   * when it is first asked for after the answer or after the client vanished.
+   */
   readonly remoteAddress: string;
   /** True when it came over TLS. */
   readonly secure: boolean;

@@ -237,12 +237,17 @@ class UwsServer implements HttpServer {
     const { method, rawPath, rawQuery, headers, contentLength, chunked } = head;
     const hasBody = chunked || (contentLength ?? 0) > 0;
     const exchange = new UwsExchange(res, this.#state, { method, hasBody });
+    let remoteAddress: string | undefined;
     const request: HttpRequest = {
       method,
       rawPath,
       rawQuery,
       headers,
-      remoteAddress: formatRemoteAddress(new Uint8Array(res.getRemoteAddress())),
+      // Dear to find out and seldom asked for; the library cannot tell once the exchange is over.
+      get remoteAddress() {
+        remoteAddress ??= exchange.over ? "" : addressOf(res);
+        return remoteAddress;
+      },
       secure: this.#secure,
       id: this.#modules.requestId(),
       contentLength,
@@ -253,6 +258,10 @@ class UwsServer implements HttpServer {
     runHandler(this.#modules, request, exchange);
     if (!exchange.over) res.onAborted(() => exchange.connectionLost());
   }
+}
+
+function addressOf(res: Res): string {
+  return formatRemoteAddress(new Uint8Array(res.getRemoteAddress()));
 }
 
 /** The library's request is dead once its callback returns. */

@@ -8,6 +8,7 @@
  */
 
 import type { HttpHeaders } from "../../http/headers.ts";
+import type { HttpRequest } from "../../http/request.ts";
 import type { Caller } from "../../iam/access/caller.ts";
 import type { ConditionValues } from "../../iam/policy/condition-values.ts";
 import type { AuthResult } from "../auth/auth-result.ts";
@@ -18,8 +19,7 @@ import type { QueryParameters } from "../query.ts";
 export interface RequestFacts {
   readonly caller: Caller;
   readonly auth: Pick<AuthResult, "kind"> & { readonly via?: "header" | "query" };
-  readonly remoteAddress: string;
-  readonly secure: boolean;
+  readonly connection: Pick<HttpRequest, "remoteAddress" | "secure">;
   /** The request's headers, and those a presigned URL carries. */
   readonly headers: HttpHeaders;
   readonly query: QueryParameters;
@@ -86,8 +86,8 @@ const HEADER_KEYS = [
 ] as const;
 
 const COMPUTED: ReadonlyMap<string, (facts: RequestFacts) => Values> = new Map([
-  ["aws:sourceip", ({ remoteAddress }) => [remoteAddress]],
-  ["aws:securetransport", ({ secure }) => [String(secure)]],
+  ["aws:sourceip", ({ connection }) => [connection.remoteAddress]],
+  ["aws:securetransport", ({ connection }) => [String(connection.secure)]],
   ["aws:currenttime", ({ nowMs }) => [formatIsoDate(nowMs)]],
   ["aws:epochtime", ({ nowMs }) => [String(Math.floor(nowMs / 1000))]],
   ["aws:useragent", ({ headers }) => one(headers.get("user-agent"))],

@@ -27,8 +27,7 @@ function values(
   return new RequestValues({
     caller: alice,
     auth: { kind: "signed", via: "header" },
-    remoteAddress: "192.0.2.1",
-    secure: false,
+    connection: { remoteAddress: "192.0.2.1", secure: false },
     headers: new HttpHeaders(headers),
     query: QueryParameters.parse(query),
     nowMs: NOW_MS,
