@@ -12,7 +12,8 @@ import { type Clock, sleep, type Timer } from "../../src/base/clock.ts";
 import type { Logger } from "../../src/base/log.ts";
 import { StoreError } from "../../src/base/store-error.ts";
 import { decideExclusion, type EpochRecord, encodeEpoch } from "./epoch.ts";
-import { type FirstEpoch, formFirstEpoch, type StartHazards } from "./first-epoch.ts";
+import { type FirstEpoch, formFirstEpoch } from "./first-epoch.ts";
+import type { MembershipHazards } from "./hazards.ts";
 import { META_CLEAN_STOP, META_EPOCH, type MemberDrive, writeAll } from "./member-drive.ts";
 import type { RecentLog, Refusal } from "./replica.ts";
 import { majorityGroup, ReplicaSet } from "./replica-set.ts";
@@ -44,16 +45,6 @@ export interface DriveMembershipModules {
   readonly log: Logger;
   /** A page of the keys after `after` and their accepted ballots, in key order. */
   listCells(drive: MemberDrive, after: Uint8Array | undefined): Promise<CellPage | Refusal>;
-}
-
-/** For the simulator only. */
-export interface MembershipHazards extends StartHazards {
-  /** Any survivors may go on. */
-  readonly excludeFreely?: boolean;
-  /** A drive that comes back is a member at once. */
-  readonly readmitUnchecked?: boolean;
-  /** Recent keys are not settled after a start. */
-  readonly skipRecent?: boolean;
 }
 
 export class DriveMembership {
@@ -102,6 +93,11 @@ export class DriveMembership {
 
   get members(): readonly string[] {
     return this.#record.members;
+  }
+
+  /** Members that were reported and could not be excluded: too few others are there. */
+  get lostMembers(): readonly string[] {
+    return this.#record.members.filter((id) => this.#lost.has(id));
   }
 
   get observers(): readonly string[] {

@@ -2,6 +2,8 @@
  * FOR THE SIMULATOR ONLY: each flag switches one safety rule of the engine off, so that the
  * simulator can show that it would notice. Production code passes NO_HAZARDS.
  */
+import type { StartHazards } from "./first-epoch.ts";
+
 export interface RegisterHazards {
   /** Rule 2 off: a read answers the highest value of any majority, chosen or not. */
   readonly readUnchosen?: boolean;
@@ -30,3 +32,13 @@ export interface RegisterHazards {
 }
 
 export const NO_HAZARDS: RegisterHazards = {};
+
+/** What a membership leaves out, for the same purpose. */
+export interface MembershipHazards extends StartHazards {
+  /** Any survivors may go on. */
+  readonly excludeFreely?: boolean;
+  /** A drive that comes back is a member at once. */
+  readonly readmitUnchecked?: boolean;
+  /** Recent keys are not settled after a start. */
+  readonly skipRecent?: boolean;
+}

@@ -115,6 +115,7 @@ export function createObjectStore(
   const loops = workers.map(
     (worker) => new WorkerLoop(worker, PACES[worker.name] ?? REFILL_PACE, { clock, log }),
   );
+  healWhatReturns(set.drives(), workers, loops);
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
   damage.onReport(() => damageLoop?.wake());
   const refills = workers.filter((worker) => worker instanceof Refill);
@@ -138,6 +139,26 @@ export function createObjectStore(
       workers: workers.map((worker) => worker.status()),
     }),
   };
+}
+
+/** What a drive missed while it was away does not wait for the healer's next pass. */
+function healWhatReturns(
+  drives: readonly Drive[],
+  workers: readonly BackgroundWorker[],
+  loops: readonly WorkerLoop[],
+): void {
+  const heal = (): void => {
+    workers.forEach((worker, at) => {
+      if (!(worker instanceof Healer)) return;
+      worker.driveReturned();
+      loops[at]?.wake();
+    });
+  };
+  for (const drive of drives) {
+    drive.onStateChange(({ state }) => {
+      if (state === "online") heal();
+    });
+  }
 }
 
 function createWorkers(

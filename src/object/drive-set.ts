@@ -22,7 +22,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { StoreError } from "../base/store-error.ts";
-import type { Drive } from "../store/drive.ts";
+import type { Drive, DriveStatus } from "../store/drive.ts";
 import { SLOTS_MAX } from "./data-placement.ts";
 import { deriveRows, purgedRows } from "./derive-rows.ts";
 import { rowBallot } from "./list-row.ts";
@@ -89,7 +89,7 @@ export class DriveSet implements NodeReplicas {
   readonly #modules: DriveSetModules;
   readonly #membership: DriveMembership;
   readonly #byId = new Map<string, Drive>();
-  /** Drives that have left. */
+  /** Drives that are not there, or have left. */
   readonly #lost = new Set<string>();
   #mode: DriveSetMode = "starting";
   #engine: RegisterEngine | undefined;
@@ -98,13 +98,16 @@ export class DriveSet implements NodeReplicas {
   constructor(options: DriveSetOptions, modules: DriveSetModules) {
     this.#options = options;
     this.#modules = modules;
-    for (const drive of modules.drives) this.#byId.set(drive.id, drive);
     const { clock, log } = modules;
     this.#membership = new DriveMembership(options.membership, {
       clock,
       log,
       listCells: (drive, after) => this.#listCells(drive, after),
     });
+    for (const drive of modules.drives) {
+      this.#byId.set(drive.id, drive);
+      this.#watch(drive);
+    }
   }
 
   /** Resolves when the registers may be used, in the mode that the drives allow. */
@@ -133,9 +136,14 @@ export class DriveSet implements NodeReplicas {
     return this.#mode;
   }
 
-  /** True when a spare began to take the place of a lost drive. */
+  /** True when a spare began to take the place of a lost drive, or a drive its own again. */
   takeSpare(): boolean {
     if (this.#mode !== "read-write") return false;
+    for (const id of this.#membership.lostMembers) {
+      const drive = this.#lost.has(id) ? undefined : this.#byId.get(id);
+      // It was too slow once, and too few others were there to go on without it.
+      if (drive !== undefined) this.#membership.addDrive(drive);
+    }
     const { members, observers } = this.#membership;
     const target = Math.min(this.#options.replicasMax, this.#options.drivesExpected);
     if (members.length + observers.length >= target) return false;
@@ -152,7 +160,7 @@ export class DriveSet implements NodeReplicas {
     return this.#membership.members.flatMap((id) => this.#byId.get(id) ?? []);
   }
 
-  /** All drives that are open, members or not. */
+  /** All drives of the node, members or not, there or not. */
   drives(): readonly Drive[] {
     return [...this.#byId.values()];
   }
@@ -230,7 +238,7 @@ export class DriveSet implements NodeReplicas {
   }
 
   async #open(incarnation: number): Promise<void> {
-    const { clock, random, log, drives } = this.#modules;
+    const { clock, random, log } = this.#modules;
     const engine = new RegisterEngine(
       { ...this.#options.engine, proposer: PROPOSER, incarnation, soleProposer: true },
       {
@@ -245,22 +253,24 @@ export class DriveSet implements NodeReplicas {
       },
     );
     this.#engine = engine;
-    for (const drive of drives) this.#watch(drive);
     await this.#membership.open(engine);
     this.#registers = new RegisterClient({ engine, members: () => this.members() });
   }
 
-  /** A drive that has left says so before anybody asks it. */
+  /** A drive that has left says so before anybody asks it, and so does one that comes back. */
   #watch(drive: Drive): void {
-    drive.onStateChange(({ state }) => {
+    const look = ({ state }: Pick<DriveStatus, "state">): void => {
       if (state === "online") {
         this.#lost.delete(drive.id);
-        return;
+        this.takeSpare();
+      } else {
+        this.#lost.add(drive.id);
+        this.#engine?.forgetValues();
+        this.#membership.reportUnavailable(drive.id);
       }
-      this.#lost.add(drive.id);
-      this.#engine?.forgetValues();
-      this.#membership.reportUnavailable(drive.id);
-    });
+    };
+    drive.onStateChange(look);
+    look(drive.status());
   }
 
   /** Members that are there and have room are too few, and more are there than that. */

@@ -91,6 +91,12 @@ export class Healer implements BackgroundWorker {
     return "busy";
   }
 
+  /** A drive came back: what could not be healed without it may be now. */
+  driveReturned(): void {
+    this.#postponed.clear();
+    this.#restUntilMs = 0;
+  }
+
   status(): WorkerStatus {
     return {
       name: this.name,

@@ -3,7 +3,8 @@
  * here, in one thread, against an injected engine and disk; it has no clock and no timers.
  *
  * Once something failed that durability rests on, the drive is faulty: it refuses everything, keeps
- * nothing back as done, and stays so until it is opened again (DESIGN §5 c).
+ * nothing back as done, and stays so. When it is closed and has ended what it had begun, another
+ * actor may open the drive (drive-returns.ts).
  */
 import type { Disk } from "../base/disk.ts";
 import { diskErrorCode } from "../base/disk.ts";
@@ -109,12 +110,16 @@ export class DriveActor {
     };
   }
 
-  /** Finishes what was acknowledged or is being flushed, and lets go of the folder. */
+  /**
+   * Finishes what was acknowledged or is being flushed, and lets go of the folder: afterwards nothing
+   * that was asked of it has any effect. On a drive that hangs this takes as long as it hangs.
+   */
   async close(): Promise<void> {
     await this.#writers.abortAll();
     await Promise.allSettled(this.#running);
     await this.#commits.store([]);
     this.#leave("offline", "closed");
+    await this.#commits.drained();
     this.#files.close();
     await this.#modules.kv.close();
   }

@@ -2,13 +2,19 @@
  * The front side of a drive: the `Drive` contract over a link to its actor. Adds what the actor
  * cannot: a bounded mailbox, a deadline for every request, the last known status, and the probes.
  *
- * Two calls have no deadline once they are sent: `append` and `readBlock` lend arena memory to the
- * kernel, and only the actor's reply says that it is free again. Whoever cannot wait races them and
- * keeps the buffer until they settle.
+ * An answer is the end of a request: it can have no effect any more. Only a drive that has failed
+ * gives answers for requests that are still on their way, and it comes back by `connect` alone,
+ * over a link that was opened when the one before had nothing left to do (drive-returns.ts).
+ * So what becomes of a request that passes its deadline depends on what it works on:
+ * - the index, or the probe: the drive has failed;
+ * - shard files: the request is answered, the drive stays. Syncing a large file takes its time, and
+ *   what is carried out late does no harm, because shards are found by their records;
+ * - arena memory that it lends to the kernel (`append`, `readBlock`): nothing, only the actor's
+ *   reply says that the memory is free again. Whoever cannot wait races them.
  */
 import { assert } from "../base/assert.ts";
 import type { Ballot } from "../base/ballot.ts";
-import type { Clock } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
 import type { Logger } from "../base/log.ts";
@@ -51,7 +57,9 @@ export interface DriveClientModules {
 }
 
 interface Waiting {
-  readonly dueMs: number;
+  readonly name: DriveCallName;
+  /** The number of the sweep that finds it late. */
+  readonly dueSweep: number;
   expire(): void;
 }
 
@@ -64,6 +72,14 @@ const READS: ReadonlySet<DriveCallName> = new Set([
   "listShards",
   "checkShard",
 ]);
+/** Calls that work on shard files: they may take long on a drive that is well. */
+const FILES: ReadonlySet<DriveCallName> = new Set([
+  "shardCreate",
+  "shardFinish",
+  "dropShard",
+  "listShards",
+  "checkShard",
+]);
 /** Calls that hold arena memory until they are answered. */
 const LENDING: ReadonlySet<DriveCallName> = new Set(["shardAppend", "readBlock"]);
 const DELETE_ROWS_MAX = 800;
@@ -71,26 +87,37 @@ const SWEEPS_PER_DEADLINE = 4;
 
 export class DriveClient implements Drive {
   readonly id: DriveId;
-  readonly path: string;
   readonly index: number;
   readonly #options: DriveClientOptions;
-  readonly #modules: DriveClientModules;
+  readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #stateCallbacks: ((status: DriveStatus) => void)[] = [];
   readonly #waiting = new Set<Waiting>();
+  #link: DriveLink;
+  #path: string;
   #report: DriveReport;
   #inFlight = 0;
   #sweeping = false;
+  /** How many sweeps there were: time that a standing process did not live through is not in it. */
+  #sweeps = 0;
+  #probeTimer: Timer | undefined;
   #lastWriter = 0;
   #closed = false;
 
   constructor(options: DriveClientOptions, modules: DriveClientModules, report: DriveReport) {
     this.id = options.id;
-    this.path = options.path;
     this.index = options.index;
     this.#options = options;
-    this.#modules = modules;
+    this.#clock = modules.clock;
+    this.#log = modules.log;
+    this.#link = modules.link;
+    this.#path = options.path;
     this.#report = report;
-    modules.link.onReport((changed) => this.#takeReport(changed));
+    this.#listen();
+  }
+
+  get path(): string {
+    return this.#path;
   }
 
   /** Begins to look after the drive at intervals. */
@@ -101,6 +128,29 @@ export class DriveClient implements Drive {
   /** The drive is about to be closed: no more probes, and its going is not news. */
   stop(): void {
     this.#closed = true;
+    this.#probeTimer?.cancel();
+  }
+
+  /**
+   * The drive is there (again), behind another link. Nothing that was sent over the one before may
+   * have an effect any more.
+   */
+  connect(link: DriveLink, path: string, report: DriveReport): void {
+    assert(this.#report.state !== "online", "only a drive that is out comes back");
+    if (this.#closed) return;
+    this.#link = link;
+    this.#path = path;
+    this.#report = report;
+    this.#listen();
+    this.#scheduleProbe();
+    for (const callback of this.#stateCallbacks) callback(this.status());
+  }
+
+  #listen(): void {
+    const link = this.#link;
+    link.onReport((changed) => {
+      if (this.#link === link) this.#takeReport(changed);
+    });
   }
 
   read(key: Uint8Array): Promise<DriveReply<"read">> {
@@ -169,19 +219,25 @@ export class DriveClient implements Drive {
   createShard(spec: ShardSpec): ShardWriter {
     this.#lastWriter += 1;
     const writer = this.#lastWriter;
+    const link = this.#link;
     const created = this.#call("shardCreate", { writer, spec });
-    const after = async (reply: Promise<Done | DriveRefusal>): Promise<Done | DriveRefusal> => {
-      const [made, done] = await Promise.all([created, reply]);
+    const call = async (
+      name: "shardAppend" | "shardFinish",
+      send: () => Promise<Done | DriveRefusal>,
+    ): Promise<Done | DriveRefusal> => {
+      // A drive that came back knows nothing of the files that it was writing before.
+      if (this.#link !== link) return late(name);
+      const [made, done] = await Promise.all([created, send()]);
       return made.ok ? done : made;
     };
     return {
-      append: (place) => after(this.#call("shardAppend", { writer, place })),
+      append: (place) => call("shardAppend", () => this.#call("shardAppend", { writer, place })),
       finish: () => {
-        const nowMs = this.#modules.clock.nowMs();
-        return after(this.#call("shardFinish", { writer, nowMs }));
+        const nowMs = this.#clock.nowMs();
+        return call("shardFinish", () => this.#call("shardFinish", { writer, nowMs }));
       },
       // Past the mailbox: it frees what others wait for.
-      abort: () => void this.#modules.link.call("shardAbort", { writer }),
+      abort: () => void link.call("shardAbort", { writer }),
     };
   }
 
@@ -214,7 +270,7 @@ export class DriveClient implements Drive {
     const { ok: _, reason, ...report } = this.#report;
     return {
       id: this.id,
-      path: this.path,
+      path: this.#path,
       ...report,
       ...(reason === undefined ? {} : { reason }),
     };
@@ -226,7 +282,7 @@ export class DriveClient implements Drive {
 
   fail(reason: string): void {
     this.#takeReport({ ...this.#report, state: "faulty", reason });
-    void this.#modules.link.call("fail", { reason });
+    void this.#link.call("fail", { reason });
   }
 
   #call<K extends DriveCallName>(
@@ -238,21 +294,23 @@ export class DriveClient implements Drive {
       return Promise.resolve({ ok: false, reason: "busy" });
     }
     this.#inFlight += 1;
-    const answer = this.#modules.link.call(name, request);
+    const answer = this.#link.call(name, request);
     return new Promise((resolve) => {
-      const waiting: Waiting = {
-        dueMs: this.#modules.clock.monotonicMs() + this.#options.deadlineMs,
-        expire: () => resolve(late(name)),
-      };
-      if (!LENDING.has(name)) this.#waiting.add(waiting);
-      if (!this.#sweeping) this.#scheduleSweep();
+      const waiting = LENDING.has(name) ? undefined : this.#await(name, () => resolve(late(name)));
       // The link never rejects. A reply after the deadline only frees the place in the mailbox.
       void answer.then((reply) => {
         this.#inFlight -= 1;
-        this.#waiting.delete(waiting);
+        if (waiting !== undefined) this.#waiting.delete(waiting);
         resolve(reply);
       });
     });
+  }
+
+  #await(name: DriveCallName, expire: () => void): Waiting {
+    const waiting = { name, dueSweep: this.#sweeps + SWEEPS_PER_DEADLINE + 1, expire };
+    this.#waiting.add(waiting);
+    if (!this.#sweeping) this.#scheduleSweep();
+    return waiting;
   }
 
   #offline(): DriveRefusal {
@@ -263,23 +321,47 @@ export class DriveClient implements Drive {
   #scheduleSweep(): void {
     this.#sweeping = true;
     const delayMs = Math.ceil(this.#options.deadlineMs / SWEEPS_PER_DEADLINE);
-    this.#modules.clock.after(delayMs, () => {
+    this.#clock.after(delayMs, () => {
       this.#sweeping = false;
-      const nowMs = this.#modules.clock.monotonicMs();
-      for (const waiting of this.#waiting) {
-        // In order of arrival, hence of deadlines.
-        if (waiting.dueMs > nowMs) break;
-        this.#waiting.delete(waiting);
-        waiting.expire();
-      }
+      this.#sweeps += 1;
+      this.#sweep();
       if (this.#waiting.size > 0) this.#scheduleSweep();
     });
   }
 
+  #sweep(): void {
+    for (const waiting of this.#waiting) {
+      // In order of arrival, hence of deadlines.
+      if (waiting.dueSweep > this.#sweeps) return;
+      if (!FILES.has(waiting.name)) {
+        this.#hang(waiting.name);
+        return;
+      }
+      this.#expire(waiting);
+    }
+  }
+
+  /** Nobody waits for a drive that hangs, and it is not asked again before it has ended. */
+  #hang(name: DriveCallName): void {
+    const reason = `no answer to "${name}" for ${this.#options.deadlineMs / 1000} s`;
+    if (this.#report.state === "online") this.fail(reason);
+    for (const waiting of this.#waiting) this.#expire(waiting);
+  }
+
+  #expire(waiting: Waiting): void {
+    this.#waiting.delete(waiting);
+    waiting.expire();
+  }
+
   #scheduleProbe(): void {
-    this.#modules.clock.after(this.#options.probeIntervalMs, () => {
+    this.#probeTimer?.cancel();
+    this.#probeTimer = this.#clock.after(this.#options.probeIntervalMs, () => {
       if (this.#closed || this.#report.state !== "online") return;
-      void this.#modules.link.call("probe", {}).then((report) => {
+      const link = this.#link;
+      const waiting = this.#await("probe", () => {});
+      void link.call("probe", {}).then((report) => {
+        this.#waiting.delete(waiting);
+        if (this.#link !== link) return;
         this.#takeReport(report);
         this.#scheduleProbe();
       });
@@ -291,9 +373,9 @@ export class DriveClient implements Drive {
     if (this.#report.state !== "online") return;
     this.#report = report;
     if (report.state === "online" || this.#closed) return;
-    this.#modules.log.error("drive changed its state", {
+    this.#log.error("drive changed its state", {
       drive: this.id,
-      path: this.path,
+      path: this.#path,
       state: report.state,
       reason: report.reason,
     });

@@ -41,6 +41,8 @@ export interface DrivePlan {
   readonly node: string;
   /** The node's table, to be written to every drive that has a shorter one. */
   readonly table: readonly DriveTableEntry[];
+  /** The same for the largest stripes. */
+  readonly stripeDataBytesMax: number;
   readonly drives: readonly PlannedDrive[];
   readonly missing: readonly MissingDrive[];
 }
@@ -82,7 +84,11 @@ export function planDrives(
   const first = found[0];
   const unused = found.every(({ finding }) => finding.format.state === "formatting");
   if (first === undefined || (unused && isWholeSet(folders))) return planNewSet(folders, options);
-  const identityProblems = checkIdentities(found, options);
+  const identityProblems = checkIdentities(found, {
+    cluster: options.cluster ?? first.finding.format.cluster,
+    node: options.node ?? first.finding.format.node,
+    table: longestTable(found),
+  });
   if (identityProblems.length > 0) return { ok: false, problems: identityProblems };
   return planKnownSet(folders, found, options);
 }
@@ -121,15 +127,47 @@ function planNewSet(
       replaces: undefined,
     };
   });
-  return { ok: true, cluster, node, table, drives, missing: [] };
+  const { stripeDataBytes: stripeDataBytesMax } = options;
+  return { ok: true, cluster, node, table, stripeDataBytesMax, drives, missing: [] };
+}
+
+/** What a drive that comes back must belong to. */
+export interface KnownNode {
+  readonly cluster: string;
+  readonly node: string;
+  readonly table: readonly DriveTableEntry[];
+}
+
+/** Why a folder is not the drive of this node that is looked for; undefined when it is. */
+export function returnProblem(
+  { path, finding }: InspectedFolder,
+  wanted: DriveId,
+  known: KnownNode,
+): string | undefined {
+  switch (finding.kind) {
+    case "absent":
+      return `${path}: there is no such folder`;
+    case "empty":
+      return `${path}: it is empty; the next start makes it a new drive`;
+    case "unreadable":
+    case "foreign":
+      return `${path}: ${finding.message}`;
+    case "drive": {
+      const { format } = finding;
+      if (format.drive !== wanted) return `${path}: it holds another drive (${format.drive})`;
+      if (format.state !== "ready") return `${path}: its formatting was interrupted`;
+      if (format.drives.length > known.table.length) {
+        return `${path}: it knows of drives that this process does not; start again`;
+      }
+      return checkIdentities([{ path, finding }], known)[0];
+    }
+  }
 }
 
 /** Same cluster, same node, no drive twice, no drive that was replaced. */
-function checkIdentities(found: readonly FoundDrive[], options: PlanOptions): string[] {
+function checkIdentities(found: readonly FoundDrive[], known: KnownNode): string[] {
   const problems: string[] = [];
-  const cluster = options.cluster ?? found[0]?.finding.format.cluster;
-  const node = options.node ?? found[0]?.finding.format.node;
-  const table = longestTable(found);
+  const { cluster, node, table } = known;
   const current = currentDrives(table);
   const seen = new Map<DriveId, string>();
   for (const { path, finding } of found) {
@@ -203,6 +241,7 @@ function planKnownSet(
     cluster,
     node,
     table,
+    stripeDataBytesMax,
     drives: drives.map((drive) => ({
       ...drive,
       outdated:

@@ -36,6 +36,7 @@ export class GroupCommit {
   #filling = new Slab();
   #flushing = new Slab();
   #scheduled = false;
+  readonly #drainers: (() => void)[] = [];
   #stopped = false;
 
   constructor(modules: GroupCommitModules) {
@@ -75,6 +76,12 @@ export class GroupCommit {
     return new Promise((resolve) => this.add(writes, resolve));
   }
 
+  /** After `stop`: resolves when the engine is at work for nobody any more. */
+  drained(): Promise<void> {
+    if (!this.#scheduled) return Promise.resolve();
+    return new Promise((resolve) => this.#drainers.push(resolve));
+  }
+
   /** Takes nothing more; what is waiting will not be stored, what is being flushed is unknown. */
   stop(): void {
     this.#stopped = true;
@@ -96,6 +103,7 @@ export class GroupCommit {
       }
     }
     this.#scheduled = false;
+    for (const resolve of this.#drainers.splice(0)) resolve();
   }
 
   #writesOf(group: readonly Entry[]): KvWrite[] {

@@ -6,10 +6,10 @@ import { Worker } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
 import { ByteReader } from "./byte-writer.ts";
-import type { DriveRefusal } from "./drive.ts";
 import { readReply, writeRequest } from "./drive-wire.ts";
 import { reportReply } from "./drive-wire-fields.ts";
 import { FrameSender } from "./frame-sender.ts";
+import { lostReply, lostReport } from "./lost-link.ts";
 import type {
   DriveCallName,
   DriveLink,
@@ -29,6 +29,13 @@ export interface StoreThreadModules {
   terminate(): Promise<void>;
 }
 
+/** One opening of a drive. Once it is closed nothing is sent for it any more. */
+interface Channel {
+  readonly slot: number;
+  closed: boolean;
+  onReport(report: DriveReport): void;
+}
+
 interface Pending {
   readonly slot: number;
   /** Reads the reply that follows in the frame and hands it over. */
@@ -41,10 +48,9 @@ const ID_MAX = 2 ** 32 - 1;
 export class StoreThread {
   readonly #modules: StoreThreadModules;
   readonly #pending = new Map<number, Pending>();
-  readonly #reports = new Map<number, (report: DriveReport) => void>();
+  readonly #channels = new Map<number, Channel>();
   readonly #controls = new Map<number, Deferred<ControlReply>>();
   #lastId = 0;
-  #lastSlot = -1;
   readonly #sender: FrameSender;
   #closing = false;
   #endReason: string | undefined;
@@ -63,18 +69,35 @@ export class StoreThread {
   async open(
     opening: DriveOpening,
   ): Promise<{ link: DriveLink; opened: OpenedDrive; slot: number }> {
-    this.#lastSlot += 1;
-    const slot = this.#lastSlot;
-    const link = this.#createLink(slot);
+    const slot = this.#freeSlot();
+    const channel: Channel = { slot, closed: false, onReport() {} };
+    this.#channels.set(slot, channel);
     const reply = await this.#control({ kind: "open", slot, opening });
-    if (reply.kind === "opened") return { link, opened: reply.opened, slot };
+    if (reply.kind === "opened") {
+      return { link: this.#createLink(channel), opened: reply.opened, slot };
+    }
+    this.#channels.delete(slot);
     throw new Error(reply.kind === "refused" ? reply.message : "the store thread ended");
   }
 
-  /** Closes one drive after what was asked before has been answered. */
+  /**
+   * Closes one drive after what was asked before has been answered; what is asked after is refused.
+   * Rejects when the drive cannot be let go of.
+   */
   async close(slot: number): Promise<void> {
+    const channel = this.#channels.get(slot);
+    if (channel === undefined) return;
+    if (channel.closed) throw new Error("the drive is being closed");
+    channel.closed = true;
     this.#sender.flush();
-    await this.#control({ kind: "close", slot });
+    const reply = await this.#control({ kind: "close", slot });
+    // Otherwise the thread may still be at work for it: its number is not given to another.
+    if (reply.kind !== "closed") throw new Error("the drive could not be closed");
+    this.#channels.delete(slot);
+  }
+
+  #freeSlot(): number {
+    for (let slot = 0; ; slot++) if (!this.#channels.has(slot)) return slot;
   }
 
   async terminate(): Promise<void> {
@@ -92,29 +115,30 @@ export class StoreThread {
     for (const [slot, control] of this.#controls) {
       control.resolve({ kind: "refused", slot, message });
     }
-    const report = lostReport(message);
-    for (const callback of this.#reports.values()) callback(report);
+    const report = lostReport("faulty", message);
+    for (const channel of this.#channels.values()) channel.onReport(report);
     for (const pending of this.#pending.values()) pending.lose(report);
     this.#pending.clear();
   }
 
-  #createLink(slot: number): DriveLink {
+  #createLink(channel: Channel): DriveLink {
     return {
-      call: (name, request) => this.#call(slot, name, request),
+      call: (name, request) => this.#call(channel, name, request),
       onReport: (callback) => {
-        this.#reports.set(slot, callback);
-        if (this.#endReason !== undefined) callback(lostReport(this.#endReason));
+        channel.onReport = callback;
+        if (this.#endReason !== undefined) callback(lostReport("faulty", this.#endReason));
       },
     };
   }
 
   #call<K extends DriveCallName>(
-    slot: number,
+    { slot, closed }: Channel,
     name: K,
     request: DriveRequest<K>,
   ): Promise<DriveReply<K>> {
-    if (this.#endReason !== undefined) {
-      return Promise.resolve(lostReply(name, lostReport(this.#endReason), "no"));
+    if (closed || this.#endReason !== undefined) {
+      const report = lostReport("faulty", this.#endReason ?? "the drive was closed");
+      return Promise.resolve(lostReply(name, report, "no"));
     }
     const id = this.#nextId();
     const writer = this.#sender.nextEntry();
@@ -147,7 +171,7 @@ export class StoreThread {
       if (id === 0) {
         const slot = reader.u16();
         const report = reportReply.readOk(reader);
-        this.#reports.get(slot)?.(report);
+        this.#channels.get(slot)?.onReport(report);
         continue;
       }
       const pending = this.#pending.get(id);
@@ -192,31 +216,4 @@ export function startStoreThread(start: ThreadStart): StoreThread {
   // Only now has the kernel finished what the thread had begun in the arena.
   worker.on("exit", (code) => thread.ended(`store thread failed: ${failure ?? `code ${code}`}`));
   return thread;
-}
-
-function lostReport(reason: string): DriveReport {
-  return {
-    ok: true,
-    state: "faulty",
-    reason,
-    full: false,
-    totalBytes: 0,
-    freeBytes: 0,
-    readErrors: 0,
-    writeErrors: 0,
-  };
-}
-
-/** The answer to a call that a thread took with it. */
-function lostReply<K extends DriveCallName>(
-  name: K,
-  report: DriveReport,
-  applied: "no" | "unknown",
-): DriveReply<K> {
-  const message = report.reason ?? "the store thread ended";
-  const refusal: DriveRefusal = { ok: false, reason: "unavailable", applied, message };
-  // Three calls cannot be refused: two answer with the report, one has nothing left to do.
-  const reply =
-    name === "probe" || name === "fail" ? report : name === "shardAbort" ? { ok: true } : refusal;
-  return reply as DriveReply<K>;
 }

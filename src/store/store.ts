@@ -1,6 +1,7 @@
 /**
  * The node's drives: looks at the folders, formats what is new, opens each drive in a store thread
- * and hands out one `Drive` per folder in use. The entry of this layer for the composition root.
+ * and hands out one `Drive` per drive of the node. Drives that fail or are missing are brought back
+ * when they can be. The entry of this layer for the composition root.
  */
 import type { Clock } from "../base/clock.ts";
 import { type Disk, diskErrorCode } from "../base/disk.ts";
@@ -9,17 +10,20 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { createNodeDisk } from "./disk-node.ts";
 import type { Drive } from "./drive.ts";
-import { DriveClient } from "./drive-client.ts";
+import type { DriveClient } from "./drive-client.ts";
 import { beginFormatting, finishFormatting, updateIdentity } from "./drive-formatting.ts";
 import { inspectFolder } from "./drive-inspection.ts";
 import { type DrivePlan, type MissingDrive, type PlannedDrive, planDrives } from "./drive-plan.ts";
+import { DriveReturns, type ReturnLimits } from "./drive-returns.ts";
+import { DriveSeat, type DriveSeatOptions } from "./drive-seat.ts";
 import type { ReserveLimits } from "./drive-space.ts";
+import type { OpenedDrive } from "./store-messages.ts";
 import { type StoreThread, startStoreThread } from "./store-thread.ts";
 
-export interface StoreLimits {
+export interface StoreLimits extends ReturnLimits {
   /** Per drive: requests sent and not answered. */
   readonly requestsInFlightMax: number;
-  /** After it a request is answered "unavailable". */
+  /** A drive that leaves a request unanswered for as long has failed: see drive-client.ts. */
   readonly requestDeadlineMs: number;
   /** Between two looks at a drive's folder and free space. */
   readonly probeIntervalMs: number;
@@ -30,8 +34,10 @@ export interface StoreLimits {
 
 export const STORE_LIMITS: StoreLimits = {
   requestsInFlightMax: 8192,
-  requestDeadlineMs: 20_000,
+  requestDeadlineMs: 30_000,
   probeIntervalMs: 5_000,
+  reopenMsMin: 2_000,
+  reopenMsMax: 5 * 60_000,
   openFilesMax: 256,
   reserve: { reserveBytesMin: 1024 ** 3, reserveShare: 0.01, reserveShareMax: 0.05 },
 };
@@ -67,13 +73,14 @@ export interface FreshDrive {
 }
 
 export interface Store {
-  /** By index, ascending; some indexes may be missing. */
+  /** By index, ascending: all that the node's table names, there or not. */
   readonly drives: readonly Drive[];
   readonly clusterId: string;
   readonly nodeId: string;
   /** Raised durably on every drive before this was returned (core-design rule 8). */
   readonly incarnation: number;
   readonly fresh: readonly FreshDrive[];
+  /** Those that could not be opened at the start. They are looked for until they come back. */
   readonly missing: readonly MissingDrive[];
   /** Answers what was asked before, then closes. */
   close(): Promise<void>;
@@ -93,9 +100,7 @@ export class StoreRefusedError extends Error {
 interface OpenDrive {
   readonly planned: PlannedDrive;
   readonly client: DriveClient;
-  readonly incarnation: number;
-  readonly needsResync: boolean;
-  close(): Promise<void>;
+  readonly opened: OpenedDrive;
 }
 
 /**
@@ -116,22 +121,30 @@ export async function openStore(options: StoreOptions, modules: StoreModules): P
   const plan = await makePlan(disk, options, modules);
   const unformatted = await formatNew(disk, plan, modules.log);
   const usable = plan.drives.filter((drive) => !unformatted.has(drive));
-  const threads = startThreads(options, plan.drives.length);
+  const threads = startThreads(options, plan.drives.length + plan.missing.length);
+  const returns = new DriveReturns(options.limits, modules);
+  const seats: DriveSeat[] = [];
+  let incarnation = 0;
+  const addSeat = createSeats({ options, modules, disk, plan, threads }, seats, () => incarnation);
   try {
-    const opened = await openAll(usable, threads, { options, modules });
+    const opened = await openAll(usable, addSeat, modules.log);
+    for (const { id, index } of plan.missing) addSeat({ id, index, path: "" });
     await settleFormats(disk, opened.drives);
-    const incarnation = await raiseIncarnations(opened.drives);
-    for (const { client } of opened.drives) client.start();
+    incarnation = await raiseIncarnations(opened.drives);
+    for (const seat of seats) returns.watch(seat);
     return {
-      drives: opened.drives.map(({ client }) => client),
+      drives: seats.map(({ client }) => client).sort((left, right) => left.index - right.index),
       clusterId: plan.cluster,
       nodeId: plan.node,
       incarnation,
-      fresh: opened.drives.filter((drive) => drive.needsResync).map(describeFresh),
+      fresh: opened.drives.filter((drive) => drive.opened.needsResync).map(describeFresh),
       missing: [...plan.missing, ...unformatted.values(), ...opened.missing].sort(
         (left, right) => left.index - right.index,
       ),
-      close: () => closeAll(opened.drives, threads),
+      close: async () => {
+        await returns.stop();
+        await closeAll(seats, threads);
+      },
     };
   } catch (error) {
     await closeAll([], threads);
@@ -200,61 +213,66 @@ function startThreads(options: StoreOptions, drives: number): StoreThread[] {
   );
 }
 
+type AddSeat = (drive: Pick<DriveSeatOptions, "id" | "index" | "path">) => DriveSeat;
+
+/** The drives are spread over the threads in the order in which they are added. */
+function createSeats(
+  context: {
+    readonly options: StoreOptions;
+    readonly modules: StoreModules;
+    readonly disk: Disk;
+    readonly plan: DrivePlan;
+    readonly threads: readonly StoreThread[];
+  },
+  seats: DriveSeat[],
+  incarnation: () => number,
+): AddSeat {
+  const { options, modules, disk, plan, threads } = context;
+  const { limits, paths } = options;
+  const freePaths = (): string[] => {
+    const used = seats.map((seat) => seat.status()).filter(({ state }) => state === "online");
+    return paths.filter((path) => used.every((drive) => drive.path !== path));
+  };
+  return (drive) => {
+    const thread = threads[seats.length % threads.length];
+    if (thread === undefined) throw new Error("there is a thread for every drive");
+    const seat = new DriveSeat(
+      {
+        ...drive,
+        requestsInFlightMax: limits.requestsInFlightMax,
+        deadlineMs: limits.requestDeadlineMs,
+        probeIntervalMs: limits.probeIntervalMs,
+      },
+      { ...modules, thread, disk, plan, freePaths, incarnation },
+    );
+    seats.push(seat);
+    return seat;
+  };
+}
+
 async function openAll(
   planned: readonly PlannedDrive[],
-  threads: readonly StoreThread[],
-  context: { options: StoreOptions; modules: StoreModules },
+  addSeat: AddSeat,
+  log: Logger,
 ): Promise<{ drives: OpenDrive[]; missing: MissingDrive[] }> {
   const drives: OpenDrive[] = [];
   const missing: MissingDrive[] = [];
-  const opening = planned.map(async (drive, at) => {
-    const thread = threads[at % threads.length];
-    if (thread === undefined) throw new Error("there is a thread for every drive");
+  const opening = planned.map(async (drive) => {
+    const { path, format, toFormat, needsResync } = drive;
+    const { drive: id, index } = format;
+    const seat = addSeat({ id, index, path });
     try {
-      drives.push(await openDrive(drive, thread, context));
+      const opened = await seat.open({ path, id, create: toFormat, needsResync });
+      drives.push({ planned: drive, client: seat.client, opened });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const { index, drive: id } = drive.format;
-      context.modules.log.error("a drive cannot be used", { path: drive.path, drive: id, reason });
-      missing.push({ index, id, reason: `${drive.path}: ${reason}` });
+      log.error("a drive cannot be used", { path, drive: id, reason });
+      missing.push({ index, id, reason: `${path}: ${reason}` });
     }
   });
   await Promise.all(opening);
-  drives.sort((a, b) => a.client.index - b.client.index);
+  drives.sort((left, right) => left.client.index - right.client.index);
   return { drives, missing };
-}
-
-async function openDrive(
-  planned: PlannedDrive,
-  thread: StoreThread,
-  context: { options: StoreOptions; modules: StoreModules },
-): Promise<OpenDrive> {
-  const { path, format, toFormat, needsResync } = planned;
-  const opening = { path, id: format.drive, create: toFormat, needsResync };
-  const { link, opened, slot } = await thread.open(opening);
-  const { limits } = context.options;
-  const client = new DriveClient(
-    {
-      id: format.drive,
-      path,
-      index: format.index,
-      requestsInFlightMax: limits.requestsInFlightMax,
-      deadlineMs: limits.requestDeadlineMs,
-      probeIntervalMs: limits.probeIntervalMs,
-    },
-    { link, clock: context.modules.clock, log: context.modules.log },
-    opened.report,
-  );
-  return {
-    planned,
-    client,
-    incarnation: opened.incarnation,
-    needsResync: opened.needsResync,
-    close: () => {
-      client.stop();
-      return thread.close(slot);
-    },
-  };
 }
 
 /** New drives become ready, the others learn what is new about the node, or are not used. */
@@ -272,7 +290,7 @@ async function settleFormats(disk: Disk, drives: readonly OpenDrive[]): Promise<
 
 /** One above all that any drive has seen, durable on each before a ballot carries it. */
 async function raiseIncarnations(drives: readonly OpenDrive[]): Promise<number> {
-  const incarnation = Math.max(0, ...drives.map((drive) => drive.incarnation)) + 1;
+  const incarnation = Math.max(0, ...drives.map(({ opened }) => opened.incarnation)) + 1;
   await Promise.all(
     drives.map(async ({ client }) => {
       const reply = await client.raiseIncarnation(incarnation);
@@ -288,9 +306,10 @@ function describeFresh(drive: OpenDrive): FreshDrive {
 }
 
 async function closeAll(
-  drives: readonly OpenDrive[],
+  seats: readonly DriveSeat[],
   threads: readonly StoreThread[],
 ): Promise<void> {
-  await Promise.all(drives.map((drive) => drive.close()));
+  // One that cannot be let go of ends with its thread.
+  await Promise.allSettled(seats.map((seat) => seat.close()));
   await Promise.all(threads.map((thread) => thread.terminate()));
 }

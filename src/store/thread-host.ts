@@ -73,14 +73,17 @@ export class ThreadHost {
 
   async #control(request: ControlRequest): Promise<void> {
     const { slot } = request;
-    if (request.kind === "close") {
-      await this.#actors.get(slot)?.close();
-      this.#actors.delete(slot);
-      // After the replies that the close brought about.
-      this.#modules.afterTurn(() => this.#post({ kind: "closed", slot }));
-      return;
-    }
     try {
+      if (request.kind === "close") {
+        const actor = this.#actors.get(slot);
+        await actor?.close();
+        // After the replies that the close brought about.
+        this.#modules.afterTurn(() => {
+          this.#actors.delete(slot);
+          this.#post({ kind: "closed", slot });
+        });
+        return;
+      }
       const { actor, opened } = await openDriveActor(request.opening, this.#options, {
         ...this.#modules,
         defer: queueMicrotask,

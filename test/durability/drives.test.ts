@@ -1,9 +1,10 @@
 /**
  * Two of four drives go away under load: reads and writes go on, nothing acknowledged is lost, and
- * once the drives are back, empty, the healer makes them whole again.
+ * once the drives are back, empty, the healer makes them whole again. A drive that is pulled and
+ * plugged in again heals without a restart.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   CreateBucketCommand,
@@ -57,6 +58,41 @@ test("drives: two of four removed under load, then back empty and healed", {
   server.clean();
 });
 
+test("drives: one pulled and plugged in again under load, twice, without a restart", {
+  timeout: 240_000,
+}, async (t) => {
+  const server = await startServer();
+  const { drives } = server;
+  const s3 = createClient(server, { maxAttempts: 5 });
+  await s3.send(new CreateBucketCommand({ Bucket: "drives" }));
+  const stored = new Map<string, string>();
+  sharded = 0;
+  await putSome(s3, stored, "before", 20);
+  const [first = "", second = "", third = "", pulled = ""] = drives;
+  for (const turn of ["once", "again"]) {
+    const load = putSome(s3, stored, turn, 40);
+    renameSync(pulled, `${pulled}-pulled`);
+    await waitForOutput(server, turn === "once" ? 1 : 2, /"drive changed its state"/g);
+    await load;
+    const more = putSome(s3, stored, `${turn} more`, 20);
+    renameSync(`${pulled}-pulled`, pulled);
+    await waitForOutput(server, turn === "once" ? 1 : 2, /"a drive is a member again"/g);
+    await more;
+  }
+  await waitForShards(server, [pulled], sharded);
+  await verifyAll(t, s3, stored);
+  t.notMatch(server.output(), /"level":"fatal"/);
+
+  // Now the node lives on it and one other.
+  for (const drive of [first, second]) rmSync(drive, { recursive: true, force: true });
+  await putSome(s3, stored, "at last", 10);
+  await verifyAll(t, s3, stored);
+  t.ok(existsSync(third));
+  s3.destroy();
+  t.equal(await server.stop(), 0);
+  server.clean();
+});
+
 let sharded = 0;
 
 async function putSome(s3: S3Client, stored: Map<string, string>, prefix: string, count: number) {
@@ -92,10 +128,27 @@ async function waitForHealing(
   drives: readonly string[],
   sharded: number,
 ): Promise<void> {
+  await waitForOutput(server, drives.length, /"drive resynchronised"/g);
+  await waitForShards(server, drives, sharded);
+}
+
+async function waitForOutput(server: ServerProcess, times: number, line: RegExp): Promise<void> {
   const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
-    const filled = (server.output().match(/"drive resynchronised"/g) ?? []).length >= drives.length;
-    if (filled && drives.every((drive) => shardCount(drive) === sharded)) return;
+    if ((server.output().match(line) ?? []).length >= times) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`never said ${line} ${times} times:\n${server.output().slice(-4000)}`);
+}
+
+async function waitForShards(
+  server: ServerProcess,
+  drives: readonly string[],
+  sharded: number,
+): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  while (Date.now() < deadline) {
+    if (drives.every((drive) => shardCount(drive) === sharded)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const counts = drives.map(shardCount).join(", ");

@@ -1,6 +1,5 @@
 /** What one run of the simulator gives back, and what every scenario has in common. */
-import type { MembershipHazards } from "../../../cluster/register/drive-membership.ts";
-import type { RegisterHazards } from "../../../cluster/register/hazards.ts";
+import type { MembershipHazards, RegisterHazards } from "../../../cluster/register/hazards.ts";
 import type { AcceptorHazards } from "./acceptor.ts";
 import type { Operation } from "./linearizability.ts";
 

@@ -12,6 +12,7 @@ import { deriveRows, purgedRows } from "../../../src/object/derive-rows.ts";
 import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/object-core.ts";
 import { ObjectLayer } from "../../../src/object/object-layer.ts";
 import { RegisterClient } from "../../../src/object/register-client.ts";
+import type { DriveActor } from "../../../src/store/drive-actor.ts";
 import { DriveClient } from "../../../src/store/drive-client.ts";
 import { beginFormatting } from "../../../src/store/drive-formatting.ts";
 import { openDriveActor } from "../../../src/store/drive-opening.ts";
@@ -115,6 +116,8 @@ export interface Hardware {
   image: MemoryKvImage;
   readonly planned: PlannedDrive;
   readonly hooks: NodeDriveHooks;
+  /** While it is open. */
+  actor?: DriveActor;
 }
 
 export async function createHardware(
@@ -153,8 +156,35 @@ export interface OpenOptions {
 }
 
 export async function openHardware(hardware: Hardware, options: OpenOptions): Promise<DriveClient> {
+  const { path, format } = hardware.planned;
+  const { link, report } = await openActor(hardware, options);
+  return new DriveClient(
+    {
+      id: format.drive,
+      path,
+      index: format.index,
+      requestsInFlightMax: 1000,
+      deadlineMs: 5000,
+      probeIntervalMs: 60_000,
+    },
+    { link, clock: options.clock, log: silentLogger },
+    report,
+  );
+}
+
+/** What the store does with a drive that failed: ends its actor, then opens it again. */
+export async function reopenHardware(
+  client: DriveClient,
+  hardware: Hardware,
+  options: Omit<OpenOptions, "create">,
+): Promise<void> {
+  await hardware.actor?.close();
+  const { link, report } = await openActor(hardware, { ...options, create: false });
+  client.connect(link, hardware.planned.path, report);
+}
+
+async function openActor(hardware: Hardware, { memory, create }: OpenOptions) {
   const { disk, planned, hooks, image } = hardware;
-  const { memory, clock, create } = options;
   const { path, format } = planned;
   const link = new InlineLink();
   const { actor, opened } = await openDriveActor(
@@ -173,16 +203,6 @@ export async function openHardware(hardware: Hardware, options: OpenOptions): Pr
     },
   );
   link.connect(actor);
-  return new DriveClient(
-    {
-      id: format.drive,
-      path,
-      index: format.index,
-      requestsInFlightMax: 1000,
-      deadlineMs: 5000,
-      probeIntervalMs: 60_000,
-    },
-    { link, clock, log: silentLogger },
-    opened.report,
-  );
+  hardware.actor = actor;
+  return { link, report: opened.report };
 }

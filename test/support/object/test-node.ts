@@ -25,7 +25,7 @@ import type { DriveClient } from "../../../src/store/drive-client.ts";
 import { settle } from "../data-world.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { SeededRandom } from "../seeded-random.ts";
-import { createHardware, type Hardware, openHardware } from "./node-fixture.ts";
+import { createHardware, type Hardware, openHardware, reopenHardware } from "./node-fixture.ts";
 
 export const INLINE_BYTES_MAX = 256;
 const STRIPE_DATA_BYTES = 1024;
@@ -84,6 +84,15 @@ export class TestRig {
     this.hardware[index] = hardware;
     this.#blank.add(hardware);
     this.#replacing.add(hardware);
+  }
+
+  /** Brings a failed drive of a running node back, as the store does. */
+  async reopen(node: TestNode, index: number): Promise<void> {
+    const hardware = this.hardware[index];
+    const drive = node.drives.find((candidate) => candidate.index === index);
+    if (hardware === undefined || drive === undefined) throw new Error("no such drive");
+    const memory = Buffer.from(node.arena.memory.buffer);
+    await reopenHardware(drive, hardware, { memory, clock: this.clock });
   }
 
   /** Starts a process over the drives that are named, or all. */

@@ -1,10 +1,12 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { newDataId } from "../../../src/base/ids.ts";
-import { silentLogger } from "../../../src/base/log.ts";
+import { type LogFields, silentLogger } from "../../../src/base/log.ts";
+import type { Drive, DriveState, DriveStatus } from "../../../src/store/drive.ts";
 import {
+  findStripeDataBytesMax,
   openStore,
   STORE_LIMITS,
   type Store,
@@ -121,8 +123,8 @@ test("openStore: an emptied folder comes back as a new drive that must be filled
   rmSync(join(root, "drive2"), { recursive: true });
   const without = await open(paths);
   t.same(
-    without.drives.map((drive) => drive.index),
-    [0, 2],
+    without.drives.map((drive) => drive.status().state),
+    ["online", "offline", "online"],
   );
   t.match(without.missing, [{ index: 1, id: ids[1], reason: /does not exist/ }]);
   await without.close();
@@ -149,10 +151,91 @@ test("openStore: a drive that lost its index is left out, never blank", async (t
   await (await open(paths)).close();
   rmSync(join(root, "drive3", "index", "data.mdb"));
   const store = await open(paths);
-  t.equal(store.drives.length, 2);
+  t.equal(store.drives[2]?.status().state, "offline");
   t.match(store.missing, [{ index: 2, reason: /the index was lost/ }]);
   await store.close();
 });
+
+const IMPATIENT = { ...STORE_LIMITS, probeIntervalMs: 20, reopenMsMin: 20, reopenMsMax: 40 };
+
+function becomes(drive: Drive | undefined, state: DriveState): Promise<DriveStatus> {
+  return new Promise((resolve) => {
+    const look = (status: DriveStatus): void => {
+      if (status.state === state) resolve(status);
+    };
+    drive?.onStateChange(look);
+    if (drive !== undefined) look(drive.status());
+  });
+}
+
+test("openStore: a drive that was taken away and put back is opened again, with all it held", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2, 3].map((number) => join(root, `drive${number}`));
+  const store = await open(paths, { limits: IMPATIENT });
+  t.teardown(() => store.close());
+  const [, drive] = store.drives;
+  const key = objectKey("kept");
+  t.same(await drive?.accept(key, ballot(5), { value: Buffer.of(1), rows: [] }), { ok: true });
+  renameSync(join(root, "drive2"), join(root, "pulled"));
+  t.match(await becomes(drive, "offline"), { state: "offline", reason: /probe: ENOENT/ });
+  t.match(await drive?.read(key), { ok: false, reason: "unavailable", applied: "no" });
+  renameSync(join(root, "pulled"), join(root, "drive2"));
+  t.match(await becomes(drive, "online"), { path: join(root, "drive2") });
+  t.match(await drive?.read(key), { ok: true, value: Buffer.of(1) });
+  t.same(await drive?.accept(key, ballot(6), { value: Buffer.of(2), rows: [] }), { ok: true });
+});
+
+test("openStore: a drive that is missing at the start is used as soon as it is found", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2, 3].map((number) => join(root, `drive${number}`));
+  await (await open(paths)).close();
+  renameSync(join(root, "drive1"), join(root, "pulled"));
+  const more = { limits: IMPATIENT, stripeDataBytes: 2 ** 22 };
+  const store = await open(paths, more);
+  t.equal(store.drives[0]?.status().state, "offline");
+  renameSync(join(root, "pulled"), join(root, "drive1"));
+  await becomes(store.drives[0], "online");
+  t.match(await store.drives[0]?.read(objectKey("nothing")), { ok: true });
+  await store.close();
+  renameSync(join(root, "drive2"), join(root, "pulled"));
+  renameSync(join(root, "drive3"), join(root, "pulled too"));
+  t.equal(await findStripeDataBytesMax(paths), 2 ** 22, "and has learnt what it missed");
+  const alone = await open(paths);
+  t.equal(alone.incarnation, 3);
+  await alone.close();
+});
+
+test("openStore: another drive, or a copy of a stranger, does not take the place of one that is away", async (t) => {
+  const root = makeRoot(t);
+  const paths = [1, 2].map((number) => join(root, `drive${number}`));
+  await (await open([join(root, "stranger")])).close();
+  const warnings: string[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (_: string, fields?: LogFields) => {
+      warnings.push(String(fields?.["problem"]));
+    },
+  };
+  const store = await openStore(
+    { paths, memory, threads: 1, stripeDataBytes: 2 ** 20, limits: IMPATIENT },
+    { clock: realClock, random: realRandom, log },
+  );
+  const [, drive] = store.drives;
+  renameSync(join(root, "drive2"), join(root, "pulled"));
+  await becomes(drive, "offline");
+  renameSync(join(root, "stranger"), join(root, "drive2"));
+  while (!warnings.some((line) => line.includes("holds another drive"))) await turn();
+  t.equal(drive?.status().state, "offline");
+  renameSync(join(root, "drive2"), join(root, "stranger"));
+  mkdirSync(join(root, "drive2"));
+  while (!warnings.some((line) => line.includes("it is empty"))) await turn();
+  t.equal(drive?.status().state, "offline");
+  await store.close();
+});
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
 
 test("openStore: starts without a replacement that cannot be formatted", async (t) => {
   const root = makeRoot(t);
