@@ -7,7 +7,7 @@
  */
 import type { Ballot } from "../../src/base/ballot.ts";
 import type { KvRow } from "../../src/base/kv-row.ts";
-import type { AcceptorRefusal, BallotRefusal } from "../../src/base/register-cell.ts";
+import type { AcceptorRefusal } from "../../src/base/register-cell.ts";
 
 export interface RegisterReplica {
   /** The drive's id, for ever the same. */
@@ -25,7 +25,10 @@ export interface RegisterReplica {
   ): Promise<AcceptReply>;
   /** Drops the tombstone accepted at `ballot`, applies `rows`, raises the floor (rule 6). */
   purge(key: Uint8Array, ballot: Ballot, rows: readonly KvRow[]): Promise<PurgeReply>;
-  /** Takes a value that is chosen already without this replica's vote (`decideInstall`). */
+  /**
+   * Takes a value that is chosen already without this replica's vote (`decideInstall`), unless the key
+   * has no record and the floor says that it may have been deleted since.
+   */
   install(key: Uint8Array, ballot: Ballot, proposal: Proposal): Promise<InstallReply>;
   /**
    * Drops whatever cell the replica has, applies `rows` and raises the floor. Only for an observer
@@ -99,6 +102,6 @@ export type ReadReply = CellReport | Refusal;
 export type PrepareReply = CellReport | AcceptorRefusal | Refusal;
 export type AcceptReply = Done | AcceptorRefusal | Refusal;
 export type PurgeReply = Done | AcceptorRefusal | Refusal;
-export type InstallReply = Done | BallotRefusal | Refusal;
+export type InstallReply = Done | AcceptorRefusal | Refusal;
 export type DiscardReply = Done | Refusal;
 export type RecentReply = RecentPage | Refusal;

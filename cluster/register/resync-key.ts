@@ -65,6 +65,8 @@ async function installOn(
   const rows = proposer.modules.deriveRows(key.bytes, decodeBody(value), accepted);
   const reply = await observer.install(key.bytes, accepted, { value, rows });
   if (reply.ok) return { kind: "chosen", ballot: accepted, bytes: value };
+  // Deletions of other keys raised the observer's floor above the value: it is written again.
+  if (reply.reason === "floor") return settleEverywhere(proposer, key);
   if (reply.reason !== "ballot") proposer.modules.onReplicaUnavailable(observer.id);
   return MISSED;
 }

@@ -120,17 +120,27 @@ export function decidePurge(
   return { ok: true, floor: compareBallots(ballot, floor) > 0 ? ballot : floor };
 }
 
+/** There is a record, and its cell cannot be read. */
+export const UNREADABLE = "unreadable";
+
 /**
  * Install of a value known to be CHOSEN at `ballot` without this replica's vote: brings up to date
- * an observer that was away or a member whose cell cannot be read (pass undefined for it). Only a
- * cell that is newer is kept.
+ * an observer that was away or a member whose cell cannot be read. Only a cell that is newer is
+ * kept. A key without a record may have been deleted and collected since the install was sent, so
+ * the floor holds for it; a record that cannot be read was not collected.
  */
 export function decideInstall(
-  cell: RegisterCell | undefined,
+  cell: RegisterCell | typeof UNREADABLE | undefined,
+  floor: Ballot,
   ballot: Ballot,
   value: Uint8Array,
-): CellChange | BallotRefusal {
-  if (cell === undefined) return { ok: true, cell: { promised: ballot, accepted: ballot, value } };
+): CellChange | AcceptorRefusal {
+  if (cell === undefined && compareBallots(ballot, floor) <= 0) {
+    return { ok: false, reason: "floor", floor };
+  }
+  if (cell === undefined || cell === UNREADABLE) {
+    return { ok: true, cell: { promised: ballot, accepted: ballot, value } };
+  }
   if (compareBallots(cell.accepted, ballot) > 0) return refuse(cell);
   const promised = compareBallots(cell.promised, ballot) > 0 ? cell.promised : ballot;
   return { ok: true, cell: { promised, accepted: ballot, value } };

@@ -10,7 +10,7 @@
 import type { Ballot } from "../base/ballot.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
-import type { AcceptorRefusal, BallotRefusal } from "../base/register-cell.ts";
+import type { AcceptorRefusal } from "../base/register-cell.ts";
 import type { ShardHeader } from "../codec/shard-header.ts";
 
 /** Why a drive did not do what it was asked. */
@@ -181,7 +181,7 @@ export interface Drive {
     key: Uint8Array,
     ballot: Ballot,
     proposal: RegisterProposal,
-  ): Promise<Done | BallotRefusal | DriveRefusal>;
+  ): Promise<Done | AcceptorRefusal | DriveRefusal>;
   /** Drops whatever cell there is, applies the rows, raises the floor to at least `floor`. */
   discard(key: Uint8Array, floor: Ballot, rows: readonly KvRow[]): Promise<Done | DriveRefusal>;
   range(query: RangeQuery): Promise<RangeReply | DriveRefusal>;

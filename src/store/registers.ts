@@ -16,12 +16,12 @@ import { asBuffer } from "../base/bytes.ts";
 import type { KvRow } from "../base/kv-row.ts";
 import {
   type AcceptorRefusal,
-  type BallotRefusal,
   decideAccept,
   decideInstall,
   decidePrepare,
   decidePurge,
   type RegisterCell,
+  UNREADABLE,
 } from "../base/register-cell.ts";
 import type { CellReply, Done, DriveRefusal, RegisterProposal } from "./drive.ts";
 import {
@@ -113,12 +113,14 @@ export class Registers {
     key: Uint8Array,
     ballot: Ballot,
     proposal: RegisterProposal,
-  ): Promise<Done | BallotRefusal | DriveRefusal> {
+  ): Promise<Done | AcceptorRefusal | DriveRefusal> {
+    const floor = this.#newestFloor(key);
     const found = this.#newest(key);
-    const cell = found.kind === "corrupt" ? undefined : found.cell;
-    const decision = decideInstall(cell, ballot, proposal.value);
+    const cell = found.kind === "corrupt" ? UNREADABLE : found.cell;
+    const decision = decideInstall(cell, floor, ballot, proposal.value);
     if (!decision.ok) return this.#refuse(key, decision);
-    if (!this.#fits(cell, proposal)) return Promise.resolve({ ok: false, reason: "full" });
+    if (!this.#fits(found.kind === "corrupt" ? undefined : found.cell, proposal))
+      return Promise.resolve({ ok: false, reason: "full" });
     return this.#storeAccepted(key, decision.cell, proposal.rows);
   }
 

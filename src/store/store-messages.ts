@@ -5,7 +5,7 @@
 import type { Ballot } from "../base/ballot.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
-import type { AcceptorRefusal, BallotRefusal } from "../base/register-cell.ts";
+import type { AcceptorRefusal } from "../base/register-cell.ts";
 import type { ShardHeader } from "../codec/shard-header.ts";
 import type {
   BlockPlace,
@@ -79,7 +79,7 @@ export interface DriveCalls {
   >;
   install: Call<
     KeyBallot & { readonly proposal: RegisterProposal },
-    Done | BallotRefusal | DriveRefusal
+    Done | AcceptorRefusal | DriveRefusal
   >;
   purge: Call<KeyRows, Done | AcceptorRefusal | DriveRefusal>;
   /** `ballot` is the floor. */

@@ -20,7 +20,7 @@ const SIZES = [100, 5000, 20_000, 300_000, 2_500_000];
 const INLINE_BYTES_MAX = 16 * 1024;
 
 test("drives: two of four removed under load, then back empty and healed", {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async (t) => {
   let server = await startServer();
   const { folder, drives } = server;
@@ -59,7 +59,7 @@ test("drives: two of four removed under load, then back empty and healed", {
 });
 
 test("drives: one pulled and plugged in again under load, twice, without a restart", {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async (t) => {
   const server = await startServer();
   const { drives } = server;

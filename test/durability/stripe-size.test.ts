@@ -24,7 +24,7 @@ async function get(server: ServerProcess, key: string): Promise<Buffer> {
 }
 
 test("stripe-data-bytes: data written with other stripes than today's is readable", {
-  timeout: 120_000,
+  timeout: 400_000,
 }, async (t) => {
   const start = (stripes: string, folder?: string, memory = "128MiB") =>
     startServer({

@@ -22,6 +22,7 @@ import {
   decodeCell,
   encodeCell,
   type RegisterCell,
+  UNREADABLE,
 } from "../../../src/base/register-cell.ts";
 import type { World } from "./world.ts";
 
@@ -33,6 +34,8 @@ export interface AcceptorHazards {
   readonly readUnflushed?: boolean;
   /** Rule 6 off: collecting a tombstone leaves no floor. */
   readonly noFloor?: boolean;
+  /** Rule 6 off for installs: one that comes late fills a key that was collected. */
+  readonly installBelowFloor?: boolean;
 }
 
 export interface AcceptorOptions {
@@ -127,8 +130,10 @@ export class Acceptor {
     proposal: Proposal,
     reply: (reply: InstallReply) => void,
   ): void {
-    const cell = this.#rotten.has(key) ? undefined : cellOf(this.#volatile, key);
-    const decision = decideInstall(cell, ballot, proposal.value);
+    const cell = this.#rotten.has(key) ? UNREADABLE : cellOf(this.#volatile, key);
+    const floor =
+      this.#options.hazards.installBelowFloor === true ? ZERO_BALLOT : this.#volatile.floor;
+    const decision = decideInstall(cell, floor, ballot, proposal.value);
     if (!decision.ok) {
       reply(decision);
       return;

@@ -337,8 +337,9 @@ class SimDrive implements MemberDrive {
   }
 
   install(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
-    return this.#call<Reply<"install">>((drive, reply) =>
-      drive.install(text(key), ballot, proposal, reply),
+    return this.#call<Reply<"install">>(
+      (drive, reply) => drive.install(text(key), ballot, proposal, reply),
+      this.#pressure.slowInstalls,
     );
   }
 

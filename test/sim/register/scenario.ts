@@ -21,6 +21,8 @@ export interface Pressure {
   readonly slowShare: number;
   /** The same of accepts. */
   readonly slowAccepts: number;
+  /** The same of installs. */
+  readonly slowInstalls: number;
   readonly slowMsMax: number;
   readonly drivesMin: number;
   /** Chance, at each fault, that some drive cannot read some cell any more. */
@@ -42,6 +44,7 @@ export const USUAL_PRESSURE: Pressure = {
   replyLoss: 0.05,
   slowShare: 0.03,
   slowAccepts: 0.03,
+  slowInstalls: 0.03,
   slowMsMax: 300,
   drivesMin: 3,
   rots: 0,

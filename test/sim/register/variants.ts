@@ -63,6 +63,18 @@ const LAG: Pressure = {
  */
 const ROT: Pressure = { ...USUAL_PRESSURE, rots: 0.1, secondFails: 0, drivesMin: 5 };
 
+/** Repairs of rotten cells that come late, after their key was deleted and collected. */
+const LATE_REPAIR: Pressure = {
+  ...ROT,
+  keys: 1,
+  rots: 1,
+  deleteShare: 0.4,
+  collectMsMax: 5,
+  slowInstalls: 0.5,
+  slowMsMax: 150,
+  secondFails: 0,
+};
+
 export const VARIANTS: readonly Variant[] = [
   sound("peers", runPeers, {}),
   sound("peers-gc", runPeers, { collectTombstones: true }),
@@ -74,6 +86,7 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-slow", runDrives, { slowFlush: true }),
   sound("drives-lag", runDrives, { pressure: LAG }),
   sound("drives-rot", runDrives, { pressure: ROT }),
+  sound("drives-late-repair", runDrives, { collectTombstones: true, pressure: LATE_REPAIR }),
   sound("drives-return", runDrives, { collectTombstones: true, pressure: RETURN }),
 
   losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
@@ -98,6 +111,11 @@ export const VARIANTS: readonly Variant[] = [
     engine: { ignoreFloor: true },
     collectTombstones: true,
     pressure: COLLECT,
+  }),
+  losing("rule-6-install", 5000, runDrives, {
+    acceptor: { installBelowFloor: true },
+    collectTombstones: true,
+    pressure: LATE_REPAIR,
   }),
   losing("drives-rule-1", 50, runDrives, { acceptor: { replyBeforeFlush: true } }),
   losing("unsettled-fence", 50, runDrives, { engine: { trustUnsettled: true } }),

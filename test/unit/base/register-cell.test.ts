@@ -9,6 +9,7 @@ import {
   decodeCell,
   encodeCell,
   type RegisterCell,
+  UNREADABLE,
 } from "../../../src/base/register-cell.ts";
 
 const ballots = fc
@@ -102,15 +103,18 @@ test("decideInstall: takes a chosen value over anything but a newer one, and kee
   const [one, two, three] = [1, 2, 3].map((clock) => ({ clock, proposer: 1, incarnation: 1 }));
   const value = new Uint8Array([7]);
   if (one === undefined || two === undefined || three === undefined) throw new Error("three");
-  t.strictSame(decideInstall(undefined, two, value), {
-    ok: true,
-    cell: { promised: two, accepted: two, value },
-  });
-  t.strictSame(decideInstall({ promised: three, accepted: one, value }, two, value), {
+  const installed = { ok: true, cell: { promised: two, accepted: two, value } };
+  t.strictSame(decideInstall(undefined, one, two, value), installed);
+  for (const floor of [two, three]) {
+    const refusal = { ok: false, reason: "floor", floor };
+    t.strictSame(decideInstall(undefined, floor, two, value), refusal, "collected meanwhile");
+    t.strictSame(decideInstall(UNREADABLE, floor, two, value), installed, "never collected");
+  }
+  t.strictSame(decideInstall({ promised: three, accepted: one, value }, three, two, value), {
     ok: true,
     cell: { promised: three, accepted: two, value },
   });
-  t.strictSame(decideInstall({ promised: three, accepted: three, value }, two, value), {
+  t.strictSame(decideInstall({ promised: three, accepted: three, value }, one, two, value), {
     ok: false,
     reason: "ballot",
     promised: three,

@@ -146,6 +146,9 @@ test("Registers: a record whose bits rotted refuses everything but install and d
   t.match(await client.read(key), { ok: true, accepted: ballot(5) });
   t.same(await client.discard(key, ballot(6), []), { ok: true });
   t.match(await client.read(key), { ok: true, accepted: ZERO_BALLOT, floor: ballot(6) });
+  const late = { ok: false, reason: "floor", floor: ballot(6) };
+  t.same(await client.install(key, ballot(6), { value, rows: [] }), late, "it was collected since");
+  t.same(await client.install(key, ballot(7), { value, rows: [] }), { ok: true });
 });
 
 test("Registers: a failed commit answers unknown once and refuses from then on", async (t) => {

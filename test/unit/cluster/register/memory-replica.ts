@@ -20,6 +20,7 @@ import {
   decidePrepare,
   decidePurge,
   type RegisterCell,
+  UNREADABLE,
 } from "../../../../src/base/register-cell.ts";
 
 export type Request =
@@ -111,8 +112,8 @@ export class MemoryReplica implements MemberDrive {
 
   install(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
     return this.#answer("install", () => {
-      const cell = this.rotten.has(text(key)) ? undefined : this.cells.get(text(key));
-      const decision = decideInstall(cell, ballot, proposal.value);
+      const cell = this.rotten.has(text(key)) ? UNREADABLE : this.cells.get(text(key));
+      const decision = decideInstall(cell, this.floor, ballot, proposal.value);
       if (!decision.ok) return decision;
       this.rotten.delete(text(key));
       this.#store(key, decision.cell);
