@@ -9,14 +9,18 @@ import {
   bucketTaggingHandlers,
   corsHandlers,
   deleteBucketLifecycle,
-  deleteBucketPolicy,
   getBucketLifecycle,
-  getBucketPolicy,
   ownershipHandlers,
   publicAccessHandlers,
   putBucketLifecycle,
   websiteHandlers,
 } from "./operations/bucket-documents.ts";
+import {
+  deleteBucketPolicy,
+  getBucketPolicy,
+  getBucketPolicyStatus,
+  putBucketPolicy,
+} from "./operations/bucket-policy.ts";
 import {
   createBucket,
   deleteBucket,
@@ -104,6 +108,7 @@ export const BUCKET_HANDLERS: Handlers<BucketOperation, BucketContext> = {
   GetBucketNotificationConfiguration: getBucketNotification,
   GetBucketOwnershipControls: ownershipHandlers.get,
   GetBucketPolicy: getBucketPolicy,
+  GetBucketPolicyStatus: getBucketPolicyStatus,
   GetBucketReplication: alwaysAbsent("ReplicationConfigurationNotFoundError"),
   GetBucketRequestPayment: getBucketRequestPayment,
   GetBucketTagging: bucketTaggingHandlers.get,
@@ -129,6 +134,7 @@ export const BUCKET_HANDLERS: Handlers<BucketOperation, BucketContext> = {
   PutBucketNotificationConfiguration: putBucketNotification,
   PutBucketOwnershipControls: ownershipHandlers.put,
   PutBucketRequestPayment: putBucketRequestPayment,
+  PutBucketPolicy: putBucketPolicy,
   PutBucketTagging: bucketTaggingHandlers.put,
   PutBucketVersioning: putBucketVersioning,
   PutBucketWebsite: websiteHandlers.put,

@@ -1,20 +1,36 @@
 /**
- * The owner named in listings. All buckets and objects belong to the root account; its canonical id
- * is the one MinIO used, because clients may have stored it in policies and scripts.
+ * The owners named in answers. What nobody else owns belongs to the main account.
  */
 
 import { MAIN_ACCOUNT } from "../iam/store/main-account.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
-import type { Identity } from "./context.ts";
+import type { AccountDirectory, Identity } from "./context.ts";
 import type { XmlWriter } from "./xml.ts";
 
 export const OWNER_ID = MAIN_ACCOUNT.canonicalId;
-export const OWNER_NAME = MAIN_ACCOUNT.name;
 
-export function writeOwner(xml: XmlWriter, element: "Owner" | "Initiator" = "Owner"): void {
+/** An account as answers name it. */
+export interface Owner {
+  readonly id: string;
+  /** Undefined for an account that is not there (any more). */
+  readonly name: string | undefined;
+}
+
+export function ownerOf(
+  canonicalId: string,
+  { accounts }: { readonly accounts: AccountDirectory },
+): Owner {
+  return { id: canonicalId, name: accounts.nameOf(canonicalId) };
+}
+
+export function writeOwner(
+  xml: XmlWriter,
+  { id, name }: Owner,
+  element: "Owner" | "Initiator" = "Owner",
+): void {
   xml.group(element, (owner) => {
-    owner.element("ID", OWNER_ID);
-    owner.element("DisplayName", OWNER_NAME);
+    owner.element("ID", id);
+    owner.optional("DisplayName", name);
   });
 }
 

@@ -11,7 +11,7 @@ import type { Logger } from "../../base/log.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { Acl } from "../../iam/access/acl.ts";
 import { aclNeedOf } from "../../iam/access/acl-actions.ts";
-import type { BucketAccess } from "../../iam/access/bucket-access.ts";
+import { type BucketAccess, bucketAccessOf } from "../../iam/access/bucket-access.ts";
 import type { Caller } from "../../iam/access/caller.ts";
 import { type AccessQuestion, type Decision, decide } from "../../iam/access/decide.ts";
 import type { Policy } from "../../iam/policy/policy.ts";
@@ -103,6 +103,17 @@ export class RequestAccess {
       resource: bucketArn(bucket.name),
       values: this.#input.values,
       bucket: accessOfBucket(bucket),
+    }).allowed;
+  }
+
+  /** Whether it would still be allowed with that policy in the bucket. */
+  allowsUnder(policy: Policy, action: string, bucket: Bucket): boolean {
+    return decide({
+      caller: this.caller,
+      action,
+      resource: bucketArn(bucket.name),
+      values: this.#input.values,
+      bucket: bucketAccessOf({ ...accessOfBucket(bucket), policy }),
     }).allowed;
   }
 

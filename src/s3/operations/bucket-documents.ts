@@ -34,7 +34,7 @@ import {
   type WebsiteConfiguration,
 } from "../documents/website.ts";
 import { asRefusal } from "../refusal.ts";
-import { sendDocument, sendEmpty, sendXml } from "../respond.ts";
+import { sendEmpty, sendXml } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 import type { S3ErrorCode } from "../s3-error-codes.ts";
 import { readVerifiedBody } from "../verified-body.ts";
@@ -166,24 +166,5 @@ export async function putBucketLifecycle(context: BucketContext): Promise<void> 
 
 export async function deleteBucketLifecycle(context: BucketContext): Promise<void> {
   await setDocument(context, LIFECYCLE_DOCUMENT, undefined);
-  sendEmpty(context, 204);
-}
-
-/** Policies are JSON and kept as they came. */
-export const POLICY_DOCUMENT = "policy";
-export const POLICY_BYTES_MAX = 20 * 1024;
-
-export function policyOf(bucket: Bucket): string | undefined {
-  return bucket.documents[POLICY_DOCUMENT];
-}
-
-export async function getBucketPolicy(context: BucketContext): Promise<void> {
-  const policy = policyOf(await bucketOf(context));
-  if (policy === undefined) throw new S3Error("NoSuchBucketPolicy");
-  sendDocument(context, policy, "application/json");
-}
-
-export async function deleteBucketPolicy(context: BucketContext): Promise<void> {
-  await setDocument(context, POLICY_DOCUMENT, undefined);
   sendEmpty(context, 204);
 }

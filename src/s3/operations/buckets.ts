@@ -11,7 +11,7 @@ import { formatIsoDate } from "../dates.ts";
 import { ACL_DOCUMENT, isPublicAcl } from "../documents/acl.ts";
 import { encodeDocument } from "../documents/document.ts";
 import { OWNERSHIP_DOCUMENT, parseOwnershipHeader } from "../documents/public-access.ts";
-import { callerAccount, writeOwner } from "../owner.ts";
+import { callerAccount, ownerOf, writeOwner } from "../owner.ts";
 import { decodeToken, encodeToken, parsePageSize } from "../paging.ts";
 import { asRefusal } from "../refusal.ts";
 import { sendEmpty, sendXml } from "../respond.ts";
@@ -36,7 +36,7 @@ export async function listBuckets(context: ServiceContext): Promise<void> {
   });
   const last = page.buckets.at(-1);
   const body = xmlDocument("ListAllMyBucketsResult", (xml) => {
-    writeOwner(xml);
+    writeOwner(xml, ownerOf(callerAccount(context.auth), context));
     xml.group("Buckets", (buckets) => {
       for (const bucket of page.buckets) {
         buckets.group("Bucket", (entry) => {
@@ -106,8 +106,10 @@ export async function createBucket(context: BucketContext): Promise<void> {
   try {
     await context.store.createBucket(bucketName, settings);
   } catch (error) {
-    const forced = context.headers.get("x-minio-force-create") === "true";
-    if (!forced || !isBucketExists(error)) throw error;
+    if (!isBucketExists(error)) throw error;
+    const owner = accessOfBucket(await bucketOf(context)).owner;
+    if (owner !== callerAccount(context.auth)) throw new S3Error("BucketAlreadyExists");
+    if (context.headers.get("x-minio-force-create") !== "true") throw error;
   }
   sendEmpty(context, 200, [["Location", `/${bucketName}`]]);
 }

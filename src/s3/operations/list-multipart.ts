@@ -1,7 +1,8 @@
 /** ListParts and ListMultipartUploads. */
+import { bucketOwnerOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
-import { writeOwner } from "../owner.ts";
+import { ownerOf, writeOwner } from "../owner.ts";
 import { parseDelimiter, parseEncodingType, parsePageSize } from "../paging.ts";
 import { sendXml } from "../respond.ts";
 import { invalidArgument } from "../s3-error.ts";
@@ -16,12 +17,13 @@ export async function listParts(context: ObjectContext): Promise<void> {
   const uploadId = query.get("uploadId") ?? "";
   const page = await store.listParts({ bucket, key, uploadId, after, limit });
   const { upload } = page;
+  const owner = ownerOf(bucketOwnerOf(bucket), context);
   const body = xmlDocument("ListPartsResult", (xml) => {
     xml.element("Bucket", context.bucketName);
     xml.element("Key", encode(key));
     xml.element("UploadId", uploadId);
-    writeOwner(xml, "Initiator");
-    writeOwner(xml, "Owner");
+    writeOwner(xml, owner, "Initiator");
+    writeOwner(xml, owner);
     xml.element("StorageClass", upload.storageClass);
     xml.element("PartNumberMarker", after);
     if (page.nextPartNumber !== undefined) {
@@ -76,6 +78,7 @@ export async function listMultipartUploads(context: BucketContext): Promise<void
     uploadIdMarker: uploadIdMarker === "" ? undefined : uploadIdMarker,
     limit,
   });
+  const owner = ownerOf(bucketOwnerOf(bucket), context);
   const body = xmlDocument("ListMultipartUploadsResult", (xml) => {
     xml.element("Bucket", context.bucketName);
     xml.element("KeyMarker", encode(keyMarker));
@@ -91,8 +94,8 @@ export async function listMultipartUploads(context: BucketContext): Promise<void
       xml.group("Upload", (entry) => {
         entry.element("Key", encode(upload.key));
         entry.element("UploadId", upload.uploadId);
-        writeOwner(entry, "Initiator");
-        writeOwner(entry, "Owner");
+        writeOwner(entry, owner, "Initiator");
+        writeOwner(entry, owner);
         entry.element("StorageClass", upload.storageClass);
         entry.element("Initiated", formatIsoDate(upload.initiatedMs));
         if (upload.checksum !== undefined) {

@@ -1,8 +1,9 @@
 /** ListObjectVersions: versions and delete markers in key order, newest first. */
 import type { ObjectVersion } from "../../object/object-store.ts";
+import { bucketOwnerOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
-import { writeOwner } from "../owner.ts";
+import { type Owner, ownerOf, writeOwner } from "../owner.ts";
 import { type NameEncoder, parseDelimiter, parseEncodingType, parsePageSize } from "../paging.ts";
 import { sendXml } from "../respond.ts";
 import { invalidArgument } from "../s3-error.ts";
@@ -29,6 +30,7 @@ export async function listObjectVersions(context: BucketContext): Promise<void> 
     versionIdMarker: versionIdMarker === "" ? undefined : versionIdMarker,
     limit,
   });
+  const owner = ownerOf(bucketOwnerOf(bucket), context);
   const body = xmlDocument("ListVersionsResult", (xml) => {
     xml.element("Name", context.bucketName);
     xml.element("Prefix", encode(prefix));
@@ -40,7 +42,7 @@ export async function listObjectVersions(context: BucketContext): Promise<void> 
     if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
     xml.optional("EncodingType", type);
     xml.element("IsTruncated", page.truncated);
-    for (const version of page.versions) writeVersion(xml, version, encode);
+    for (const version of page.versions) writeVersion(xml, version, { encode, owner });
     for (const common of page.commonPrefixes) {
       xml.group("CommonPrefixes", (group) => group.element("Prefix", encode(common)));
     }
@@ -48,7 +50,12 @@ export async function listObjectVersions(context: BucketContext): Promise<void> 
   sendXml(context, body);
 }
 
-function writeVersion(xml: XmlWriter, version: ObjectVersion, encode: NameEncoder): void {
+interface VersionStyle {
+  readonly encode: NameEncoder;
+  readonly owner: Owner;
+}
+
+function writeVersion(xml: XmlWriter, version: ObjectVersion, { encode, owner }: VersionStyle) {
   xml.group(version.deleteMarker ? "DeleteMarker" : "Version", (entry) => {
     entry.element("Key", encode(version.key));
     entry.element("VersionId", version.versionId);
@@ -59,6 +66,6 @@ function writeVersion(xml: XmlWriter, version: ObjectVersion, encode: NameEncode
       entry.element("Size", version.bytes);
       entry.element("StorageClass", version.storageClass);
     }
-    writeOwner(entry);
+    writeOwner(entry, owner);
   });
 }

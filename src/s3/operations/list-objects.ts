@@ -1,8 +1,9 @@
 /** ListObjects (V1) and ListObjectsV2: the same page, worded twice. */
 import type { ListObjectsPage, ObjectVersion } from "../../object/object-store.ts";
+import { bucketOwnerOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
-import { writeOwner } from "../owner.ts";
+import { type Owner, ownerOf, writeOwner } from "../owner.ts";
 import {
   decodeToken,
   encodeToken,
@@ -24,7 +25,7 @@ export async function listObjectsV1(context: BucketContext): Promise<void> {
   const { type, encode } = parseEncodingType(query);
   const limit = parsePageSize(query, "max-keys");
   const after = marker === "" ? undefined : marker;
-  const page = await readPage(context, { prefix, delimiter, after, limit });
+  const { page, owner } = await readPage(context, { prefix, delimiter, after, limit });
   const body = xmlDocument("ListBucketResult", (xml) => {
     xml.element("Name", context.bucketName);
     xml.element("Prefix", encode(prefix));
@@ -35,7 +36,7 @@ export async function listObjectsV1(context: BucketContext): Promise<void> {
     if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
     xml.optional("EncodingType", type);
     xml.element("IsTruncated", page.truncated);
-    writePage(xml, page, { encode, owner: true });
+    writePage(xml, page, { encode, owner });
   });
   sendXml(context, body);
 }
@@ -51,10 +52,10 @@ export async function listObjectsV2(context: BucketContext): Promise<void> {
   const delimiter = parseDelimiter(query);
   const { type, encode } = parseEncodingType(query);
   const limit = parsePageSize(query, "max-keys");
-  const owner = parseFlag(query, "fetch-owner");
+  const shown = parseFlag(query, "fetch-owner");
   const from = token === undefined ? startAfter : decodeToken(token);
   const after = from === "" ? undefined : from;
-  const page = await readPage(context, { prefix, delimiter, after, limit });
+  const { page, owner } = await readPage(context, { prefix, delimiter, after, limit });
   const body = xmlDocument("ListBucketResult", (xml) => {
     xml.element("Name", context.bucketName);
     xml.element("Prefix", encode(prefix));
@@ -68,7 +69,7 @@ export async function listObjectsV2(context: BucketContext): Promise<void> {
     if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
     xml.optional("EncodingType", type);
     xml.element("IsTruncated", page.truncated);
-    writePage(xml, page, { encode, owner });
+    writePage(xml, page, { encode, owner: shown ? owner : undefined });
   });
   sendXml(context, body);
 }
@@ -80,17 +81,24 @@ interface PageRequest {
   readonly limit: number;
 }
 
-async function readPage(context: BucketContext, input: PageRequest): Promise<ListObjectsPage> {
+/** A page, and who owns what is on it: the owner of the bucket. */
+async function readPage(
+  context: BucketContext,
+  input: PageRequest,
+): Promise<{ readonly page: ListObjectsPage; readonly owner: Owner }> {
   const bucket = await bucketOf(context);
+  const owner = ownerOf(bucketOwnerOf(bucket), context);
   if (input.limit === 0) {
-    return { objects: [], commonPrefixes: [], truncated: false, next: undefined };
+    const page = { objects: [], commonPrefixes: [], truncated: false, next: undefined };
+    return { page, owner };
   }
-  return context.store.listObjects({ bucket, ...input });
+  return { page: await context.store.listObjects({ bucket, ...input }), owner };
 }
 
 interface PageStyle {
   readonly encode: NameEncoder;
-  readonly owner: boolean;
+  /** Undefined: not asked for. */
+  readonly owner: Owner | undefined;
 }
 
 function writePage(xml: XmlWriter, page: ListObjectsPage, style: PageStyle): void {
@@ -106,7 +114,7 @@ function writeObject(xml: XmlWriter, object: ObjectVersion, style: PageStyle): v
     entry.element("LastModified", formatIsoDate(object.mtimeMs));
     entry.element("ETag", `"${object.etag}"`);
     entry.element("Size", object.bytes);
-    if (style.owner) writeOwner(entry);
+    if (style.owner !== undefined) writeOwner(entry, style.owner);
     entry.element("StorageClass", object.storageClass);
   });
 }
