@@ -9,6 +9,7 @@ import { Command, CommanderError, Option } from "commander";
 import type { SettingName } from "../../config/catalogue.ts";
 import type { Candidate } from "../../config/layer.ts";
 import type { CommandLineLayer } from "../../config/load.ts";
+import { type AdminWords, addAdminCommands } from "./admin-words.ts";
 import { HELP_AFTER, HELP_BEFORE, SERVER_HELP_AFTER } from "./help-text.ts";
 
 export type Invocation =
@@ -17,6 +18,7 @@ export type Invocation =
   | { readonly kind: "config-check"; readonly line: CommandLineLayer }
   | { readonly kind: "config-document" }
   | { readonly kind: "health"; readonly line: CommandLineLayer }
+  | { readonly kind: "admin"; readonly line: CommandLineLayer; readonly words: AdminWords }
   /** Help and version. */
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string };
@@ -176,6 +178,9 @@ function buildProgram(
     .description("ask the server on this machine whether it is alive; exit code 0 if so");
   addServerFlags(health, { hidden: true });
   health.action(() => choose({ kind: "health", line: lineOf(health, program) }));
+  addAdminCommands(program, (words) => {
+    choose({ kind: "admin", line: lineOf(program, program), words });
+  });
   return program;
 }
 
@@ -223,7 +228,7 @@ function explainUsage(text: string, code: string, words: readonly string[]): str
   if (words.length === 0) {
     return "error: no command is given\nTo serve a folder: ringfort server DIR. More: ringfort --help";
   }
-  if (looksLikeDrive && !["server", "config", "health"].includes(command)) {
+  if (looksLikeDrive && !["server", "config", "health", "admin"].includes(command)) {
     return `error: "${command}" is no command\nTo serve it: ringfort server ${words.join(" ")}`;
   }
   const help = command === "server" ? "ringfort server --help" : "ringfort --help";

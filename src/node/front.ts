@@ -1,8 +1,9 @@
 /**
  * Which part of Ringfort answers a path of the S3 port. Default deny: everything that is not a
- * health check goes to the S3 handler, whose first step is authentication; the paths of
- * administration and metrics, which are not there yet, pass through the same step.
+ * health check goes to the administration or the S3 handler, whose first step is authentication; the
+ * paths of metrics, which are not there yet, pass through the same step.
  */
+import { isAdminPath } from "../admin/admin-handler.ts";
 import { answerHealth, type HealthState, isHealthPath } from "../admin/health.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
 
@@ -13,6 +14,7 @@ export interface FrontOptions {
 
 export interface FrontModules {
   readonly s3: HttpHandler;
+  readonly admin: HttpHandler;
   /** Answers what exceeds `requestsMax`. */
   readonly refuse: (request: HttpRequest, response: HttpResponse) => void;
   readonly health: (busy: boolean) => HealthState;
@@ -31,7 +33,8 @@ export function createFront(options: FrontOptions, modules: FrontModules): HttpH
     }
     inFlight++;
     try {
-      await modules.s3(request, response);
+      const handler = isAdminPath(request.rawPath) ? modules.admin : modules.s3;
+      await handler(request, response);
     } finally {
       inFlight--;
     }

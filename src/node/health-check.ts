@@ -22,7 +22,8 @@ export async function isServerAlive(address: {
   );
 }
 
-function localHost(host: string): string {
+/** Where this machine reaches a server that listens there. */
+export function localHost(host: string): string {
   if (host === "" || host === "0.0.0.0") return "127.0.0.1";
   return host === "::" ? "::1" : host;
 }

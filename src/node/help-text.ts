@@ -9,6 +9,7 @@ Examples:
   ringfort server --address :9000 --certs-dir /etc/ringfort/certs /mnt/drive{1...8}
   ringfort server --config /etc/ringfort.yaml
   ringfort config show /mnt/drive{1...4}      what would be in force, and why
+  ringfort admin user add alice SECRET --policy readwrite
 
 Environment:
   RINGFORT_ROOT_USER, RINGFORT_ROOT_PASSWORD  the root account (default minioadmin, minioadmin)

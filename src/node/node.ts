@@ -16,6 +16,7 @@ import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
 import { commonHeaders } from "../s3/respond.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
+import { createAdminFront } from "./admin-front.ts";
 import { endpointUrls } from "./banner.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
@@ -123,6 +124,7 @@ function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
     { requestsMax: node.requestsMax },
     {
       s3,
+      admin: createAdminFront({ region: cluster.region }, { identities, clock, random, log }),
       refuse: (request, response) =>
         response.send(503, [...commonHeaders(request.id, hostId), ["Retry-After", "1"]]),
       health: (busy) => healthOf(settings, parts, busy),

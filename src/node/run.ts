@@ -7,8 +7,10 @@ import { settingsDocument } from "../../config/document.ts";
 import type { CommandLineLayer } from "../../config/load.ts";
 import { type LoadResult, loadSettings, readSettingsFile, thisMachine } from "../../config/load.ts";
 import { showSettings } from "../../config/show.ts";
+import { callAdmin } from "./admin-client.ts";
+import type { AdminWords } from "./admin-words.ts";
 import { type Invocation, parseCommandLine, parseServerOptions } from "./command-line.ts";
-import { isServerAlive } from "./health-check.ts";
+import { isServerAlive, localHost } from "./health-check.ts";
 import { type LoadNode, serve } from "./serve.ts";
 
 /** The exit codes of the help text. */
@@ -32,6 +34,8 @@ export async function runRingfort(words: readonly string[], loadNode: LoadNode):
       return EXIT_OK;
     case "health":
       return await runHealth(invocation.line);
+    case "admin":
+      return await runAdmin(invocation.line, invocation.words);
     default:
       return await runWithSettings(invocation, { version, loadNode });
   }
@@ -67,6 +71,38 @@ async function runHealth(line: CommandLineLayer): Promise<number> {
   return (await isServerAlive(address)) ? EXIT_OK : EXIT_FAILED;
 }
 
+/** As the root account of this machine's settings, unless the words say otherwise. */
+async function runAdmin(line: CommandLineLayer, words: AdminWords): Promise<number> {
+  const loaded = load(line);
+  const known = loaded.ok ? { ...loaded.settings.cluster, ...loaded.settings.node } : loaded.known;
+  const { address, rootUser, rootPassword } = known;
+  const url = words.url ?? (address === undefined ? undefined : localUrl(address));
+  const accessKey = words.accessKey ?? rootUser;
+  const secretKey = words.secretKey ?? (words.accessKey ? undefined : rootPassword?.reveal());
+  if (url === undefined || accessKey === undefined || secretKey === undefined) {
+    complain("error: --url, --access-key and --secret-key say whom to ask and as whom");
+    return EXIT_USAGE;
+  }
+  try {
+    const call = words.call((path) => readFileSync(path, "utf8"));
+    const { status, text } = await callAdmin(call, { url, accessKey, secretKey });
+    if (status >= 300) {
+      complain(`error: the server answers ${status}: ${text}`);
+      return EXIT_FAILED;
+    }
+    print(text === "" ? "done" : JSON.stringify(JSON.parse(text), null, 2));
+    return EXIT_OK;
+  } catch (error) {
+    complain(`error: ${error instanceof Error ? reasonOf(error) : String(error)}`);
+    return EXIT_FAILED;
+  }
+}
+
+/** What `fetch` says of a failed connection stands in the cause. */
+function reasonOf(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
 function load(line: CommandLineLayer): LoadResult {
   return loadSettings({
     commandLine: line,
@@ -75,6 +111,11 @@ function load(line: CommandLineLayer): LoadResult {
     readFile: readSettingsFile,
     machine: thisMachine(),
   });
+}
+
+function localUrl({ host, port }: { readonly host: string; readonly port: number }): string {
+  const name = localHost(host);
+  return `http://${name.includes(":") ? `[${name}]` : name}:${port}`;
 }
 
 function complainAboutSettings(loaded: Extract<LoadResult, { ok: false }>): void {

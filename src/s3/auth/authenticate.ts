@@ -19,6 +19,8 @@ import { SigningKeyCache } from "./signing-key.ts";
 export interface AuthenticatorOptions {
   /** The region that signatures must name; undefined: any. */
   readonly region: string | undefined;
+  /** Signatures in headers may name none. */
+  readonly regionless?: boolean;
 }
 
 export interface AuthenticatorModules<Identity> {
@@ -83,8 +85,9 @@ export class Authenticator<Identity = unknown> {
     return { kind: "signed", via: "query", accessKey, identity, payload };
   }
 
-  #claimOptions(): { region: string | undefined; nowMs: number } {
-    return { region: this.#options.region, nowMs: this.#modules.clock.nowMs() };
+  #claimOptions() {
+    const { region, regionless } = this.#options;
+    return { region, regionless, nowMs: this.#modules.clock.nowMs() };
   }
 
   #signatureModules() {

@@ -19,6 +19,7 @@ const SCOPE_ERRORS: ScopeErrors = { code: "AuthorizationHeaderMalformed", prefix
 
 export interface HeaderAuthOptions {
   readonly region: string | undefined;
+  readonly regionless?: boolean | undefined;
   readonly nowMs: number;
 }
 
@@ -36,7 +37,8 @@ export function readHeaderClaim(
     );
   }
   const { timestamp, timeMs } = readRequestTime(request);
-  checkScope(request, credential, { region: options.region, timestamp }, SCOPE_ERRORS);
+  const { region, regionless } = options;
+  checkScope(request, credential, { region, regionless, timestamp }, SCOPE_ERRORS);
   checkSkew(timestamp, timeMs, options.nowMs);
   const signedHeaders = fields.signedHeaders.split(";");
   if (signedHeaders.length > SIGNED_HEADERS_MAX) throw malformed("too many signed headers.");

@@ -129,6 +129,8 @@ export interface ScopeErrors {
 export interface ScopeExpectations {
   /** The region that this service answers for; undefined: any. */
   readonly region: string | undefined;
+  /** Clients of the administration API leave the region empty. */
+  readonly regionless?: boolean | undefined;
   readonly timestamp: string;
 }
 
@@ -149,14 +151,14 @@ export function checkScope(
     const text = `incorrect service "${scope.service}". This endpoint belongs to "s3".`;
     throw scopeError(errors, text);
   }
-  if (scope.region === "") {
+  if (scope.region === "" && expected.regionless !== true) {
     throw scopeError(errors, "a non-empty region must be provided in the credential.");
   }
   if (scope.date !== expected.timestamp.slice(0, 8)) {
     const text = `invalid credential date "${scope.date}". This date is not the same as X-Amz-Date: "${expected.timestamp}".`;
     throw scopeError(errors, text);
   }
-  const { region } = expected;
+  const region = scope.region === "" ? undefined : expected.region;
   if (region === undefined || scope.region === region || isRegionFree(request)) return;
   const text = `the region '${scope.region}' is wrong; expecting '${region}'`;
   throw scopeError(errors, text, [["Region", region]]);

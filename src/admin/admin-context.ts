@@ -1,0 +1,39 @@
+/** What a route of the administration API gets to work with. */
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
+import type { SignedCaller } from "../iam/access/caller.ts";
+import type { ConditionValues } from "../iam/policy/condition-values.ts";
+import type { IdentityStore } from "../iam/store/identity-store.ts";
+import type { Argon2 } from "./body-encryption.ts";
+
+/** Who signed the request. Its body is verified against the signature when it is read. */
+export interface AdminCaller {
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly caller: SignedCaller;
+  readonly values: ConditionValues;
+  /** Hexadecimal: what the signature says of the body. */
+  readonly sha256: string;
+}
+
+export interface AdminModules {
+  readonly identities: IdentityStore;
+  readonly argon2: Argon2;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface AdminContext extends AdminModules {
+  readonly who: AdminCaller;
+  readonly query: ReadonlyMap<string, string>;
+  /** The whole body, verified. */
+  readonly body: Buffer;
+}
+
+/** What a route answers: nothing, JSON, or JSON sealed for the caller. */
+export type AdminAnswer =
+  | { readonly kind: "empty"; readonly status?: number }
+  | { readonly kind: "json"; readonly value: unknown }
+  | { readonly kind: "sealed"; readonly value: unknown; readonly status?: number };

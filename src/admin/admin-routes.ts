@@ -1,0 +1,79 @@
+/**
+ * Every route of the administration API: its method, the permission it needs, and what it does. The
+ * permission is checked before anything is read; `handler` is for routes whose permission depends on
+ * what is asked for, and each of those says so here.
+ */
+import type { AdminAnswer, AdminContext } from "./admin-context.ts";
+import {
+  addServiceAccount,
+  deleteServiceAccount,
+  infoServiceAccount,
+  listServiceAccounts,
+  updateServiceAccount,
+} from "./iam/key-routes.ts";
+import {
+  addAccount,
+  addPolicy,
+  addUser,
+  attachPolicies,
+  detachPolicies,
+  getGroup,
+  getPolicy,
+  getUserInfo,
+  listAccounts,
+  listGroups,
+  listPolicies,
+  listUsers,
+  removePolicyRoute,
+  removeUserRoute,
+  setGroupStatusRoute,
+  setPolicies,
+  setUserStatus,
+  updateGroupMembers,
+} from "./iam/user-routes.ts";
+
+export interface AdminRoute {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  /** `handler`: it asks itself, for this reason. */
+  readonly permission: { readonly action: string } | { readonly handler: string };
+  readonly handle: (context: AdminContext) => Promise<AdminAnswer>;
+}
+
+type Method = AdminRoute["method"];
+
+function route(method: Method, action: string, handle: AdminRoute["handle"]): AdminRoute {
+  return { method, permission: { action: `admin:${action}` }, handle };
+}
+
+function asking(method: Method, why: string, handle: AdminRoute["handle"]): AdminRoute {
+  return { method, permission: { handler: why }, handle };
+}
+
+const OWN_KEYS = "one's own keys need no permission";
+
+/** By what follows `/minio/admin/v3/`. */
+export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
+  ["add-user", route("PUT", "CreateUser", addUser)],
+  ["remove-user", route("DELETE", "DeleteUser", removeUserRoute)],
+  ["set-user-status", asking("PUT", "enabling and disabling differ", setUserStatus)],
+  ["list-users", route("GET", "ListUsers", listUsers)],
+  ["user-info", route("GET", "GetUser", getUserInfo)],
+  ["update-group-members", asking("PUT", "adding and removing differ", updateGroupMembers)],
+  ["groups", route("GET", "ListGroups", listGroups)],
+  ["group", route("GET", "GetGroup", getGroup)],
+  ["set-group-status", asking("PUT", "enabling and disabling differ", setGroupStatusRoute)],
+  ["add-canned-policy", route("PUT", "CreatePolicy", addPolicy)],
+  ["info-canned-policy", route("GET", "GetPolicy", getPolicy)],
+  ["list-canned-policies", route("GET", "ListUserPolicies", listPolicies)],
+  ["remove-canned-policy", route("DELETE", "DeletePolicy", removePolicyRoute)],
+  ["set-user-or-group-policy", route("PUT", "AttachUserOrGroupPolicy", setPolicies)],
+  ["idp/builtin/policy/attach", route("POST", "UpdatePolicyAssociation", attachPolicies)],
+  ["idp/builtin/policy/detach", route("POST", "UpdatePolicyAssociation", detachPolicies)],
+  ["add-service-account", asking("PUT", OWN_KEYS, addServiceAccount)],
+  ["update-service-account", asking("POST", OWN_KEYS, updateServiceAccount)],
+  ["info-service-account", asking("GET", OWN_KEYS, infoServiceAccount)],
+  ["list-service-accounts", asking("GET", OWN_KEYS, listServiceAccounts)],
+  ["delete-service-account", asking("DELETE", OWN_KEYS, deleteServiceAccount)],
+  ["list-accounts", route("GET", "ListUsers", listAccounts)],
+  ["add-account", route("PUT", "CreateUser", addAccount)],
+]);
