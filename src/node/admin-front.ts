@@ -63,15 +63,10 @@ type Known = Pick<
 >;
 
 function valuesOf(request: HttpRequest, known: Known): RequestValues {
-  const { remoteAddress, secure, headers } = request;
   // What the query says is no condition of administration.
-  return new RequestValues({
-    ...known,
-    remoteAddress,
-    secure,
-    headers,
-    query: QueryParameters.empty,
-  });
+  const { headers } = request;
+  const query = QueryParameters.empty;
+  return new RequestValues({ ...known, connection: request, headers, query });
 }
 
 function asAdminErrors<Result>(run: () => Result): Result {
