@@ -126,6 +126,11 @@ export const clusterSchema = z.strictObject({
     default: 16,
     example: "16",
   }),
+  lifecycleDay: durationKind({ msMin: 1000, msMax: 24 * HOUR_MS }).register(settingNotes, {
+    doc: "What lifecycle rules take for a day; shorter than 24h only to try rules out.",
+    default: "24h",
+    example: "24h",
+  }),
 });
 
 export const nodeSchema = z.strictObject({

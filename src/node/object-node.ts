@@ -67,6 +67,7 @@ export function createObjectNode(
         bucketShards: cluster.bucketShards,
       },
       scrub: SCRUB_OPTIONS,
+      lifecycle: { dayMs: cluster.lifecycleDay },
       runWorkers: true,
     },
     {

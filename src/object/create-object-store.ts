@@ -20,6 +20,7 @@ import type { DataRebuilder } from "./data-rebuilder.ts";
 import type { DriveSet, DriveSetMode, DriveSetStatus } from "./drive-set.ts";
 import { HEALER_OPTIONS, Healer } from "./heal.ts";
 import { Janitor } from "./janitor.ts";
+import { type LifecycleOptions, LifecycleWorker } from "./lifecycle-worker.ts";
 import type { NodeReplicas } from "./node-replicas.ts";
 import type { ObjectOptions } from "./object-core.ts";
 import { ObjectLayer } from "./object-layer.ts";
@@ -35,6 +36,7 @@ import { SystemRecords } from "./system-records.ts";
 export interface ObjectStoreOptions {
   readonly object: ObjectOptions;
   readonly scrub: ScrubberOptions;
+  readonly lifecycle: LifecycleOptions;
   /** False leaves the workers to the caller. */
   readonly runWorkers: boolean;
 }
@@ -90,6 +92,11 @@ const PACES: Readonly<Record<string, WorkerPace>> = {
   replicas: { idleMs: MINUTE_MS / 2, retryMs: MINUTE_MS / 2, dutyShare: 1 },
   scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
 };
+/** A pass over all buckets with lifecycle rules: twenty a day, be the day as short as it may. */
+function lifecyclePace({ dayMs }: LifecycleOptions): WorkerPace {
+  return { idleMs: Math.max(1_000, dayMs / 20), retryMs: 5_000, dutyShare: 0.2 };
+}
+
 const REFILL_PACE: WorkerPace = { idleMs: 1_000, retryMs: 10_000, dutyShare: 0.7 };
 
 export function createObjectStore(
@@ -113,7 +120,7 @@ export function createObjectStore(
   });
   const workers = createWorkers(options, modules, { set, store });
   const loops = workers.map(
-    (worker) => new WorkerLoop(worker, PACES[worker.name] ?? REFILL_PACE, { clock, log }),
+    (worker) => new WorkerLoop(worker, paceOf(worker, options), { clock, log }),
   );
   healWhatReturns(set.drives(), workers, loops);
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
@@ -161,6 +168,11 @@ function healWhatReturns(
   }
 }
 
+function paceOf(worker: BackgroundWorker, { lifecycle }: ObjectStoreOptions): WorkerPace {
+  if (worker instanceof LifecycleWorker) return lifecyclePace(lifecycle);
+  return PACES[worker.name] ?? REFILL_PACE;
+}
+
 function createWorkers(
   options: ObjectStoreOptions,
   modules: ObjectStoreModules,
@@ -182,6 +194,7 @@ function createWorkers(
       isOurs,
       slotsFull: () => set.slotsFull(),
     }),
+    new LifecycleWorker(options.lifecycle, { core, isOurs }),
     new DamageRecorder(core, damage),
     ...(spares === undefined ? [] : [new ReplicaKeeper(spares)]),
     new Scrubber(options.scrub, { core, data, damage, members, isOurs }),

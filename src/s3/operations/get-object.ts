@@ -7,6 +7,7 @@ import { checksumHeaders } from "../checksum-headers.ts";
 import { parseReadConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatHttpDate } from "../dates.ts";
+import { expirationHeader } from "../expiration.ts";
 import { responseMetadataHeaders, responseOverrides } from "../metadata-headers.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { resolveRange } from "../range.ts";
@@ -156,6 +157,7 @@ function objectHeaders(
   if (selection.partsCount !== undefined) {
     headers.push(["x-amz-mp-parts-count", String(selection.partsCount)]);
   }
+  if (details.isLatest) headers.push(...expirationHeader(bucket, details));
   const { range } = selection;
   if (selection.partial) {
     const last = range.offset + range.length - 1;

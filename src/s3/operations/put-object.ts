@@ -3,6 +3,7 @@ import { createPayloadSource } from "../auth/payload-source.ts";
 import { checksumHeaders } from "../checksum-headers.ts";
 import { parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
+import { expirationHeader } from "../expiration.ts";
 import { parseObjectHeaders } from "../object-write.ts";
 import { type HeaderList, sendEmpty } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
@@ -28,6 +29,7 @@ export async function putObject(context: ObjectContext): Promise<void> {
   const answer: HeaderList = [["ETag", `"${result.etag}"`]];
   if (result.versionId !== undefined) answer.push(["x-amz-version-id", result.versionId]);
   if (result.checksum !== undefined) answer.push(...checksumHeaders(result.checksum));
+  answer.push(...expirationHeader(bucket, { ...result, key, headers }));
   sendEmpty(context, 200, answer);
 }
 

@@ -134,6 +134,7 @@ export class TestRig {
     );
     const running = createObjectStore(
       {
+        lifecycle: { dayMs: 86_400_000 },
         object: { ...DEFAULT_OBJECT_OPTIONS, inlineBytesMax: INLINE_BYTES_MAX, bucketShards: 4 },
         scrub: SCRUB_OPTIONS,
         runWorkers: false,
