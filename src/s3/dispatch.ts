@@ -2,22 +2,26 @@
  * The life of an S3 request: authenticate → address → detect → authorise → run → answer.
  *
  * Nothing is looked up before the caller is known and allowed, so no answer tells a stranger what
- * exists; but for the CORS rules of the bucket, which are there to be told to browsers. Whatever fails on the way is answered here, once, by one table of errors.
+ * exists; but for the CORS rules of the bucket, which are there to be told to browsers. Whatever
+ * fails on the way is answered here, once, by one table of errors.
  */
 import { assertNever } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
 import { ANONYMOUS } from "../iam/access/caller.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";
 import { parseAddress, type S3Address } from "./address.ts";
+import type { AuthResult } from "./auth/auth-result.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
 import { effectiveHeaders } from "./auth/hoisted-headers.ts";
 import type {
   AccountDirectory,
+  BucketContext,
   DocumentDigester,
   Identity,
   S3Options,
@@ -25,11 +29,13 @@ import type {
 } from "./context.ts";
 import { crossOriginHeaders, preflightHeaders } from "./cross-origin.ts";
 import { detectOperation } from "./detect.ts";
+import { authenticateForm } from "./form/form-auth.ts";
 import { isNotImplemented, notImplemented } from "./not-implemented.ts";
+import { formHeaders, formKey, postObject, readPostForm } from "./operations/post-object.ts";
 import { BUCKET_HANDLERS, OBJECT_HANDLERS, SERVICE_HANDLERS } from "./operations.ts";
 import { QueryParameters } from "./query.ts";
 import { commonHeaders, type HeaderList, sendError } from "./respond.ts";
-import { type S3Error, toS3Error } from "./s3-error.ts";
+import { S3Error, toS3Error } from "./s3-error.ts";
 import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
 
 export interface S3Modules {
@@ -110,21 +116,8 @@ async function run({ request, response, trace, options, modules, authenticator }
   const headers = effectiveHeaders(request.headers, query, auth);
   const operation = detectOperation(address, { method: request.method, query, headers });
   trace.operation = operation;
-  const caller = auth.kind === "signed" ? auth.identity.caller : ANONYMOUS;
-  const values = new RequestValues({
-    caller,
-    auth,
-    connection: request,
-    headers,
-    query,
-    nowMs: clock.nowMs(),
-    region: options.region,
-  });
-  const target = targetOf(address);
-  const access = new RequestAccess({ caller, values, facts: { headers, query }, target }, modules);
-  await access.authorise(operation);
-  trace.access = access;
-  if (isNotImplemented(operation)) throw notImplemented(operation);
+  const asked: Asked = { request, auth, headers, query, target: targetOf(address) };
+  const access = accessOf(asked, { options, modules });
   const context: ServiceContext = {
     request,
     response,
@@ -140,7 +133,39 @@ async function run({ request, response, trace, options, modules, authenticator }
     options,
     cors: trace.cors,
   };
+  if (operation === "PostObject" && address.kind === "bucket") {
+    await runForm({ ...context, bucketName: address.bucket }, { trace, modules });
+    return;
+  }
+  await access.authorise(operation);
+  trace.access = access;
+  if (isNotImplemented(operation)) throw notImplemented(operation);
   await runOperation(operation, address, context);
+}
+
+interface Asked {
+  readonly request: HttpRequest;
+  readonly auth: AuthResult<Identity>;
+  readonly headers: HttpHeaders;
+  readonly query: QueryParameters;
+  readonly target: AccessTarget;
+}
+
+function accessOf(
+  { request, auth, headers, query, target }: Asked,
+  { options, modules }: { readonly options: S3Options; readonly modules: S3Modules },
+): RequestAccess {
+  const caller = auth.kind === "signed" ? auth.identity.caller : ANONYMOUS;
+  const values = new RequestValues({
+    caller,
+    auth,
+    connection: request,
+    headers,
+    query,
+    nowMs: modules.clock.nowMs(),
+    region: options.region,
+  });
+  return new RequestAccess({ caller, values, facts: { headers, query }, target }, modules);
 }
 
 function targetOf(address: S3Address): AccessTarget {
@@ -152,6 +177,31 @@ function targetOf(address: S3Address): AccessTarget {
     case "object":
       return { bucket: address.bucket, key: address.key };
   }
+}
+
+/**
+ * A form carries key and signature inside its body, so that much of it is read before anything is
+ * known; authentication and authorisation follow as for every request. What it may do is what the
+ * same PutObject may do, and the form's policy besides.
+ */
+async function runForm(
+  context: BucketContext,
+  { trace, modules }: { readonly trace: Trace; readonly modules: S3Modules },
+): Promise<void> {
+  const { request, query, options, bucketName } = context;
+  if (context.auth.kind === "signed") {
+    throw new S3Error("InvalidRequest", { message: "A form is signed by its policy alone." });
+  }
+  const form = await readPostForm(request);
+  const auth = authenticateForm(form.fields, modules.credentials);
+  const key = formKey(form);
+  trace.address = { kind: "object", bucket: bucketName, key };
+  const headers = formHeaders(form.fields);
+  const target = targetOf(trace.address);
+  const access = accessOf({ request, auth, headers, query, target }, { options, modules });
+  await access.authorise("PutObject");
+  trace.access = access;
+  await postObject({ ...context, access, auth, key, headers }, form);
 }
 
 /** Detection only names operations that fit the address, so the casts below cannot lie. */

@@ -28,7 +28,6 @@ export const NOT_IMPLEMENTED = [
   "GetObjectLambda",
   "GetObjectTorrent",
   "ListenNotification",
-  "PostObject",
   "PutBucketAbac",
   "PutBucketAnalyticsConfiguration",
   "PutBucketEncryption",

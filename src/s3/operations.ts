@@ -78,7 +78,8 @@ export const SERVICE_HANDLERS: Handlers<ServiceOperation, ServiceContext> = {
   ListBuckets: listBuckets,
 };
 
-export const BUCKET_HANDLERS: Handlers<BucketOperation, BucketContext> = {
+/** PostObject is dispatched by itself: its context is in its body. */
+export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, BucketContext> = {
   CreateBucket: createBucket,
   DeleteBucket: deleteBucket,
   DeleteBucketAnalyticsConfiguration: alwaysAbsent("NoSuchConfiguration"),

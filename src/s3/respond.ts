@@ -33,6 +33,15 @@ export function sendXml(context: ServiceContext, body: string, headers: HeaderLi
   );
 }
 
+/** 201 with a document that says what was made. */
+export function sendCreated(context: ServiceContext, body: string, headers: HeaderList): void {
+  context.response.send(
+    201,
+    headersOf(context, [["Content-Type", "application/xml"], ...headers]),
+    body,
+  );
+}
+
 /** A text of another type than XML. */
 export function sendDocument(context: ServiceContext, body: string, contentType: string): void {
   context.response.send(200, headersOf(context, [["Content-Type", contentType]]), body);

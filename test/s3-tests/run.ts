@@ -34,7 +34,9 @@ const root: SuiteIdentity = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), "ringfort-s3-tests-"));
-const server = await startServer({ environment: { RINGFORT_MEMORY: "256MiB" } });
+const server = await startServer({
+  environment: { RINGFORT_MEMORY: "256MiB", RINGFORT_LIFECYCLE_DAY: `${DAY_SECONDS}s` },
+});
 const words = process.argv.slice(2);
 try {
   const outcomes = await runSuite();
