@@ -11,9 +11,9 @@ import type { RegisterChange } from "../../cluster/register/register-contract.ts
 import { StoreError } from "../base/store-error.ts";
 import type { RangeRow } from "../store/drive.ts";
 import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
-import type { BucketEntry } from "./buckets.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { changeContext } from "./commit-version.ts";
-import { abortInside, readUpload } from "./complete-upload.ts";
+import { abortInside } from "./complete-upload.ts";
 import {
   decideLifecycle,
   dueAfterDays,
@@ -30,6 +30,7 @@ import { checkUnlocked, LOCK_DOCUMENT } from "./object-lock.ts";
 import { decodeObjectRecord, encodeObjectRecord, type ObjectRecord } from "./object-record.ts";
 import { headsOf, OBJECT_TAG, objectKey, parseRegisterKey, UPLOAD_TAG } from "./register-keys.ts";
 import type { StoredVersion, VersionSummary } from "./stored-version.ts";
+import { readUpload } from "./upload-state.ts";
 import { deleteLatest, deleteVersion } from "./version-changes.ts";
 import { newTimeId } from "./version-id.ts";
 import { encodeWriteResult } from "./write-result.ts";
@@ -168,8 +169,8 @@ export class LifecycleWorker implements BackgroundWorker {
     await this.#attempt(() =>
       this.#core.buckets.commit(bucket, async (entry) => {
         if (!isDue(lifecycleOf(entry)?.rules ?? [])) return;
-        const { state } = await readUpload(this.#core, registerKey);
-        if (state.kind === "open") await abortInside(this.#core, registerKey);
+        const { state } = await readUpload(this.#core, registerKey, actingUnder(entry));
+        if (state.kind === "open") await abortInside(this.#core, registerKey, entry);
       }),
     );
   }
@@ -194,8 +195,10 @@ export class LifecycleWorker implements BackgroundWorker {
       return newId;
     };
     await core.buckets.commit(bucket, (entry) =>
-      core.registers.update<undefined>(objectKey(entry, key), (body) =>
-        lifecycleChange(core, { entry, key, mintId, clock: this.#clock() }, body),
+      core.registers.update<undefined>(
+        objectKey(entry, key),
+        (body) => lifecycleChange(core, { entry, key, mintId, clock: this.#clock() }, body),
+        actingUnder(entry),
       ),
     );
   }
