@@ -134,3 +134,58 @@ export const anyLayout: fc.Arbitrary<Layout> = fc
     };
     return { version: draw.version, partitions, geometry, nodes, drives, table };
   });
+
+/** Loads of each drive in the columns before `columns`, counted entry by entry. */
+export function loadsOf(layout: Layout, columns: number): number[] {
+  const loads = layout.drives.map(() => 0);
+  for (let entry = 0; entry < layout.table.length; entry++) {
+    if (entry % layout.geometry.slots >= columns) continue;
+    const drive = layout.table[entry] ?? 0;
+    loads[drive] = (loads[drive] ?? 0) + 1;
+  }
+  return loads;
+}
+
+/** Ids of the drives of each partition, slot by slot. */
+export function rowsOf(layout: Layout): DriveId[][] {
+  const { slots } = layout.geometry;
+  return Array.from({ length: layout.partitions }, (_, partition) =>
+    Array.from({ length: slots }, (_, slot) => {
+      const drive = layout.drives[layout.table[partition * slots + slot] ?? 0];
+      if (drive === undefined) throw new Error("the table names drives that exist");
+      return drive.driveId;
+    }),
+  );
+}
+
+/** Slots that both layouts have and that have another drive in the second. */
+export function movesBetween(before: Layout, after: Layout): number {
+  const rows = rowsOf(before);
+  const growth = after.partitions / before.partitions;
+  let moves = 0;
+  for (const [partition, row] of rowsOf(after).entries()) {
+    for (const [slot, drive] of (rows[Math.floor(partition / growth)] ?? []).entries()) {
+      if (slot < row.length && row[slot] !== drive) moves++;
+    }
+  }
+  return moves;
+}
+
+/** Clusters as operators have them: a few kinds of drives, some zones. */
+export const anyCluster: fc.Arbitrary<ClusterMembers> = fc
+  .record({
+    zones: fc.integer({ min: 1, max: 4 }),
+    nodes: fc.array(
+      fc.array(fc.constantFrom(1e12, 1e12, 1e12, 2e12, 4e12), { minLength: 1, maxLength: 6 }),
+      { minLength: 1, maxLength: 9 },
+    ),
+  })
+  .map(({ zones, nodes }) => ({
+    revision: 1,
+    nodes: nodes.map((capacities, node) =>
+      memberNode(node, {
+        zone: `zone-${node % zones}`,
+        drives: capacities.map((capacity, drive) => memberDrive(node * 256 + drive, capacity)),
+      }),
+    ),
+  }));
