@@ -32,7 +32,7 @@ export interface Replacement {
 
 export function addNode(members: ClusterMembers, node: NewNode): ClusterMembers {
   const proposer = 1 + members.nodes.reduce((most, it) => Math.max(most, it.proposer), 0);
-  const drives = node.drives.map(freshDrive);
+  const drives = freshDrives(members, node.drives);
   return changed(members, [...members.nodes, { ...node, proposer, state: "active", drives }]);
 }
 
@@ -43,7 +43,7 @@ export function addDrives(
 ): ClusterMembers {
   return changeNode(members, nodeId, (node) => ({
     ...node,
-    drives: [...node.drives, ...drives.map(freshDrive)],
+    drives: [...node.drives, ...freshDrives(members, drives)],
   }));
 }
 
@@ -88,7 +88,7 @@ export function replaceDrive(members: ClusterMembers, driveId: DriveId, by: NewD
   return {
     members: changeNode(without, node.nodeId, (it) => ({
       ...it,
-      drives: [...it.drives, successor(by, old)],
+      drives: [...it.drives, ...freshDrives(members, [by]).map((drive) => inherit(drive, old))],
     })),
     replacements: new Map([[by.driveId, driveId]]),
   };
@@ -103,11 +103,11 @@ export function replaceNode(members: ClusterMembers, nodeId: NodeId, by: NewNode
     throw refusal(`${by.drives.length} drives cannot take the place of ${olds.length}`);
   }
   const replacements = new Map<DriveId, DriveId>();
-  const drives = by.drives.map((drive, index) => {
+  const drives = freshDrives(members, by.drives).map((drive, index) => {
     const old = olds[index];
-    if (old === undefined) return freshDrive(drive);
+    if (old === undefined) return drive;
     replacements.set(drive.driveId, old.driveId);
-    return successor(drive, old);
+    return inherit(drive, old);
   });
   const without = setNodeState(members, nodeId, "removed");
   const added = addNode(without, { ...by, drives: [] });
@@ -117,15 +117,20 @@ export function replaceNode(members: ClusterMembers, nodeId: NodeId, by: NewNode
   };
 }
 
-function freshDrive({ driveId, capacityBytes, weight }: NewDrive): MemberDrive {
-  return { driveId, capacityBytes, weight, state: "active" };
+/** Drives with numbers that none had before. */
+function freshDrives(members: ClusterMembers, drives: readonly NewDrive[]): MemberDrive[] {
+  const numbers = members.nodes.flatMap((node) => node.drives.map(({ number }) => number));
+  const first = 1 + numbers.reduce((most, number) => Math.max(most, number), -1);
+  return drives.map(({ driveId, capacityBytes, weight }, index) => {
+    return { driveId, number: first + index, capacityBytes, weight, state: "active" };
+  });
 }
 
-function successor(drive: NewDrive, old: MemberDrive): MemberDrive {
-  const fresh = freshDrive(drive);
-  return fresh.weight === undefined && fresh.capacityBytes !== weightOf(old)
-    ? { ...fresh, weight: weightOf(old) }
-    : fresh;
+/** The weight of the drive that it comes for, unless it has its own. */
+function inherit(drive: MemberDrive, old: MemberDrive): MemberDrive {
+  return drive.weight === undefined && drive.capacityBytes !== weightOf(old)
+    ? { ...drive, weight: weightOf(old) }
+    : drive;
 }
 
 function changed(members: ClusterMembers, nodes: readonly MemberNode[]): ClusterMembers {
