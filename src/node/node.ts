@@ -14,7 +14,7 @@ import type { Logger } from "../base/log.ts";
 import type { RunningObjectStore } from "../object/create-object-store.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
-import { commonHeaders } from "../s3/respond.ts";
+import { sendBusy } from "../s3/respond.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
 import { createAdminFront } from "./admin-front.ts";
 import { endpointUrls } from "./banner.ts";
@@ -125,8 +125,7 @@ function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
     {
       s3,
       admin: createAdminFront({ region: cluster.region }, { identities, clock, random, log }),
-      refuse: (request, response) =>
-        response.send(503, [...commonHeaders(request.id, hostId), ["Retry-After", "1"]]),
+      refuse: (request, response) => sendBusy(request, response, hostId),
       health: (busy) => healthOf(settings, parts, busy),
     },
   );

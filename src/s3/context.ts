@@ -2,6 +2,7 @@
  * What an operation gets to work with. Contexts grow by type: an operation on a bucket cannot be
  * called without one, nor an operation on an object without a key.
  */
+import type { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { ChecksumAlgorithm } from "../base/payload.ts";
@@ -66,6 +67,8 @@ export interface ServiceContext {
   readonly access: RequestAccess;
   readonly store: ObjectStore;
   readonly digester: DocumentDigester;
+  /** For documents that are being read, of all requests together. */
+  readonly documents: ByteBudget;
   readonly accounts: AccountDirectory;
   readonly clock: Clock;
   readonly log: Logger;

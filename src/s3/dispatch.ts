@@ -6,6 +6,7 @@
  * fails on the way is answered here, once, by one table of errors.
  */
 import { assertNever } from "../base/assert.ts";
+import { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { HttpHeaders } from "../http/headers.ts";
@@ -37,6 +38,7 @@ import { QueryParameters } from "./query.ts";
 import { commonHeaders, type HeaderList, sendError } from "./respond.ts";
 import { S3Error, toS3Error } from "./s3-error.ts";
 import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
+import { DOCUMENTS_BYTES_MAX } from "./verified-body.ts";
 
 export interface S3Modules {
   readonly store: ObjectStore;
@@ -53,6 +55,7 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
     { region: options.region },
     { credentials: modules.credentials, clock: modules.clock },
   );
+  const documents = new ByteBudget(DOCUMENTS_BYTES_MAX);
   return async (request, response) => {
     const trace: Trace = {
       operation: undefined,
@@ -61,7 +64,7 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
       access: undefined,
     };
     try {
-      await run({ request, response, trace, options, modules, authenticator });
+      await run({ request, response, trace, options, modules, authenticator, documents });
     } catch (error) {
       const failure = toS3Error(await shown(error, trace.access));
       report(failure, { request, trace, log: modules.log });
@@ -95,9 +98,11 @@ interface Run {
   readonly options: S3Options;
   readonly modules: S3Modules;
   readonly authenticator: Authenticator<Identity>;
+  readonly documents: ByteBudget;
 }
 
-async function run({ request, response, trace, options, modules, authenticator }: Run) {
+async function run(begun: Run): Promise<void> {
+  const { request, response, trace, options, modules, authenticator, documents } = begun;
   const { store, digester, accounts, clock, log } = modules;
   const host = request.headers.get("host");
   const address = parseAddress(host, request.rawPath, options.domains);
@@ -127,6 +132,7 @@ async function run({ request, response, trace, options, modules, authenticator }
     access,
     store,
     digester,
+    documents,
     accounts,
     clock,
     log,

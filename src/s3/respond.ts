@@ -1,7 +1,8 @@
 /** Answers: the headers every one carries, XML bodies, and errors. */
+import { StoreError } from "../base/store-error.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
 import type { ServiceContext } from "./context.ts";
-import { type ErrorContext, renderError, type S3Error } from "./s3-error.ts";
+import { type ErrorContext, renderError, type S3Error, toS3Error } from "./s3-error.ts";
 
 export type HeaderList = Array<readonly [name: string, value: string]>;
 
@@ -65,6 +66,13 @@ export function beginBytes(
   contentLength: number,
 ): void {
   context.response.begin(status, headersOf(context, headers), contentLength);
+}
+
+/** Answers a request that nobody has looked at: too many are being served. */
+export function sendBusy(request: HttpRequest, response: HttpResponse, hostId: string): void {
+  const place = { requestId: request.id, hostId, resource: request.rawPath };
+  const busy = toS3Error(new StoreError({ code: "busy" }));
+  sendError(busy, { request, response, cors: [], ...place });
 }
 
 export interface ErrorPlace extends ErrorContext {

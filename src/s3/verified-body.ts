@@ -1,13 +1,20 @@
 /**
  * Reads a small document (XML) whole and checks everything the client said about it: length,
  * payload hash, Content-MD5, checksum header or trailer, chunk signatures.
+ *
+ * These bytes are not in the arena. A budget for all requests together bounds them; it counts what
+ * has arrived, so that a slow client holds no more than it has sent.
  */
-import { equalBytes } from "../base/bytes.ts";
+import type { ByteBudget } from "../base/byte-budget.ts";
+import { equalBytes, MIB } from "../base/bytes.ts";
 import type { PayloadExpectations } from "../base/payload.ts";
 import { StoreError } from "../base/store-error.ts";
 import { createPayloadSource } from "./auth/payload-source.ts";
 import type { DocumentDigester, ServiceContext } from "./context.ts";
 import { S3Error } from "./s3-error.ts";
+
+/** Of documents that are being read, of all requests together. */
+export const DOCUMENTS_BYTES_MAX: number = 64 * MIB;
 
 export interface VerifiedBodyOptions {
   /** Refuse a body that carries neither Content-MD5 nor a checksum. */
@@ -16,12 +23,32 @@ export interface VerifiedBodyOptions {
   readonly checksumHeaders?: "object";
 }
 
-/** Rejects with S3Error or StoreError; nothing of an unverified body is returned. */
-export function readVerifiedBody(
-  context: ServiceContext,
+/** What of a request a body takes to read. */
+export type BodyContext = Pick<ServiceContext, "request" | "auth" | "digester" | "documents">;
+
+/**
+ * Rejects with S3Error or StoreError, "busy" when too much is being read already; nothing of an
+ * unverified body is returned.
+ */
+export async function readVerifiedBody(
+  context: BodyContext,
   bytesMax: number,
   options: VerifiedBodyOptions,
 ): Promise<Buffer> {
+  const share = new Share(context.documents);
+  try {
+    return await readBody(context, bytesMax, { ...options, share });
+  } finally {
+    share.giveBack();
+  }
+}
+
+function readBody(
+  context: BodyContext,
+  bytesMax: number,
+  options: VerifiedBodyOptions & { readonly share: Share },
+): Promise<Buffer> {
+  const { share } = options;
   const source = createPayloadSource(
     context.request,
     context.auth,
@@ -46,7 +73,8 @@ export function readVerifiedBody(
       write(chunk) {
         bytes += chunk.length;
         if (bytes > bytesMax) reject(new StoreError({ code: "entity-too-large", bytesMax }));
-        else chunks.push(Buffer.from(chunk));
+        else if (share.take(chunk.length)) chunks.push(Buffer.from(chunk));
+        else reject(new StoreError({ code: "busy" }));
         return true;
       },
       endSegment(check) {
@@ -66,6 +94,32 @@ export function readVerifiedBody(
       fail: reject,
     });
   });
+}
+
+/** What one request has taken of the budget. */
+class Share {
+  readonly #budget: ByteBudget;
+  #taken = 0;
+  #over = false;
+
+  constructor(budget: ByteBudget) {
+    this.#budget = budget;
+  }
+
+  /** False once something was refused: a body with a hole is no body. */
+  take(bytes: number): boolean {
+    this.#over ||= !this.#budget.take(bytes);
+    if (this.#over) return false;
+    this.#taken += bytes;
+    return true;
+  }
+
+  /** Chunks may come on after it. */
+  giveBack(): void {
+    this.#over = true;
+    this.#budget.give(this.#taken);
+    this.#taken = 0;
+  }
 }
 
 function verify(
