@@ -19,6 +19,7 @@ import { RegisterEngine } from "../../cluster/register/register-engine.ts";
 import { majority, type ReplicaSet } from "../../cluster/register/replica-set.ts";
 import type { CellPage } from "../../cluster/register/resync-observer.ts";
 import type { Clock } from "../base/clock.ts";
+import { hashBytes } from "../base/hash.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { StoreError } from "../base/store-error.ts";
@@ -30,7 +31,6 @@ import { chooseMetadataDrives } from "./metadata-drives.ts";
 import type { NodeReplicas } from "./node-replicas.ts";
 import { ReadOnlyRegisters } from "./read-only-registers.ts";
 import { RegisterClient } from "./register-client.ts";
-import { hashBytes } from "./register-keys.ts";
 import type { Registers, RowPage, RowQuery } from "./registers.ts";
 
 export type EngineLimits = Omit<RegisterEngineOptions, "proposer" | "incarnation" | "soleProposer">;

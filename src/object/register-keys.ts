@@ -7,6 +7,7 @@
  * See docs/FORMATS.md "Register keys".
  */
 import { asBuffer, utf8 } from "../base/bytes.ts";
+import { hashBytes } from "../base/hash.ts";
 import { type BucketId, ID_BYTES } from "../base/ids.ts";
 import { REGISTER_KEY_BYTES_MAX } from "../base/register-cell.ts";
 import { StoreError } from "../base/store-error.ts";
@@ -55,19 +56,6 @@ export type ParsedKey =
       readonly uploadId: Buffer;
       readonly partNumber: number;
     };
-
-/** FNV-1a over the bytes with a final avalanche, 32 bits. Stored data depends on it: never change. */
-export function hashBytes(bytes: Uint8Array): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < bytes.length; index++) {
-    hash = Math.imul(hash ^ (bytes[index] ?? 0), 0x01000193);
-  }
-  hash ^= hash >>> 16;
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}
 
 /** Which of a bucket's shards holds an object key. */
 export function shardOf(keyBytes: Uint8Array, shards: number): number {

@@ -21,18 +21,13 @@ import type { RegisterReplica } from "../../../cluster/register/replica.ts";
 import type { ReplicaSet } from "../../../cluster/register/replica-set.ts";
 import { equalBallots } from "../../base/ballot.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
+import { hashBytes } from "../../base/hash.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { RangeQuery } from "../../store/drive.ts";
 import { deriveRows, purgedRows } from "../derive-rows.ts";
-import {
-  type BucketPlace,
-  hashBytes,
-  headsOf,
-  OBJECT_TAG,
-  placementHead,
-} from "../register-keys.ts";
+import { type BucketPlace, headsOf, OBJECT_TAG, placementHead } from "../register-keys.ts";
 import type { Registers, RowPage, RowQuery } from "../registers.ts";
 import { BoundDrive } from "./bound-drive.ts";
 import { clusterRows } from "./cluster-rows.ts";

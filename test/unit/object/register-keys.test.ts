@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { test } from "tap";
+import { hashBytes } from "../../../src/base/hash.ts";
 import { parseBucketId } from "../../../src/base/ids.ts";
 import {
   escapeKey,
-  hashBytes,
   headsOf,
   OBJECT_TAG,
   objectKey,
