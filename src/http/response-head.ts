@@ -68,11 +68,20 @@ export function isBodyless(status: number): boolean {
   return status === 204 || status === 304;
 }
 
+/** Names remembered as allowed: handlers use a few dozen, and each request would ask anew. */
+const NAMES_KNOWN_MAX = 256;
+const namesKnown = new Set<string>();
+
 /** Throws when a header must not be sent. */
 export function checkHeader(name: string, value: string): void {
-  if (!TOKEN.test(name)) throw refusal(name, "its name is no token");
+  if (!namesKnown.has(name)) checkName(name);
   if (CONTROL.test(value)) throw refusal(name, "its value holds a control character");
+}
+
+function checkName(name: string): void {
+  if (!TOKEN.test(name)) throw refusal(name, "its name is no token");
   if (RESERVED.has(name.toLowerCase())) throw refusal(name, "the server sets it");
+  if (namesKnown.size < NAMES_KNOWN_MAX) namesKnown.add(name);
 }
 
 function refusal(name: string, why: string): StoreError {

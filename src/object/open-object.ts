@@ -106,12 +106,11 @@ export function shownVersion(
 
 function detailsOf(version: StoredVersion, key: string, isLatest: boolean): ObjectDetails {
   const { headers, checksum } = version.meta();
-  return {
-    ...shownVersion(version, key, isLatest),
-    headers,
-    parts: version.partCount === 0 ? NO_PARTS : partsOf(version),
-    ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, version.partCount) }),
-  };
+  const parts = version.partCount === 0 ? NO_PARTS : partsOf(version);
+  // Grown, not copied: this is on the way of every GET.
+  const details = Object.assign(shownVersion(version, key, isLatest), { headers, parts });
+  if (checksum === undefined) return details;
+  return { ...details, checksum: shownChecksum(checksum, version.partCount) };
 }
 
 const NO_PARTS: readonly ObjectPart[] = [];

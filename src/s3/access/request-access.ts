@@ -144,7 +144,9 @@ export class RequestAccess {
       case "bucket":
         return { bucket: target.bucket };
       case "object":
-        return { ...target, versionId: facts.query.get("versionId") };
+        return target.key === undefined
+          ? { bucket: target.bucket, versionId: facts.query.get("versionId") }
+          : { bucket: target.bucket, key: target.key, versionId: facts.query.get("versionId") };
       case "source": {
         const source = parseCopySource(facts.headers.get("x-amz-copy-source") ?? "");
         return { bucket: source.bucket, key: source.key, versionId: source.versionId };
