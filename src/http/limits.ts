@@ -22,7 +22,7 @@ export const HTTP_LIMITS: HttpLimits = {
   headersMax: 98,
   headerBytesMax: 64 * KIB,
   urlBytesMax: 16 * KIB,
-  readBytesPerTurn: 2 * MIB,
+  readBytesPerTurn: MIB,
   drainBytesMax: 16 * MIB,
   drainMsMax: 8_000,
   stallMsMax: 60_000,
