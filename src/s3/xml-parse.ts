@@ -36,8 +36,20 @@ export function malformedXml(cause?: unknown): S3Error {
 
 /** The root element. Throws MalformedXML for everything that is not one well-formed document. */
 export function parseXml(body: Uint8Array): XmlElement {
+  return openXml(body).readDocument();
+}
+
+/**
+ * The children of a root of this name, which holds nothing else, read one by one: whoever asks for
+ * them can do something else in between. Throws MalformedXML as soon as it is met.
+ */
+export function readXmlList(body: Uint8Array, rootName: string): Generator<XmlElement, void> {
+  return openXml(body).readList(rootName);
+}
+
+function openXml(body: Uint8Array): XmlReader {
   if (body.length > XML_BYTES_MAX || !isUtf8(body)) throw malformedXml();
-  return new XmlReader(body).readDocument();
+  return new XmlReader(body);
 }
 
 const SLASH = 0x2f;
@@ -66,6 +78,9 @@ class XmlReader {
   readonly #names: string[] = new Array(NAMES_KEPT).fill("");
   #at = 0;
   #tags = 0;
+  /** The tag that was opened last. */
+  #name = "";
+  #nameEnd = 0;
 
   constructor(body: Uint8Array) {
     this.#bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -73,16 +88,40 @@ class XmlReader {
   }
 
   readDocument(): XmlElement {
+    this.#readBeginning();
+    const root = this.#readElement(1);
+    this.#readEnd();
+    return root;
+  }
+
+  *readList(rootName: string): Generator<XmlElement, void> {
+    this.#readBeginning();
+    const start = this.#at;
+    const empty = this.#openTag();
+    const nameEnd = this.#nameEnd;
+    if (this.#name !== rootName) throw malformedXml();
+    if (!empty) {
+      for (let piece = this.#readPiece(1); piece !== undefined; piece = this.#readPiece(1)) {
+        if (typeof piece !== "string") yield piece;
+        else if (piece.trim() !== "") throw malformedXml();
+      }
+      this.#skipClosingTag(start + 1, nameEnd);
+    }
+    this.#readEnd();
+  }
+
+  #readBeginning(): void {
     this.#skip(BYTE_ORDER_MARK);
     if (this.#skip("<?xml")) {
       this.#skipAttributes();
       this.#expect("?>");
     }
     this.#skipSurroundings();
-    const root = this.#readElement(1);
+  }
+
+  #readEnd(): void {
     this.#skipSurroundings();
     if (this.#at !== this.#bytes.length) throw malformedXml();
-    return root;
   }
 
   /** Spaces and comments. */
@@ -97,39 +136,45 @@ class XmlReader {
   #readElement(depth: number): XmlElement {
     if (depth > XML_DEPTH_MAX) throw malformedXml();
     const start = this.#at;
+    const empty = this.#openTag();
+    const name = this.#name;
+    const nameEnd = this.#nameEnd;
+    if (empty) return { name, children: NO_CHILDREN, text: "" };
+    let children: XmlElement[] | undefined;
+    let text = "";
+    for (let piece = this.#readPiece(depth); piece !== undefined; piece = this.#readPiece(depth)) {
+      if (typeof piece === "string") text += piece;
+      else if (children === undefined) children = [piece];
+      else children.push(piece);
+    }
+    this.#skipClosingTag(start + 1, nameEnd);
+    return { name, children: children ?? NO_CHILDREN, text };
+  }
+
+  /** Leaves its name and where that ends; true when the element ends with it. */
+  #openTag(): boolean {
+    const start = this.#at;
     this.#expect("<");
     const localStart = this.#skipName();
-    const nameEnd = this.#at;
-    const name = this.#nameAt(localStart, nameEnd);
+    this.#nameEnd = this.#at;
+    this.#name = this.#nameAt(localStart, this.#at);
     this.#skipAttributes();
     const empty = this.#skip("/");
     this.#expect(">");
     this.#countTag(start);
-    if (empty) return { name, children: NO_CHILDREN, text: "" };
-    const { children, text } = this.#readContent(depth);
-    this.#skipClosingTag(start + 1, nameEnd);
-    return { name, children, text };
+    return empty;
   }
 
-  /** Everything up to a closing tag. */
-  #readContent(depth: number): Omit<XmlElement, "name"> {
-    let children: XmlElement[] | undefined;
-    let text = "";
-    for (;;) {
-      if (this.#bytes[this.#at] !== LESS) {
-        text += this.#readText();
-      } else if (this.#bytes[this.#at + 1] === SLASH) {
-        return { children: children ?? NO_CHILDREN, text };
-      } else if (this.#skip("<!--")) {
-        this.#skipComment();
-      } else if (this.#skip("<![CDATA[")) {
-        text += this.#readCdata();
-      } else {
-        const child = this.#readElement(depth + 1);
-        if (children === undefined) children = [child];
-        else children.push(child);
-      }
+  /** What stands next in an element of this depth: text or a child; undefined at its closing tag. */
+  #readPiece(depth: number): string | XmlElement | undefined {
+    if (this.#bytes[this.#at] !== LESS) return this.#readText();
+    if (this.#bytes[this.#at + 1] === SLASH) return undefined;
+    if (this.#skip("<!--")) {
+      this.#skipComment();
+      return "";
     }
+    if (this.#skip("<![CDATA[")) return this.#readCdata();
+    return this.#readElement(depth + 1);
   }
 
   /** The one of the element whose name stands there, prefix and all. */

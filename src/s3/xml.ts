@@ -58,6 +58,11 @@ export class XmlWriter {
     this.#text += `<${name}>${text}</${name}>`;
   }
 
+  /** An element whose value stands in quotes, as ETags do; spares them the escaping. */
+  quoted(name: string, value: string): void {
+    this.#text += `<${name}>&quot;${escapeXml(value)}&quot;</${name}>`;
+  }
+
   /** Escaped text right inside the current element. */
   text(value: XmlValue): void {
     this.#text += typeof value === "string" ? escapeXml(value) : String(value);

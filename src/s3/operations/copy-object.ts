@@ -49,7 +49,7 @@ export async function copyObject(context: ObjectContext): Promise<void> {
   if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);
   const body = xmlDocument("CopyObjectResult", (xml) => {
     xml.element("LastModified", formatIsoDate(result.mtimeMs));
-    xml.element("ETag", `"${result.etag}"`);
+    xml.quoted("ETag", result.etag);
     if (result.checksum !== undefined) checksumXml(xml, result.checksum);
   });
   sendXml(context, body, headers);
@@ -77,7 +77,7 @@ export async function uploadPartCopy(context: ObjectContext): Promise<void> {
   }
   const body = xmlDocument("CopyPartResult", (xml) => {
     xml.element("LastModified", formatIsoDate(part.mtimeMs));
-    xml.element("ETag", `"${part.etag}"`);
+    xml.quoted("ETag", part.etag);
   });
   sendXml(context, body, headers);
 }

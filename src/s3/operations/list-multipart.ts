@@ -40,7 +40,7 @@ export async function listParts(context: ObjectContext): Promise<void> {
       xml.group("Part", (entry) => {
         entry.element("PartNumber", part.number);
         entry.element("LastModified", formatIsoDate(part.mtimeMs));
-        entry.element("ETag", `"${part.etag}"`);
+        entry.quoted("ETag", part.etag);
         entry.element("Size", part.bytes);
         if (part.checksum !== undefined && upload.checksum !== undefined) {
           entry.element(`Checksum${upload.checksum.algorithm.toUpperCase()}`, part.checksum);

@@ -62,7 +62,7 @@ function writeVersion(xml: XmlWriter, version: ObjectVersion, { encode, owner }:
     entry.element("IsLatest", version.isLatest);
     entry.element("LastModified", formatIsoDate(version.mtimeMs));
     if (!version.deleteMarker) {
-      entry.element("ETag", `"${version.etag}"`);
+      entry.quoted("ETag", version.etag);
       entry.element("Size", version.bytes);
       entry.element("StorageClass", version.storageClass);
     }

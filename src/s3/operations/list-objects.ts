@@ -112,7 +112,7 @@ function writeObject(xml: XmlWriter, object: ObjectVersion, style: PageStyle): v
   xml.group("Contents", (entry) => {
     entry.element("Key", style.encode(object.key));
     entry.element("LastModified", formatIsoDate(object.mtimeMs));
-    entry.element("ETag", `"${object.etag}"`);
+    entry.quoted("ETag", object.etag);
     entry.element("Size", object.bytes);
     if (style.owner !== undefined) writeOwner(entry, style.owner);
     entry.element("StorageClass", object.storageClass);

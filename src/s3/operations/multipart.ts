@@ -72,7 +72,7 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
     digestRequired: false,
     checksumHeaders: "object",
   });
-  const parts = parseCompleteUpload(body);
+  const parts = await parseCompleteUpload(body);
   const bucket = await bucketOf(context);
   const result = await store.completeUpload({
     bucket,
@@ -90,7 +90,7 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
     xml.element("Location", locationOf(context));
     xml.element("Bucket", context.bucketName);
     xml.element("Key", key);
-    xml.element("ETag", `"${result.etag}"`);
+    xml.quoted("ETag", result.etag);
     if (result.checksum !== undefined) checksumXml(xml, result.checksum);
   });
   if (result.checksum !== undefined) headers.push(...checksumHeaders(result.checksum));

@@ -6,6 +6,7 @@ import { S3Error } from "../../../src/s3/s3-error.ts";
 import { escapeXml } from "../../../src/s3/xml.ts";
 import {
   parseXml,
+  readXmlList,
   XML_BYTES_MAX,
   XML_DEPTH_MAX,
   XML_TAGS_MAX,
@@ -298,15 +299,25 @@ test("parseXml: makes the tree that was written, and that another parser makes",
   t.pass();
 });
 
-/** Returns whether it was read. Throws for any other outcome than a tree or MalformedXML. */
-function readsOrRefuses(body: Uint8Array): boolean {
+/** Undefined when it was refused. Throws for any other outcome than MalformedXML. */
+function unlessRefused<Result>(read: () => Result): Result | undefined {
   try {
-    parseXml(body);
-    return true;
+    return read();
   } catch (error) {
-    if (error instanceof S3Error && error.code === "MalformedXML") return false;
+    if (error instanceof S3Error && error.code === "MalformedXML") return undefined;
     throw error;
   }
+}
+
+/** Returns whether it was read. The root's children must be the same one by one. */
+function readsOrRefuses(body: Uint8Array): boolean {
+  const tree = unlessRefused(() => parseXml(body));
+  for (const name of new Set(["A", tree?.name ?? "A"])) {
+    const list = unlessRefused(() => [...readXmlList(body, name)]);
+    const isList = tree?.name === name && tree.text.trim() === "";
+    deepStrictEqual(list, isList ? tree.children : undefined);
+  }
+  return tree !== undefined;
 }
 
 test("parseXml: mutated documents give a tree or MalformedXML, nothing else", async (t) => {
@@ -347,6 +358,14 @@ test("parseXml: fragments of markup in any order give a tree or MalformedXML", a
     { numRuns: 500 },
   );
   t.pass();
+});
+
+test("readXmlList: gives the children before the end was read", async (t) => {
+  const list = readXmlList(bytes("<A><B>1</B> <!-- c --><C/>"), "A");
+  t.match(list.next(), { done: false, value: { name: "B", text: "1" } });
+  t.match(list.next(), { done: false, value: { name: "C" } });
+  t.equal(refusal(() => list.next()).code, "MalformedXML");
+  t.strictSame([...readXmlList(bytes("<A/>"), "A")], []);
 });
 
 test("parseXml: every beginning of a document is refused", async (t) => {

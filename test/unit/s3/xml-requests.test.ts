@@ -127,7 +127,7 @@ function completion(inner: string) {
 
 test("parseCompleteUpload: numbers, tags and checksums in the order given", async (t) => {
   t.strictSame(
-    completion(
+    await completion(
       `<Part><ETag>&quot;b&quot;</ETag><PartNumber>2</PartNumber></Part>
        <Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32></Part>`,
     ),
@@ -137,8 +137,21 @@ test("parseCompleteUpload: numbers, tags and checksums in the order given", asyn
     ],
   );
   const full = "<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>".repeat(PARTS_MAX);
-  t.equal(completion(full).length, PARTS_MAX);
-  t.equal(refusal(() => completion(`${full}<Part/>`)).code, "MalformedXML");
+  t.equal((await completion(full)).length, PARTS_MAX);
+  await t.rejects(completion(`${full}<Part/>`), { code: "MalformedXML" });
+});
+
+test("parseCompleteUpload: others get their turn while many parts are read", async (t) => {
+  let turns = 0;
+  let reading = true;
+  const countTurn = () => {
+    turns++;
+    if (reading) setImmediate(countTurn);
+  };
+  setImmediate(countTurn);
+  await completion("<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>".repeat(2000));
+  reading = false;
+  t.ok(turns >= 7, `${turns} turns`);
 });
 
 for (const [title, inner, code] of [
@@ -165,10 +178,31 @@ for (const [title, inner, code] of [
     "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumMD5>AAAA</ChecksumMD5></Part>",
     "MalformedXML",
   ],
+  [
+    "two numbers",
+    "<Part><PartNumber>1</PartNumber><PartNumber>1</PartNumber><ETag>a</ETag></Part>",
+    "MalformedXML",
+  ],
+  [
+    "two tags",
+    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ETag>a</ETag></Part>",
+    "MalformedXML",
+  ],
+  [
+    "the same checksum twice",
+    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumCRC32>AAAAAQ==</ChecksumCRC32><ChecksumCRC32>AAAAAQ==</ChecksumCRC32></Part>",
+    "MalformedXML",
+  ],
+  ["a tag of elements", "<Part><PartNumber>1</PartNumber><ETag><A/></ETag></Part>", "MalformedXML"],
+  [
+    "text around the parts",
+    "x<Part><PartNumber>1</PartNumber><ETag>a</ETag></Part>",
+    "MalformedXML",
+  ],
   ["something else", "<Other/>", "MalformedXML"],
   ["text between", "<Part><PartNumber>1</PartNumber>x<ETag>a</ETag></Part>", "MalformedXML"],
 ] as const) {
   test(`parseCompleteUpload: refuses ${title}`, async (t) => {
-    t.equal(refusal(() => completion(inner)).code, code);
+    await t.rejects(completion(inner), { code });
   });
 }

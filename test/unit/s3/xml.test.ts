@@ -25,6 +25,16 @@ test("escapeXml: a parser reads back the same text", async (t) => {
   );
 });
 
+test("XmlWriter.quoted: reads as the value in quotes, whatever it holds", async (t) => {
+  for (const value of ["d41d8cd98f00b204e9800998ecf8427e-2", 'a"<&>\u0001', ""]) {
+    const quoted = xmlDocument("R", (xml) => xml.quoted("ETag", value));
+    t.equal(
+      quoted,
+      xmlDocument("R", (xml) => xml.element("ETag", `"${value}"`)),
+    );
+  }
+});
+
 test("xmlDocument: groups nest and optional elements may be absent", async (t) => {
   const document = xmlDocument("Result", (xml) => {
     xml.element("Flag", true);

@@ -245,7 +245,7 @@ test("AWS SDK: documents and lists", async (t) => {
       }),
     ),
   );
-  t.match(parseCompleteUpload(receive(completion).data), [{ number: 1, etag: "a" }]);
+  t.match(await parseCompleteUpload(receive(completion).data), [{ number: 1, etag: "a" }]);
   const list = await catchSdk((client) =>
     client.send(
       new ListObjectsV2Command({
