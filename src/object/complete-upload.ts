@@ -310,9 +310,8 @@ export function uploadIdOf(uploadRegisterKey: Buffer): Buffer {
 }
 
 function requestDigest(parts: readonly CompletePart[]): Buffer {
-  const hash = createHash("sha256");
-  for (const { number, etag } of parts) hash.update(`${number} ${etag}\n`);
-  return hash.digest().subarray(0, ID_BYTES);
+  const text = parts.map(({ number, etag }) => `${number} ${etag}\n`).join("");
+  return createHash("sha256").update(text).digest().subarray(0, ID_BYTES);
 }
 
 /** A repeated request gets the first one's answer; another request meets no upload. */

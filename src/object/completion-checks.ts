@@ -1,4 +1,5 @@
 /** What a CompleteMultipartUpload request may ask for, given the parts that were uploaded. */
+import { asBuffer, equalBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/store-error.ts";
 import type { ChecksumPlan, StoredPart } from "./data-descriptor.ts";
 import type { CompletePart, CompleteUploadInput } from "./object-store.ts";
@@ -22,19 +23,22 @@ export function checkPart(
   uploaded: ReadonlyMap<number, StoredPart>,
   plan: ChecksumPlan | undefined,
 ): StoredPart {
-  const invalid = new StoreError({ code: "invalid-part", partNumber: wanted.number });
   const part = uploaded.get(wanted.number);
-  if (part === undefined || Buffer.from(part.etag).toString("hex") !== wanted.etag) throw invalid;
-  const { checksum } = wanted;
-  if (checksum === undefined) {
-    if (plan?.type === "COMPOSITE") throw invalid;
-    return part;
+  // Made only when it is thrown: it takes longer than all else here, ten thousand times.
+  if (part === undefined || !isWanted(part, wanted, plan)) {
+    throw new StoreError({ code: "invalid-part", partNumber: wanted.number });
   }
-  const same =
-    part.checksum?.algorithm === checksum.algorithm &&
-    Buffer.compare(part.checksum.value, checksum.value) === 0;
-  if (!same) throw invalid;
   return part;
+}
+
+function isWanted(part: StoredPart, wanted: CompletePart, plan: ChecksumPlan | undefined): boolean {
+  if (asBuffer(part.etag).toString("hex") !== wanted.etag) return false;
+  const { checksum } = wanted;
+  if (checksum === undefined) return plan?.type !== "COMPOSITE";
+  return (
+    part.checksum?.algorithm === checksum.algorithm &&
+    equalBytes(part.checksum.value, checksum.value)
+  );
 }
 
 /** Every part but the last is large enough, and the sum is what S3 allows and the client says. */

@@ -18,7 +18,7 @@ import { pendingRowKey } from "./pending-row.ts";
 import { U48_BYTES } from "./record-bytes.ts";
 import { RECORD_HEAD_BYTES, readRecordHead } from "./record-head.ts";
 import { OBJECT_TAG, PART_TAG, UPLOAD_TAG } from "./register-keys.ts";
-import { decodePartRecord, decodeUploadRecord } from "./upload-record.ts";
+import { decodePartRecord, decodeUploadRecord, isOpenUpload } from "./upload-record.ts";
 
 /** Due at once: the tombstone itself is to be purged. */
 const DUE_NOW = 0;
@@ -72,10 +72,8 @@ function listRow(key: Uint8Array, body: Uint8Array, ballot: Ballot): Buffer {
   switch (key[0]) {
     case OBJECT_TAG:
       return objectRow(eachVersion(body), ballot);
-    case UPLOAD_TAG: {
-      const upload = decodeUploadRecord(body);
-      return upload.state.kind === "open" ? uploadRow(upload, ballot) : emptyRow(ballot);
-    }
+    case UPLOAD_TAG:
+      return isOpenUpload(body) ? uploadRow(decodeUploadRecord(body), ballot) : emptyRow(ballot);
     case PART_TAG: {
       const { part } = decodePartRecord(body);
       if (part === undefined) return emptyRow(ballot);

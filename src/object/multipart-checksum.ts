@@ -18,9 +18,9 @@ import { corrupt } from "./record-bytes.ts";
 
 /** MD5 of the parts' MD5s; shown with the number of parts behind it. */
 export function multipartEtag(parts: readonly StoredPart[]): Buffer {
-  const hash = createHash("md5");
-  for (const { etag } of parts) hash.update(etag);
-  return hash.digest();
+  return createHash("md5")
+    .update(Buffer.concat(parts.map(({ etag }) => etag)))
+    .digest();
 }
 
 /** Only a CRC of the whole can be had from those of the parts. */

@@ -46,6 +46,9 @@ import {
 } from "./record-head.ts";
 
 export const STORAGE_CLASSES = ["STANDARD", "REDUCED_REDUNDANCY"] as const;
+/** How msgpack begins a list of up to 15 values, its length in the other bits. */
+const SHORT_LIST = 0x90;
+const SHORT_LIST_MASK = 0xf0;
 const STATES = ["open", "completing", "done", "finished", "aborted", "emptied"] as const;
 
 /** What a completion is going to write, fixed before it writes anything. */
@@ -143,6 +146,16 @@ export function decodeUploadRecord(body: Uint8Array): UploadRecord {
     state: unpackState(asChoice(fields[0], STATES, "upload state"), dueMs, fields[5]),
     revision: fields[7] === undefined ? 0 : asCount(fields[7], "revision"),
   };
+}
+
+/**
+ * Whether the record is that of an open upload, from its first field alone: the other states may
+ * carry ten thousand parts, which take long to decode.
+ */
+export function isOpenUpload(body: Uint8Array): boolean {
+  const listHead = body[RECORD_HEAD_BYTES] ?? 0;
+  const state = body[RECORD_HEAD_BYTES + 1];
+  return (listHead & SHORT_LIST_MASK) === SHORT_LIST && state === STATES.indexOf("open");
 }
 
 const EMPTY_PART: PartRecord = {

@@ -33,6 +33,7 @@ import {
   decodeUploadRecord,
   encodePartRecord,
   encodeUploadRecord,
+  isOpenUpload,
   type UploadRecord,
   type UploadState,
 } from "../../../src/object/upload-record.ts";
@@ -253,6 +254,7 @@ test("upload record: every state comes back; only an open one is listed", async 
   for (const state of STATES) {
     const body = encodeUploadRecord(uploadOf(state), undefined);
     t.match(decodeUploadRecord(body), uploadOf(state));
+    t.equal(isOpenUpload(body), state.kind === "open");
     const rows = rowsOf(key, body);
     t.equal((rows.get("list")?.[0] ?? 0) === ROW_VISIBLE, state.kind === "open");
     t.equal(rows.has("trash"), state.kind !== "open");
