@@ -19,6 +19,8 @@ const KEYS: Readonly<Record<BenchSize, number>> = { tiny: 3000, full: 1_000_000 
 const FOLDERS = 100;
 const PAGE = 1000;
 const ROUNDS = 3;
+/** Many, so that a commit takes many keys. */
+const LOADING_CONNECTIONS = 128;
 
 let running: { load: LoadProcess; server: ServerUnderTest } | undefined;
 
@@ -38,6 +40,7 @@ export const bench: Bench = {
         pathPrefix: prefix,
         count: perFolder,
         bodyBytes: 0,
+        connections: LOADING_CONNECTIONS,
       });
     }
     const pages = Math.ceil(keys / PAGE);
