@@ -41,6 +41,8 @@ export class UpdateOperation<Answer> {
   readonly #request: UpdateRequest<Answer>;
   /** Nothing of this operation was accepted anywhere below this ballot. */
   #sentSince: Ballot | undefined;
+  /** The epoch of the replicas at the first accept. */
+  #sentEpoch = 0;
   /** One per accept sent: what the window shows if that accept took effect and is still in it. */
   readonly #anchors: Anchor[] = [];
   /** An earlier call's accepts have no anchors. */
@@ -146,10 +148,16 @@ export class UpdateOperation<Answer> {
     if (found !== undefined) return found;
     const collected =
       hazards.ignoreFloor !== true && compareBallots(base.floor, this.#sentSince) >= 0;
-    if (collected || !this.#provesAbsence(value)) {
+    if (this.#hasMoved(base) || collected || !this.#provesAbsence(value)) {
       throw new StoreError({ code: "unknown-outcome" });
     }
     return undefined;
+  }
+
+  /** Replicas that took the place of others do not know the floors of those. */
+  #hasMoved(base: Base): boolean {
+    const { options } = this.#proposer;
+    return !options.soleProposer && this.#sentEpoch !== 0 && base.set.epoch !== this.#sentEpoch;
   }
 
   /**
@@ -190,6 +198,7 @@ export class UpdateOperation<Answer> {
       const below = value.window.at(-1);
       this.#anchors.push(below === undefined ? undefined : idText(below));
       this.#sentSince ??= outcome.ballot;
+      if (this.#sentEpoch === 0) this.#sentEpoch = base.set.epoch;
     }
     const { duel, staleEpoch } = outcome;
     return this.#missed({ kind: "missed", duel, got: 0, staleEpoch });

@@ -1,5 +1,6 @@
 /** What one run of the simulator gives back, and what every scenario has in common. */
 import type { MembershipHazards, RegisterHazards } from "../../../cluster/register/hazards.ts";
+import type { GuardHazards } from "../../../src/object/cluster/replica-guard.ts";
 import type { AcceptorHazards } from "./acceptor.ts";
 import type { Operation } from "./linearizability.ts";
 
@@ -52,11 +53,21 @@ export const USUAL_PRESSURE: Pressure = {
   secondFails: 0.25,
 };
 
+/** A change of the ring with a step left out. */
+export interface RingHazards {
+  /** The new replicas take over without a time in which quorums of both sets are needed. */
+  readonly switchAtOnce?: boolean;
+  /** The old replicas are left before every key is known to a quorum of the new ones. */
+  readonly skipSync?: boolean;
+}
+
 export interface ScenarioOptions {
   readonly pressure: Pressure;
   readonly engine: RegisterHazards;
   readonly acceptor: AcceptorHazards;
   readonly membership: MembershipHazards;
+  readonly guard: GuardHazards;
+  readonly ring: RingHazards;
   readonly slowFlush: boolean;
   readonly collectTombstones: boolean;
   readonly trace: boolean;

@@ -2,6 +2,7 @@
  * What the register simulator can run: the protocol as it is, and one losing variant per rule, which
  * must be caught within its budget of seeds or the simulator is blind there.
  */
+import { runCluster } from "./cluster-scenario.ts";
 import { runDrives } from "./drives-scenario.ts";
 import { runPeers } from "./peers-scenario.ts";
 import {
@@ -75,6 +76,16 @@ const LATE_REPAIR: Pressure = {
   secondFails: 0,
 };
 
+/** Cells that rot on drives which several nodes propose to. */
+const CLUSTER_ROT: Pressure = {
+  ...USUAL_PRESSURE,
+  rots: 0.3,
+  keys: 1,
+  clients: 4,
+  slowAccepts: 0.4,
+  pauseMsMax: 120,
+};
+
 export const VARIANTS: readonly Variant[] = [
   sound("peers", runPeers, {}),
   sound("peers-gc", runPeers, { collectTombstones: true }),
@@ -88,6 +99,10 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-rot", runDrives, { pressure: ROT }),
   sound("drives-late-repair", runDrives, { collectTombstones: true, pressure: LATE_REPAIR }),
   sound("drives-return", runDrives, { collectTombstones: true, pressure: RETURN }),
+
+  sound("cluster", runCluster, { collectTombstones: true }),
+  sound("cluster-slow", runCluster, { slowFlush: true }),
+  sound("cluster-rot", runCluster, { pressure: CLUSTER_ROT }),
 
   losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
   losing("rule-1b", 15_000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
@@ -125,6 +140,14 @@ export const VARIANTS: readonly Variant[] = [
   losing("stale-minority", 5000, runDrives, { membership: { startFromAnything: true } }),
   losing("unchecked-return", 100, runDrives, { membership: { readmitUnchecked: true } }),
   losing("recent-ignored", 500, runDrives, { membership: { skipRecent: true } }),
+  losing("ring-at-once", 2000, runCluster, { ring: { switchAtOnce: true } }),
+  losing("ring-unsynced", 2000, runCluster, { ring: { skipSync: true } }),
+  losing("ring-unfenced", 2000, runCluster, { guard: { ignoreLayout: true } }),
+  losing("marks-forgotten", 20_000, runCluster, { guard: { forgetMarks: true } }),
+  losing("rot-unbounded", 5000, runCluster, {
+    guard: { ignoreCeiling: true },
+    pressure: CLUSTER_ROT,
+  }),
 ];
 
 function sound(name: string, run: Variant["run"], options: Partial<ScenarioOptions>): Variant {
@@ -149,6 +172,8 @@ export function runVariant(
     engine: {},
     acceptor: {},
     membership: {},
+    guard: {},
+    ring: {},
     slowFlush: false,
     collectTombstones: false,
     pressure: USUAL_PRESSURE,

@@ -16,6 +16,7 @@ export interface WorkloadOptions {
   /** A client that has heard nothing for this long goes on; its operation stays open. */
   readonly patienceMs: number;
   readonly deleteShare: number;
+  readonly keyOf?: (keyIndex: number) => Buffer;
 }
 
 /** One process that accepts requests now. */
@@ -73,7 +74,7 @@ export class Workload {
     };
     world.after(this.#options.patienceMs, () => finish("unknown"));
     world.note(`client ${client} → ${door.name} ${operation.kind} ${operation.value ?? ""}`);
-    this.#perform(door.engine, keyBytes(keyIndex), operation).then(
+    this.#perform(door.engine, this.#keyOf(keyIndex), operation).then(
       () => finish("ok"),
       (error: unknown) => finish(isUnknown(error) ? "unknown" : "failed"),
     );
@@ -84,7 +85,7 @@ export class Workload {
     for (let keyIndex = 0; keyIndex < this.#options.keys; keyIndex++) {
       const operation: Operation = { ...this.#newOperation(-1, keyIndex), ...LAST_GET };
       this.histories[keyIndex]?.push(operation);
-      this.#perform(door.engine, keyBytes(keyIndex), operation).then(
+      this.#perform(door.engine, this.#keyOf(keyIndex), operation).then(
         () => {
           operation.status = "ok";
           operation.returnMs = this.#world.nowMs;
@@ -94,6 +95,10 @@ export class Workload {
         },
       );
     }
+  }
+
+  #keyOf(keyIndex: number): Buffer {
+    return (this.#options.keyOf ?? keyBytes)(keyIndex);
   }
 
   #newOperation(client: number, keyIndex: number): Operation {
