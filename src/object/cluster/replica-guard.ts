@@ -32,6 +32,7 @@ import { ID_BYTES } from "../../base/ids.ts";
 import type { KvRow } from "../../base/kv-row.ts";
 import type { Drive, RangeQuery, RangeReply } from "../../store/drive.ts";
 import { BUCKET_TAG, HEAD_BYTES } from "../register-keys.ts";
+import { type DigestQuery, type DigestReply, digestRows } from "./row-digest.ts";
 import type { Fence, Marks, SharedDrive } from "./shared-drive.ts";
 
 /** What the guard needs of its drive. */
@@ -165,6 +166,11 @@ export class ReplicaGuard implements SharedDrive {
       ? undefined
       : await this.#admit(head, fence, 0);
     return refusal ?? this.#drive.range(query);
+  }
+
+  async digest(query: DigestQuery, fence: Fence): Promise<DigestReply | Refusal> {
+    const refusal = await this.#admit(query.head, fence, 0);
+    return refusal ?? digestRows(this.#drive, query);
   }
 
   async raise({ layout, bucket }: Marks): Promise<Done | Refusal> {

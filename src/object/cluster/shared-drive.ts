@@ -22,6 +22,8 @@ import type { Ballot } from "../../base/ballot.ts";
 import type { KvRow } from "../../base/kv-row.ts";
 import type { RangeQuery, RangeReply } from "../../store/drive.ts";
 
+import type { DigestQuery, DigestReply } from "./row-digest.ts";
+
 /** What the caller knows, and the replica refuses when it knows better. */
 export interface Fence {
   /** The version of the layout by which the caller found this replica. */
@@ -57,6 +59,8 @@ export interface SharedDrive {
   ): Promise<DiscardReply>;
   /** All heads of the query belong to one bucket. */
   range(query: RangeQuery, fence: Fence): Promise<RangeReply | Refusal>;
+  /** For comparing replicas; see row-digest.ts. */
+  digest(query: DigestQuery, fence: Fence): Promise<DigestReply | Refusal>;
   /**
    * When it answers, the marks are durable and no request with lower ones has an effect any more.
    * Higher ones that are there already stay.

@@ -339,6 +339,7 @@ class ClusterScenario {
       install: (...args) => call((guard) => guard.install(...args)),
       discard: (...args) => call((guard) => guard.discard(...args)),
       range: (...args) => call((guard) => guard.range(...args)),
+      digest: (...args) => call((guard) => guard.digest(...args)),
       raise: (...args) => call((guard) => guard.raise(...args)),
     };
   }

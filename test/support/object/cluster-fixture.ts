@@ -185,6 +185,7 @@ function createLink(cluster: Cluster, node: number, guard: ReplicaGuard): Shared
     install: (...args) => send("install", () => guard.install(...args)),
     discard: (...args) => send("discard", () => guard.discard(...args)),
     range: (...args) => send("range", () => guard.range(...args)),
+    digest: (...args) => send("digest", () => guard.digest(...args)),
     raise: (...args) => send("raise", () => guard.raise(...args)),
   };
 }
