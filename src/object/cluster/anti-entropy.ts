@@ -5,7 +5,7 @@
  * Each drive of this node is compared, head by head, with the next replica of the head in the order
  * of ids, so that all replicas together form a ring and every difference lies between two neighbours.
  * First digests of long runs, then of short ones where those differ, then the keys themselves. Nothing
- * is kept up to date for this while clients write: docs/decisions/0013 has the costs.
+ * is kept up to date for this while clients write: docs/decisions/0017 has the costs.
  */
 import type { ReplicaSet } from "../../../cluster/register/replica-set.ts";
 import { equalBallots } from "../../base/ballot.ts";
