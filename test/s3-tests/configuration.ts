@@ -8,7 +8,7 @@ export interface SuiteIdentity {
   readonly email: string;
 }
 
-/** The sections of the file; `tenant` needs an account of its own. */
+/** The sections of the file: each an account of its own with one user that stands for all of it. */
 export const IDENTITY_SECTIONS = [
   "s3 main",
   "s3 alt",
@@ -55,4 +55,22 @@ export function suiteConfiguration(options: SuiteOptions): string {
     if (section === "s3 tenant") lines.push("tenant = ");
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** An identity for a section; made of its name, so that a run looks like any other. */
+export function identityOf(section: IdentitySection): SuiteIdentity {
+  const name = section.replaceAll(" ", "-");
+  const index = IDENTITY_SECTIONS.indexOf(section) + 1;
+  return {
+    accessKey: `${name}-access-key`,
+    secretKey: `${name}-secret-key`,
+    userId: String(index).repeat(64),
+    displayName: name,
+    email: `${name}@example.com`,
+  };
+}
+
+/** The twelve digits of the section's account. */
+export function accountIdOf(section: IdentitySection): string {
+  return String(IDENTITY_SECTIONS.indexOf(section) + 1).repeat(12);
 }

@@ -12,7 +12,14 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ACCESS_KEY, SECRET_KEY, startServer } from "../support/server-process.ts";
 import { areaOf } from "./areas.ts";
-import { IDENTITY_SECTIONS, type SuiteIdentity, suiteConfiguration } from "./configuration.ts";
+import {
+  accountIdOf,
+  IDENTITY_SECTIONS,
+  type IdentitySection,
+  identityOf,
+  type SuiteIdentity,
+  suiteConfiguration,
+} from "./configuration.ts";
 import { parseDeclined, parseReport, type TestOutcome, tallyByArea } from "./outcome.ts";
 
 const SUITE = resolve(process.env["S3_TESTS_FOLDER"] ?? "s3-tests");
@@ -22,17 +29,8 @@ const WORKERS = process.env["S3_TESTS_WORKERS"] ?? "3";
 const DAY_SECONDS = 10;
 const TEST_TIMEOUT_SECONDS = 300;
 const FILES = ["s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py"];
+const START = fileURLToPath(new URL("../../src/node/start.cjs", import.meta.url));
 const DECLINED = fileURLToPath(new URL("../../../test/s3-tests/declined.txt", import.meta.url));
-const OWNER_ID = "02d6176db174dc93cb1b899f7c6078f08654445fe8cf1b6ce98d8855f66bdbf4";
-
-const root: SuiteIdentity = {
-  accessKey: ACCESS_KEY,
-  secretKey: SECRET_KEY,
-  userId: OWNER_ID,
-  displayName: "ringfort",
-  email: "root@example.com",
-};
-
 const folder = mkdtempSync(join(tmpdir(), "ringfort-s3-tests-"));
 const server = await startServer({
   environment: { RINGFORT_MEMORY: "256MiB", RINGFORT_LIFECYCLE_DAY: `${DAY_SECONDS}s` },
@@ -50,13 +48,14 @@ try {
 async function runSuite(): Promise<readonly TestOutcome[]> {
   const configuration = join(folder, "s3tests.conf");
   const report = process.env["S3_TESTS_REPORT"] ?? join(folder, "report.xml");
-  const identities = Object.fromEntries(IDENTITY_SECTIONS.map((section) => [section, root]));
+  const pairs = IDENTITY_SECTIONS.map((section) => [section, identityOf(section)] as const);
+  for (const section of IDENTITY_SECTIONS) await makeIdentity(section);
   writeFileSync(
     configuration,
     suiteConfiguration({
       port: server.port,
       // Every section has its entry: they are made from the list of sections.
-      identities: identities as Record<(typeof IDENTITY_SECTIONS)[number], SuiteIdentity>,
+      identities: Object.fromEntries(pairs) as Record<IdentitySection, SuiteIdentity>,
       lifecycleDaySeconds: DAY_SECONDS,
     }),
   );
@@ -82,6 +81,26 @@ async function runSuite(): Promise<readonly TestOutcome[]> {
   });
   await new Promise((settled) => child.once("exit", settled));
   return parseReport(readFileSync(report, "utf8"));
+}
+
+/** An account and its user, by the command that operators use. */
+async function makeIdentity(section: IdentitySection): Promise<void> {
+  const { accessKey, secretKey, userId, displayName, email } = identityOf(section);
+  const id = accountIdOf(section);
+  const account = ["--id", id, "--canonical-id", userId, "--email", email];
+  await administrate("account", "add", displayName, ...account);
+  await administrate("user", "add", accessKey, secretKey, "--account", id, "--account-root");
+}
+
+async function administrate(...command: readonly string[]): Promise<void> {
+  const credentials = ["--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY];
+  const child = spawn(
+    process.execPath,
+    [START, "admin", ...command, "--url", server.endpoint, ...credentials],
+    { stdio: ["ignore", "ignore", "inherit"] },
+  );
+  const code = await new Promise((settled) => child.once("exit", settled));
+  if (code !== 0) throw new Error(`ringfort admin ${command.slice(0, 2).join(" ")} failed`);
 }
 
 /** True when the run is as the list of declined tests says. */
