@@ -14,8 +14,10 @@ import { DriveClient } from "./drive-client.ts";
 import type { DriveFormat } from "./drive-format.ts";
 import { updateIdentity } from "./drive-formatting.ts";
 import { inspectFolder } from "./drive-inspection.ts";
+import { INDEX_FOLDER } from "./drive-opening.ts";
 import { type DrivePlan, returnProblem } from "./drive-plan.ts";
 import type { ReturningDrive } from "./drive-returns.ts";
+import { enterIndex, leaveIndex } from "./index-mark.ts";
 import { createLostLink, lostReport } from "./lost-link.ts";
 import type { DriveLink, DriveOpening, OpenedDrive } from "./store-messages.ts";
 import type { StoreThread } from "./store-thread.ts";
@@ -67,6 +69,7 @@ export class DriveSeat implements ReturningDrive {
 
   /** At the start. Rejects with an error that says why the drive cannot be used. */
   async open(opening: DriveOpening): Promise<OpenedDrive> {
+    await enterIndex(`${opening.path}/${INDEX_FOLDER}`, this.#modules);
     const { link, opened, slot } = await this.#modules.thread.open(opening);
     this.#slot = slot;
     this.client.connect(link, opening.path, opened.report);
@@ -76,8 +79,11 @@ export class DriveSeat implements ReturningDrive {
   async release(): Promise<void> {
     const slot = this.#slot;
     if (slot === undefined) return;
+    const { state, path } = this.client.status();
     await this.#modules.thread.close(slot);
     this.#slot = undefined;
+    // What failed is read through when it is opened again.
+    if (state === "online") await leaveIndex(`${path}/${INDEX_FOLDER}`, this.#modules);
   }
 
   async reopen(): Promise<void> {
@@ -85,6 +91,7 @@ export class DriveSeat implements ReturningDrive {
     await this.release();
     const { path, format } = await this.#find();
     const opening = { path, id: this.id, create: false, needsResync: false };
+    await enterIndex(`${path}/${INDEX_FOLDER}`, this.#modules);
     const { link, opened, slot } = await thread.open(opening);
     this.#slot = slot;
     const { state, reason } = opened.report;

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Test, test } from "tap";
 import { newDataId } from "../../../src/base/ids.ts";
 import { type LogFields, silentLogger } from "../../../src/base/log.ts";
 import type { Drive, DriveState, DriveStatus } from "../../../src/store/drive.ts";
+import { INDEX_MARK } from "../../../src/store/index-mark.ts";
 import {
   findStripeDataBytesMax,
   openStore,
@@ -203,6 +204,25 @@ test("openStore: a drive that is missing at the start is used as soon as it is f
   const alone = await open(paths);
   t.equal(alone.incarnation, 3);
   await alone.close();
+});
+
+test("openStore: an index is marked while it is open, and read through after a bad end", async (t) => {
+  const root = makeRoot(t);
+  const mark = join(root, "a", "index", INDEX_MARK);
+  const store = await open([join(root, "a")]);
+  t.ok(existsSync(mark));
+  await store.close();
+  t.notOk(existsSync(mark));
+  writeFileSync(mark, "");
+  const lines: string[] = [];
+  const log = { ...silentLogger, info: (line: string) => void lines.push(line) };
+  const next = await openStore(
+    { paths: [join(root, "a")], memory, threads: 1, stripeDataBytes: 1024, limits: STORE_LIMITS },
+    { clock: realClock, random: realRandom, log },
+  );
+  t.match(lines, [/not closed in good order/]);
+  await next.close();
+  t.notOk(existsSync(mark));
 });
 
 test("openStore: another drive, or a copy of a stranger, does not take the place of one that is away", async (t) => {
