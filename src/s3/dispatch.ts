@@ -32,13 +32,14 @@ import { crossOriginHeaders, preflightHeaders } from "./cross-origin.ts";
 import { detectOperation } from "./detect.ts";
 import { authenticateForm } from "./form/form-auth.ts";
 import { isNotImplemented, notImplemented } from "./not-implemented.ts";
+import { BUCKET_DOCUMENT_BYTES_MAX } from "./operations/bucket-documents.ts";
 import { formHeaders, formKey, postObject, readPostForm } from "./operations/post-object.ts";
 import { BUCKET_HANDLERS, OBJECT_HANDLERS, SERVICE_HANDLERS } from "./operations.ts";
 import { QueryParameters } from "./query.ts";
 import { commonHeaders, type HeaderList, sendError } from "./respond.ts";
 import { S3Error, toS3Error } from "./s3-error.ts";
 import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
-import { DOCUMENTS_BYTES_MAX } from "./verified-body.ts";
+import { DOCUMENTS_BYTES_MAX, readVerifiedBody } from "./verified-body.ts";
 
 export interface S3Modules {
   readonly store: ObjectStore;
@@ -143,7 +144,9 @@ async function run(begun: Run): Promise<void> {
     await runForm({ ...context, bucketName: address.bucket }, { trace, modules });
     return;
   }
-  await access.authorise(operation);
+  await access.authorise(operation, () =>
+    readVerifiedBody(context, BUCKET_DOCUMENT_BYTES_MAX, { digestRequired: false }),
+  );
   trace.access = access;
   if (isNotImplemented(operation)) throw notImplemented(operation);
   await runOperation(operation, address, context);

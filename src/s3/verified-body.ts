@@ -9,6 +9,7 @@ import type { ByteBudget } from "../base/byte-budget.ts";
 import { equalBytes, MIB } from "../base/bytes.ts";
 import type { PayloadExpectations } from "../base/payload.ts";
 import { StoreError } from "../base/store-error.ts";
+import type { HttpRequest } from "../http/request.ts";
 import { createPayloadSource } from "./auth/payload-source.ts";
 import type { DocumentDigester, ServiceContext } from "./context.ts";
 import { S3Error } from "./s3-error.ts";
@@ -25,6 +26,9 @@ export interface VerifiedBodyOptions {
 
 /** What of a request a body takes to read. */
 export type BodyContext = Pick<ServiceContext, "request" | "auth" | "digester" | "documents">;
+
+/** Bodies that authorisation had to read: the operation gets them without reading twice. */
+const READ = new WeakMap<HttpRequest, Buffer>();
 
 /**
  * Rejects with S3Error or StoreError, "busy" when too much is being read already; nothing of an
@@ -65,6 +69,8 @@ function readBody(
     });
   }
   if ((source.length ?? 0) > bytesMax) throw new StoreError({ code: "entity-too-large", bytesMax });
+  const read = READ.get(context.request);
+  if (read !== undefined) return Promise.resolve(read);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -88,8 +94,9 @@ function readBody(
         const body = Buffer.concat(chunks);
         const { digester } = context;
         const failure = verify(body, expectations, digester) ?? verify(body, trailing, digester);
-        if (failure === undefined) resolve(body);
-        else reject(failure);
+        if (failure !== undefined) return reject(failure);
+        READ.set(context.request, body);
+        resolve(body);
       },
       fail: reject,
     });

@@ -15,6 +15,7 @@ import {
   PutBucketVersioningCommand,
   PutObjectAclCommand,
   PutObjectCommand,
+  PutObjectTaggingCommand,
   PutPublicAccessBlockCommand,
   type S3Client,
 } from "@aws-sdk/client-s3";
@@ -399,6 +400,94 @@ test("identities: bucket policies grant, deny, and never lock the owner out", as
   t.equal(await codeOfCall(root.send(new GetObjectCommand(object))), "done");
   const bad = root.send(new PutBucketPolicyCommand({ Bucket, Policy: '{"Statement":[]}' }));
   t.equal(await codeOfCall(bad), "400 MalformedPolicy");
+});
+
+test("identities: conditions on tags hold however the tags come, and on those that are there", async (t) => {
+  const admin = adminOf(server);
+  const tagger = await newUser("tagger");
+  const all = `arn:aws:s3:::${Bucket}/*`;
+  await admin.put(
+    "add-canned-policy",
+    { name: "tags" },
+    {
+      Version: "2012-10-17",
+      Statement: [
+        {
+          Effect: "Allow",
+          Action: ["s3:PutObject", "s3:PutObjectTagging"],
+          Resource: all,
+          Condition: { StringEquals: { "s3:RequestObjectTag/class": "public" } },
+        },
+        {
+          Effect: "Allow",
+          Action: "s3:GetObject",
+          Resource: all,
+          Condition: { StringEquals: { "s3:ExistingObjectTag/class": "public" } },
+        },
+        {
+          Effect: "Allow",
+          Action: "s3:CreateBucket",
+          Resource: "*",
+          Condition: { StringEquals: { "s3:LocationConstraint": "eu-west-1" } },
+        },
+      ],
+    },
+  );
+  await admin.put("set-user-or-group-policy", {
+    policyName: "tags",
+    userOrGroup: "tagger",
+    isGroup: "false",
+  });
+  const put = (Key: string, Tagging?: string) =>
+    codeOfCall(
+      tagger.send(
+        new PutObjectCommand({
+          Bucket,
+          Key,
+          Body: "x",
+          ...(Tagging === undefined ? {} : { Tagging }),
+        }),
+      ),
+    );
+  t.equal(await put("tag-1", "class=public"), "done");
+  t.equal(await put("tag-1", "class=secret"), DENIED);
+  t.equal(await put("tag-1"), DENIED);
+  const retag = (Value: string) =>
+    tagger.send(
+      new PutObjectTaggingCommand({
+        Bucket,
+        Key: "tag-1",
+        Tagging: { TagSet: [{ Key: "class", Value }] },
+      }),
+    );
+  t.equal(await codeOfCall(retag("public")), "done");
+  t.equal(await codeOfCall(retag("secret")), DENIED);
+  const get = (Key: string) => codeOfCall(tagger.send(new GetObjectCommand({ Bucket, Key })));
+  t.equal(await get("tag-1"), "done");
+  t.equal(await get("here"), DENIED);
+  t.equal(await get("not-there"), DENIED);
+  await root.send(
+    new PutObjectTaggingCommand({
+      Bucket,
+      Key: "tag-1",
+      Tagging: { TagSet: [{ Key: "class", Value: "secret" }] },
+    }),
+  );
+  t.equal(await get("tag-1"), DENIED);
+  const create = (name: string, LocationConstraint?: "eu-west-1" | "us-west-2") =>
+    codeOfCall(
+      tagger.send(
+        new CreateBucketCommand({
+          Bucket: newBucketName(name),
+          ...(LocationConstraint === undefined
+            ? {}
+            : { CreateBucketConfiguration: { LocationConstraint } }),
+        }),
+      ),
+    );
+  t.equal(await create("place", "eu-west-1"), "done");
+  t.equal(await create("place", "us-west-2"), DENIED);
+  t.equal(await create("place"), DENIED);
 });
 
 test("identities: another account owns what it makes, and shares it by policy or list", async (t) => {

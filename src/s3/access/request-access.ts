@@ -20,6 +20,7 @@ import type { Bucket, ObjectStore, StoredHeaders } from "../../object/object-sto
 import { parseCopySource } from "../copy-source.ts";
 import { S3Error } from "../s3-error.ts";
 import type { S3Operation } from "../s3-operations.ts";
+import { BODY_CONDITIONS } from "./body-values.ts";
 import { accessOfBucket } from "./bucket-access.ts";
 import { type AccessNeed, OPERATION_ACCESS, type OperationFacts } from "./operation-access.ts";
 import type { RequestValues } from "./request-values.ts";
@@ -52,25 +53,45 @@ export interface RequestAccessModules {
 export class RequestAccess {
   readonly caller: Caller;
   readonly #input: RequestAccessInput;
+  /** Those of the request, and what its body says. */
+  #values: RequestValues;
   readonly #modules: RequestAccessModules;
 
   constructor(input: RequestAccessInput, modules: RequestAccessModules) {
     this.caller = input.caller;
     this.#input = input;
+    this.#values = input.values;
     this.#modules = modules;
   }
 
-  /** Rejects with AccessDenied unless the operation may run. */
-  async authorise(operation: S3Operation): Promise<void> {
+  /** Rejects with AccessDenied unless the operation may run. `readBody` is for small documents. */
+  async authorise(
+    operation: S3Operation,
+    readBody: () => Promise<Buffer> = noDocument,
+  ): Promise<void> {
     const rule = OPERATION_ACCESS[operation];
     if (rule.kind === "handler") await this.#refuseStrangers();
     if (rule.kind !== "needs") return;
+    const conditions = BODY_CONDITIONS[operation];
+    if (conditions !== undefined && (await this.#asksFor(conditions.keys))) {
+      const found = conditions.read(await readBody(), this.#values.nowMs);
+      this.#values = this.#values.with(found, conditions.keys);
+    }
     for (const need of rule.needsOf(this.#input.facts)) {
       // What an existing bucket says matters not to whoever wants to make one.
       const unmade = need.action === "s3:CreateBucket";
       const target = this.#targetOf(need);
       await this.require(need.action, target, unmade ? { bucket: undefined } : {});
     }
+  }
+
+  /** A policy in play reads one of the keys. */
+  async #asksFor(keys: readonly string[]): Promise<boolean> {
+    const bucket = await this.#findBucket(this.#input.target.bucket);
+    const access = bucket === undefined ? undefined : accessOfBucket(bucket);
+    return policiesOf(this.caller, access).some((policy) =>
+      keys.some((key) => policy.readsPrefix(key)),
+    );
   }
 
   /** Callers without keys are not told which buckets there are. */
@@ -101,7 +122,7 @@ export class RequestAccess {
       caller: this.caller,
       action,
       resource: bucketArn(bucket.name),
-      values: this.#input.values,
+      values: this.#values,
       bucket: accessOfBucket(bucket),
     }).allowed;
   }
@@ -112,7 +133,7 @@ export class RequestAccess {
       caller: this.caller,
       action,
       resource: bucketArn(bucket.name),
-      values: this.#input.values,
+      values: this.#values,
       bucket: bucketAccessOf({ ...accessOfBucket(bucket), policy }),
     }).allowed;
   }
@@ -120,7 +141,7 @@ export class RequestAccess {
   /** For what lies in no bucket. */
   allowsService(action: string): boolean {
     const { caller } = this;
-    const { values } = this.#input;
+    const values = this.#values;
     const resource = ALL_BUCKETS_ARN;
     return decide({ caller, action, resource, values, bucket: undefined }).allowed;
   }
@@ -164,13 +185,13 @@ export class RequestAccess {
       caller: this.caller,
       action,
       resource: resourceOf(target),
-      values: this.#input.values,
+      values: this.#values,
       bucket: bucket === undefined ? undefined : accessOfBucket(bucket),
     };
     if (bucket === undefined || target.key === undefined) return decide(question);
     if (!readsTags(question)) return this.#withList(decide(question), question, { bucket, target });
     const headers = await this.#storedHeaders(bucket, target);
-    const values = this.#input.values.with(existingTags(headers));
+    const values = this.#values.with(existingTags(headers));
     const informed = { ...question, values };
     return this.#withList(decide(informed), informed, { bucket, target });
   }
@@ -224,6 +245,11 @@ export class RequestAccess {
   }
 }
 
+/** A form's file is no document that conditions could be about. */
+function noDocument(): Promise<Buffer> {
+  return Promise.resolve(Buffer.alloc(0));
+}
+
 const ABSENT: ReadonlySet<string> = new Set([
   "no-such-bucket",
   "no-such-key",
@@ -240,10 +266,14 @@ function resourceOf({ bucket, key }: AccessTarget): string {
 const EXISTING_TAG = "s3:existingobjecttag/";
 
 function readsTags({ caller, bucket }: AccessQuestion): boolean {
-  const own: readonly { readonly policy: Policy }[] =
-    caller.kind === "anonymous" ? [] : [...caller.policies, ...caller.boundaries];
-  const policies = [...own.map(({ policy }) => policy), bucket?.policy];
-  return policies.some((policy) => policy?.readsPrefix(EXISTING_TAG) === true);
+  return policiesOf(caller, bucket).some((policy) => policy.readsPrefix(EXISTING_TAG));
+}
+
+/** Every policy that has a say. */
+function policiesOf(caller: Caller, bucket: BucketAccess | undefined): readonly Policy[] {
+  const own = caller.kind === "anonymous" ? [] : [...caller.policies, ...caller.boundaries];
+  const policies = own.map(({ policy }) => policy);
+  return bucket?.policy === undefined ? policies : [...policies, bucket.policy];
 }
 
 function existingTags(headers: StoredHeaders | undefined): ReadonlyMap<string, readonly string[]> {

@@ -18,7 +18,7 @@ import type { QueryParameters } from "../query.ts";
 
 export interface RequestFacts {
   readonly caller: Caller;
-  readonly auth: Pick<AuthResult, "kind"> & { readonly via?: "header" | "query" };
+  readonly auth: Pick<AuthResult, "kind"> & { readonly via?: "header" | "query" | "form" };
   readonly connection: Pick<HttpRequest, "remoteAddress" | "secure">;
   /** The request's headers, and those a presigned URL carries. */
   readonly headers: HttpHeaders;
@@ -34,23 +34,43 @@ export class RequestValues implements ConditionValues {
   /** Found out later: tags of the object, what the body says. */
   readonly #known: ReadonlyMap<string, readonly string[]>;
 
-  constructor(facts: RequestFacts, known: ReadonlyMap<string, readonly string[]> = NOTHING_KNOWN) {
+  /** Keys, or their beginnings, that only what was found out later may answer. */
+  readonly #settled: readonly string[];
+
+  constructor(
+    facts: RequestFacts,
+    known: ReadonlyMap<string, readonly string[]> = NOTHING_KNOWN,
+    settled: readonly string[] = [],
+  ) {
     this.#facts = facts;
     this.#known = known;
+    this.#settled = settled;
+  }
+
+  get nowMs(): number {
+    return this.#facts.nowMs;
   }
 
   get(key: string): Values {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    if (this.#settled.some((settled) => key.startsWith(settled))) return undefined;
     const compute = COMPUTED.get(key);
     if (compute !== undefined) return compute(this.#facts);
     if (key.startsWith(REQUEST_TAG)) return requestTag(this.#facts, key.slice(REQUEST_TAG.length));
     return undefined;
   }
 
-  /** The same with more keys, which are the server's own findings. */
-  with(found: ReadonlyMap<string, readonly string[]>): RequestValues {
-    return new RequestValues(this.#facts, new Map([...this.#known, ...found]));
+  /**
+   * The same with what the server has found out. For the `settled` keys that is all there is: no
+   * header speaks for them any more, also where nothing was found.
+   */
+  with(
+    found: ReadonlyMap<string, readonly string[]>,
+    settled: readonly string[] = [],
+  ): RequestValues {
+    const known = new Map([...this.#known, ...found]);
+    return new RequestValues(this.#facts, known, [...this.#settled, ...settled]);
   }
 }
 
@@ -138,7 +158,7 @@ function principalType(caller: Caller): string {
 
 function authType({ kind, via }: RequestFacts["auth"]): Values {
   if (kind !== "signed") return undefined;
-  return [via === "query" ? "REST-QUERY-STRING" : "REST-HEADER"];
+  return [via === "form" ? "POST" : via === "query" ? "REST-QUERY-STRING" : "REST-HEADER"];
 }
 
 /** Milliseconds since the signature was made. */

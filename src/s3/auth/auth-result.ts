@@ -31,7 +31,7 @@ export type AuthResult<Identity = unknown> =
   | {
       readonly kind: "signed";
       /** Where the signature came from. Only header-signed requests may stream signed chunks. */
-      readonly via: "header" | "query";
+      readonly via: "header" | "query" | "form";
       readonly accessKey: string;
       readonly identity: Identity;
       readonly payload: PayloadMode;

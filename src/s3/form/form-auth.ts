@@ -31,7 +31,7 @@ export function authenticateForm<Identity>(
     : verifyVersionTwo(fields, policy, credentials);
   checkToken(credential, fields.get("x-amz-security-token"));
   const { accessKey, identity } = credential;
-  return { kind: "signed", via: "header", accessKey, identity, payload: UNSIGNED };
+  return { kind: "signed", via: "form", accessKey, identity, payload: UNSIGNED };
 }
 
 function verifyVersionFour<Identity>(

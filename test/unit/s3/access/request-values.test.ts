@@ -157,4 +157,13 @@ test("RequestValues: computes only keys that policies may name", async (t) => {
   const found = values().with(new Map([["s3:existingobjecttag/a", ["b"]]]));
   t.strictSame(found.get("s3:existingobjecttag/a"), ["b"]);
   t.strictSame(found.get("aws:username"), ["alice"]);
+  // What the body says is not completed from a header.
+  const tagged = values(["x-amz-tagging", "class=public"]);
+  const body = tagged.with(new Map([["s3:requestobjecttagkeys", []]]), [
+    "s3:requestobjecttag/",
+    "s3:requestobjecttagkeys",
+  ]);
+  t.strictSame(tagged.get("s3:requestobjecttag/class"), ["public"]);
+  t.equal(body.get("s3:requestobjecttag/class"), undefined);
+  t.strictSame(body.get("s3:requestobjecttagkeys"), []);
 });
