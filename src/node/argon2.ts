@@ -7,7 +7,7 @@ import { AdminError } from "../admin/admin-error.ts";
 import type { Argon2Reply, Argon2Request } from "./argon2-messages.ts";
 
 /** Derivations waiting or under way; one more is refused. */
-export const ARGON2_WAITING_MAX = 16;
+export const ARGON2_WAITING_MAX = 8;
 const DEADLINE_MS = 60_000;
 
 let last: Promise<unknown> = Promise.resolve();

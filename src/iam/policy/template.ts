@@ -29,15 +29,20 @@ export interface TemplateSyntax {
 export class Template {
   readonly source: string;
   readonly #pieces: readonly Piece[];
+  readonly #variables: readonly Variable[];
   /** Without variables: the pattern once and for all. */
   readonly #fixed: Pattern | undefined;
+  /** What the variables last stood for, and the pattern that made: callers ask many times. */
+  #lastTexts = "";
+  #last: Pattern | undefined;
 
   /** Throws PolicyError for a variable that cannot be read. */
   constructor(source: string, syntax: TemplateSyntax) {
     this.source = source;
     this.#pieces = readPieces(source, syntax);
+    this.#variables = this.#pieces.filter((piece) => typeof piece !== "number");
     const units = this.#pieces.filter((piece) => typeof piece === "number");
-    if (units.length === this.#pieces.length) this.#fixed = new Pattern(units);
+    if (this.#variables.length === 0) this.#fixed = new Pattern(units);
   }
 
   get hasVariables(): boolean {
@@ -50,7 +55,7 @@ export class Template {
 
   /** Names of the condition keys that its variables read. */
   get keys(): readonly string[] {
-    return this.#pieces.flatMap((piece) => (typeof piece === "number" ? [] : [piece.key]));
+    return this.#variables.map(({ key }) => key);
   }
 
   matches(text: string, values: ConditionValues): boolean {
@@ -69,17 +74,32 @@ export class Template {
   }
 
   #resolve(values: ConditionValues): Pattern | undefined {
+    const texts: string[] = [];
+    for (const variable of this.#variables) {
+      const text = variableValue(variable, values);
+      if (text === undefined) return undefined;
+      texts.push(text);
+    }
+    const joined = texts.length === 1 ? (texts[0] ?? "") : JSON.stringify(texts);
+    if (this.#last === undefined || joined !== this.#lastTexts) {
+      this.#last = new Pattern(this.#unitsFor(texts));
+      this.#lastTexts = joined;
+    }
+    return this.#last;
+  }
+
+  #unitsFor(texts: readonly string[]): number[] {
     const units: number[] = [];
+    let next = 0;
     for (const piece of this.#pieces) {
       if (typeof piece === "number") {
         units.push(piece);
         continue;
       }
-      const value = variableValue(piece, values);
-      if (value === undefined) return undefined;
-      for (let index = 0; index < value.length; index++) units.push(value.charCodeAt(index));
+      const text = texts[next++] ?? "";
+      for (let index = 0; index < text.length; index++) units.push(text.charCodeAt(index));
     }
-    return new Pattern(units);
+    return units;
   }
 }
 

@@ -1,0 +1,24 @@
+import { test } from "tap";
+import { ADMIN_ROUTES } from "../../../src/admin/admin-routes.ts";
+import { scopeOfAction } from "../../../src/iam/policy/actions.ts";
+
+test("ADMIN_ROUTES: every route has a permission that policies know, or says why it asks itself", async (t) => {
+  const asking: string[] = [];
+  for (const [name, { permission }] of ADMIN_ROUTES) {
+    if ("action" in permission) t.equal(scopeOfAction(permission.action), "service", name);
+    else {
+      asking.push(name);
+      t.ok(permission.handler.length > 10, name);
+    }
+  }
+  t.strictSame(asking.sort(), [
+    "add-service-account",
+    "delete-service-account",
+    "info-service-account",
+    "list-service-accounts",
+    "set-group-status",
+    "set-user-status",
+    "update-group-members",
+    "update-service-account",
+  ]);
+});
