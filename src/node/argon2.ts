@@ -4,30 +4,36 @@
  */
 import { Worker } from "node:worker_threads";
 import { AdminError } from "../admin/admin-error.ts";
+import type { Argon2 } from "../admin/body-encryption.ts";
 import type { Argon2Reply, Argon2Request } from "./argon2-messages.ts";
 
 /** Derivations waiting or under way; one more is refused. */
 export const ARGON2_WAITING_MAX = 8;
 const DEADLINE_MS = 60_000;
 
-let last: Promise<unknown> = Promise.resolve();
-let waiting = 0;
+type Derive = (request: Argon2Request) => Promise<Uint8Array>;
 
-export function argon2InWorker(password: string, salt: Uint8Array): Promise<Uint8Array> {
-  if (waiting >= ARGON2_WAITING_MAX) {
-    throw new AdminError(503, "SlowDown", "Too many requests with sealed bodies, try again.");
-  }
-  waiting += 1;
-  const derived = last.then(() => derive({ password, salt: Uint8Array.from(salt) }));
-  last = derived.then(done, done);
-  return derived;
+/** One derivation after another, a bounded number of them waiting. */
+export function createArgon2Queue(derive: Derive): Argon2 {
+  let last: Promise<unknown> = Promise.resolve();
+  let waiting = 0;
+  const done = (): void => {
+    waiting -= 1;
+  };
+  return (password, salt) => {
+    if (waiting >= ARGON2_WAITING_MAX) {
+      throw new AdminError(503, "SlowDown", "Too many requests with sealed bodies, try again.");
+    }
+    waiting += 1;
+    const derived = last.then(() => derive({ password, salt: Uint8Array.from(salt) }));
+    last = derived.then(done, done);
+    return derived;
+  };
 }
 
-function done(): void {
-  waiting -= 1;
-}
+export const argon2InWorker: Argon2 = createArgon2Queue(deriveInWorker);
 
-function derive(request: Argon2Request): Promise<Uint8Array> {
+function deriveInWorker(request: Argon2Request): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL("./argon2-worker.js", import.meta.url), {
       workerData: request,
