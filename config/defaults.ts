@@ -26,6 +26,7 @@ type Compute = (known: KnownSettings, machine: MachineFacts) => RawValue | undef
 /** In an order in which each rule finds what it needs; undefined when that was not valid. */
 export const COMPUTED_DEFAULTS: ReadonlyMap<SettingName, Compute> = new Map<SettingName, Compute>([
   ["consoleAddress", ({ address }) => address && `:${portAfter(address.port)}`],
+  ["peerAddress", ({ address }) => address && `:${peerPort(address.port)}`],
   ["certsDir", (_known, machine) => certsFolder(machine)],
   ["memory", (_known, machine) => formatBytesText(arenaBytes(machine.memoryBytes))],
   ["codecThreads", (_known, machine) => clamp(machine.processors - 1, 1, 16)],
@@ -48,6 +49,13 @@ export const COMPUTED_DEFAULTS: ReadonlyMap<SettingName, Compute> = new Map<Sett
 function portAfter(port: number): number {
   if (port === 0) return 0;
   return port === 65_535 ? 9001 : port + 1;
+}
+
+/** Far from what else listens beside S3; the same distance for all nodes of one machine. */
+function peerPort(port: number): number {
+  const distance = 10_000;
+  if (port === 0) return 0;
+  return port + distance > 65_535 ? port - distance : port + distance;
 }
 
 function certsFolder(machine: MachineFacts): string {

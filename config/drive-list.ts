@@ -1,9 +1,7 @@
 /**
- * From the words after `ringfort server` to the drives of this process: ellipses expanded, local
- * paths made absolute, URLs read as the nodes of a cluster. All problems are found, not only the
- * first.
- *
- * This version serves one node, so a list of URLs is understood but refused, saying what it names.
+ * From the words after `ringfort server` to the drives of this process or of its whole cluster:
+ * ellipses expanded, local paths made absolute, URLs read as the drives of nodes. All problems are
+ * found, not only the first.
  */
 import { resolve, sep } from "node:path";
 import { expandEllipsis } from "./ellipsis.ts";
@@ -56,15 +54,16 @@ export function parseDriveList(words: readonly string[], folder: string): DriveL
   return clusterDrives(urls);
 }
 
-/** Why a cluster's URLs are refused by this version, naming what they stand for. */
-export function clusterRefusal(drives: readonly RemoteDrive[]): string {
-  const nodes = [...new Set(drives.map((drive) => `${drive.host}:${drive.port}`))];
-  const shown = nodes.slice(0, 4).join(", ") + (nodes.length > 4 ? ", …" : "");
-  return (
-    `the drive URLs name a cluster of ${nodes.length} node(s) (${shown}) with ${drives.length} ` +
-    "drive(s), and this version serves one node: it has no peer network yet. " +
-    "Give the drives of this machine as paths, for example /mnt/drive{1...4}"
-  );
+/** The URL of a drive, in the one form that every node of a list writes it in. */
+export function formatRemoteDrive({ scheme, host, port, path }: RemoteDrive): string {
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}${path}`;
+}
+
+/** The drives of a setting that holds URLs; undefined when it holds local paths. */
+export function readRemoteDrives(words: readonly string[]): readonly RemoteDrive[] | undefined {
+  const result = parseDriveList(words, sep);
+  if ("problems" in result || result.list.kind === "local") return undefined;
+  return result.list.drives;
 }
 
 function localDrives(words: readonly string[], folder: string): DriveListResult {
@@ -112,7 +111,8 @@ function parseDriveUrl(word: string): RemoteDrive | string {
   const example = "write for example http://node1:9000/mnt/drive1";
   if (!URL.canParse(word)) return `a drive URL cannot be read; ${example}`;
   const url = new URL(word);
-  const { hostname: host, protocol } = url;
+  const { protocol } = url;
+  const host = url.hostname.replace(/^\[|\]$/g, "");
   if (protocol !== "http:" && protocol !== "https:") {
     return `the drive URL of "${host}" starts with ${protocol}//; only http and https are allowed`;
   }

@@ -135,7 +135,7 @@ export const clusterSchema = z.strictObject({
 
 export const nodeSchema = z.strictObject({
   drives: drivesKind().register(settingNotes, {
-    doc: "Drive folders, separated by spaces; {1...4} is expanded. On the command line: the DIR words.",
+    doc: "Drive folders, or URLs of all drives of a cluster; {1...4} is expanded. The DIR words.",
     example: "/mnt/drive{1...4}",
     minio: ["MINIO_VOLUMES", "MINIO_ARGS", "MINIO_ENDPOINTS"],
   }),
@@ -153,6 +153,12 @@ export const nodeSchema = z.strictObject({
     minio: ["MINIO_CONSOLE_ADDRESS"],
     flag: "--console-address",
     noEffectYet: true,
+  }),
+  peerAddress: addressKind().register(settingNotes, {
+    doc: "Where the other nodes of the cluster connect; every node must be able to reach it.",
+    computed: "the port of the address and 10000, so :19000",
+    example: ":19000",
+    flag: "--peer-address",
   }),
   certsDir: pathKind().register(settingNotes, {
     doc: "Folder of public.crt and private.key; with both there, the address speaks HTTPS.",

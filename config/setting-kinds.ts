@@ -7,7 +7,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { formatBytesText, parseBytesText } from "./bytes-text.ts";
-import { clusterRefusal, parseDriveList } from "./drive-list.ts";
+import { formatRemoteDrive, parseDriveList } from "./drive-list.ts";
 import { formatDurationText, parseDurationText } from "./duration-text.ts";
 import { Secret } from "./secret.ts";
 import { parseStorageClass } from "./storage-class.ts";
@@ -136,12 +136,12 @@ export function pathKind() {
   });
 }
 
-/** The local drive folders, absolute. */
+/** The local drive folders, absolute, or the URLs of all drives of a cluster. */
 export function drivesKind() {
   return kind((raw): Reading<readonly string[]> => {
     const result = parseDriveList(wordsOf(raw, /\s+/), resolve("."));
     if ("problems" in result) return { problems: result.problems.map((problem) => `: ${problem}`) };
-    if (result.list.kind === "cluster") return fail(`: ${clusterRefusal(result.list.drives)}`);
+    if (result.list.kind === "cluster") return { value: result.list.drives.map(formatRemoteDrive) };
     return { value: result.list.paths };
   });
 }

@@ -1,11 +1,13 @@
 /**
  * Which part of Ringfort answers a path of the S3 port. Default deny: everything that is not a
- * health check goes to the administration or the S3 handler, whose first step is authentication; the
- * paths of metrics, which are not there yet, pass through the same step.
+ * health check, or a peer's question who this is, goes to the administration or the S3 handler, whose
+ * first step is authentication; the paths of metrics, which are not there yet, pass through the same
+ * step.
  */
 import { isAdminPath } from "../admin/admin-handler.ts";
 import { answerHealth, type HealthState, isHealthPath } from "../admin/health.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
+import { PEER_CARD_PATH, type PeerCard, sendPeerCard } from "./cluster/peer-card.ts";
 
 export interface FrontOptions {
   /** Requests served at a time; one more is refused. */
@@ -18,6 +20,8 @@ export interface FrontModules {
   /** Answers what exceeds `requestsMax`. */
   readonly refuse: (request: HttpRequest, response: HttpResponse) => void;
   readonly health: (busy: boolean) => HealthState;
+  /** Of a node of a cluster: public, and asked for by those who look for their peers. */
+  readonly peerCard: PeerCard | undefined;
 }
 
 export function createFront(options: FrontOptions, modules: FrontModules): HttpHandler {
@@ -25,6 +29,10 @@ export function createFront(options: FrontOptions, modules: FrontModules): HttpH
   return async (request, response) => {
     if (isHealthPath(request.rawPath)) {
       sendHealth(request, response, modules.health(inFlight >= options.requestsMax));
+      return;
+    }
+    if (modules.peerCard !== undefined && request.rawPath === PEER_CARD_PATH) {
+      sendPeerCard(response, modules.peerCard);
       return;
     }
     if (inFlight >= options.requestsMax) {

@@ -11,6 +11,7 @@ import { STRIPES_MIN, stripeMemoryBytes } from "../../config/relations.ts";
 import type { Settings } from "../../config/schema.ts";
 import type { HealthState } from "../admin/health.ts";
 import type { Logger } from "../base/log.ts";
+import type { HttpHandler } from "../http/request.ts";
 import type { RunningObjectStore } from "../object/create-object-store.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
@@ -18,6 +19,14 @@ import { sendBusy } from "../s3/respond.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
 import { createAdminFront } from "./admin-front.ts";
 import { endpointUrls } from "./banner.ts";
+import {
+  type ClusterPlace,
+  findPlace,
+  type OpenedCluster,
+  openCluster,
+  takePlace,
+} from "./cluster/cluster-backend.ts";
+import { StartingHandler } from "./cluster/starting-handler.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
 import { NodeIdentities } from "./identities.ts";
@@ -30,14 +39,27 @@ import { systemRandom } from "./system-random.ts";
 const clock = systemClock;
 const random = systemRandom;
 
-export async function startNode(settings: Settings, log: Logger): Promise<RunningNode> {
+export async function startNode(
+  settings: Settings,
+  log: Logger,
+  version: string,
+): Promise<RunningNode> {
   const { cluster, node } = settings;
   const closers: Array<() => Promise<void> | void> = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
   };
   try {
-    const stripesOnDrives = await findStripeDataBytesMax(node.drives);
+    const found = await findPlace(settings, { clock, log });
+    const starting = new StartingHandler();
+    // The others ask who this node is before there is anything to serve.
+    const early = found && (await listen(settings, starting.handle, log));
+    let serving = false;
+    closers.push(() => (serving ? undefined : early?.stop(0)));
+    const joining = { clock, random, log, version, starting };
+    const place = found && (await takePlace(settings, found, joining));
+    const paths = place?.own.paths ?? node.drives;
+    const stripesOnDrives = await findStripeDataBytesMax(paths);
     checkMemory(settings, stripesOnDrives);
     const arena = createDataArena({
       memoryBytes: node.memory,
@@ -48,7 +70,8 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
     });
     const store = await openStore(
       {
-        paths: node.drives,
+        paths,
+        ...(place && identityOf(place)),
         memory: arena.memory.buffer,
         threads: node.driveThreads,
         stripeDataBytes: cluster.stripeDataBytes,
@@ -57,7 +80,11 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
       { clock, random, log },
     );
     closers.push(() => store.close());
-    const { objects, dataPath } = createObjectNode(settings, { arena, store, clock, random, log });
+    const parts = { arena, store, clock, random, log, version };
+    const opened = place && (await openCluster(settings, place, parts));
+    closers.push(() => opened?.close());
+    starting.card = opened?.card;
+    const { objects, dataPath } = createObjectNode(settings, { ...parts, cluster: opened });
     closers.push(() => dataPath.close());
     closers.push(() => objects.stop());
     log.info("drives opened", describeDrives(store));
@@ -67,14 +94,18 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
     closers.push(() => identities.stop());
     await identities.start();
     const phase: Phase = { name: "ready" };
-    const front = await startFront(settings, {
+    const handler = createHandler(settings, {
       objects,
       identities,
       store,
+      opened,
       phase,
       digester: dataPath.codec,
       log,
     });
+    starting.handOver(handler);
+    serving = true;
+    const front = early ?? (await listen(settings, handler, log));
     const monitor = startLoopMonitor({ clock, log });
     closers.push(() => monitor.stop());
     closers.push(async () => {
@@ -92,6 +123,20 @@ export async function startNode(settings: Settings, log: Logger): Promise<Runnin
   }
 }
 
+export async function ownPaths(settings: Settings, log: Logger): Promise<readonly string[]> {
+  const place = await findPlace(settings, { clock, log });
+  return place?.own.paths ?? settings.node.drives;
+}
+
+/** What the drives of a node of a cluster must be, or are to be made. */
+function identityOf({ known, member }: ClusterPlace) {
+  return {
+    clusterId: known.record.clusterId,
+    nodeId: member.nodeId,
+    assigned: member.drives.map(({ driveId, number }) => ({ id: driveId, index: number })),
+  };
+}
+
 interface Phase {
   name: HealthState["phase"];
 }
@@ -100,12 +145,17 @@ interface FrontParts {
   readonly objects: RunningObjectStore;
   readonly identities: NodeIdentities;
   readonly store: Store;
+  readonly opened: OpenedCluster | undefined;
   readonly phase: Phase;
   readonly digester: Parameters<typeof createS3Handler>[1]["digester"];
   readonly log: Logger;
 }
 
-function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
+function listen(settings: Settings, handler: HttpHandler, log: Logger): Promise<HttpFront> {
+  return startHttpFront(settings, { handler, clock, random, log });
+}
+
+function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
   const { cluster, node } = settings;
   const { objects, identities, digester, log } = parts;
   const hostId = createHash("sha256").update(hostname()).digest("hex");
@@ -120,28 +170,34 @@ function startFront(settings: Settings, parts: FrontParts): Promise<HttpFront> {
       log,
     },
   );
-  const handler = createFront(
+  return createFront(
     { requestsMax: node.requestsMax },
     {
       s3,
       admin: createAdminFront({ region: cluster.region }, { identities, clock, random, log }),
       refuse: (request, response) => sendBusy(request, response, hostId),
       health: (busy) => healthOf(settings, parts, busy),
+      peerCard: parts.opened?.card,
     },
   );
-  return startHttpFront(settings, { handler, clock, random, log });
 }
 
 function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean): HealthState {
-  const { store, objects, phase } = parts;
+  const { store, opened, objects, phase } = parts;
   const { observers, mode } = objects.status().drives;
   const expected = node.drives.length;
   const parity = cluster.storageClassStandard.parity;
-  const known = store.drives.map((drive) => ({
+  const own = store.drives.map((drive) => ({
     online: drive.status().state === "online",
     healing: observers.includes(drive.id),
     local: true,
   }));
+  const others = (opened?.peers.list() ?? []).map((drive) => ({
+    online: drive.status().state === "online",
+    healing: false,
+    local: false,
+  }));
+  const known = [...own, ...others];
   const absent = Array.from({ length: Math.max(0, expected - known.length) }, () => ({
     online: false,
     healing: false,

@@ -4,21 +4,36 @@
  */
 import type { Settings } from "../../config/schema.ts";
 import type { Arena } from "../actors/arena.ts";
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { ClusterMap } from "../object/cluster/cluster-map.ts";
 import {
   createObjectStore,
   type RunningObjectStore,
   SCRUB_OPTIONS,
 } from "../object/create-object-store.ts";
 import { DamageLog } from "../object/damage.ts";
+import type { DriveTable } from "../object/data-drives.ts";
 import { createDataPath, DATA_LIMITS, type DataPath } from "../object/data-path.ts";
+import {
+  type ParitySettings,
+  type PlaceNewData,
+  parityFor,
+  placeInOrder,
+} from "../object/data-placement.ts";
 import { DRIVE_SET_LIMITS, DriveSet } from "../object/drive-set.ts";
 import { DEFAULT_OBJECT_OPTIONS } from "../object/object-core.ts";
 import type { Store } from "../store/store.ts";
+import type { OpenedCluster } from "./cluster/cluster-backend.ts";
+
+/** What makes a node one of a cluster: see cluster/cluster-backend.ts. */
+export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "map">;
 
 export interface ObjectNodeModules {
+  /** Undefined: this node is alone. */
+  readonly cluster: ClusterOfNode | undefined;
   readonly arena: Arena;
   readonly store: Store;
   readonly clock: Clock;
@@ -37,28 +52,32 @@ export function createObjectNode(
 ): ObjectNode {
   const { arena, store, clock, random, log } = modules;
   const damage = new DamageLog();
-  const dataPath = createDataPath(
+  const parity = {
+    STANDARD: cluster.storageClassStandard.parity,
+    REDUCED_REDUNDANCY: cluster.storageClassRrs.parity,
+  };
+  const others = modules.cluster?.peers.list() ?? [];
+  const { map } = modules.cluster ?? {};
+  const dataPath: DataPath = createDataPath(
     {
       stripeDataBytes: cluster.stripeDataBytes,
       codecThreads: node.codecThreads,
-      parity: {
-        STANDARD: cluster.storageClassStandard.parity,
-        REDUCED_REDUNDANCY: cluster.storageClassRrs.parity,
-      },
+      parity,
       limits: DATA_LIMITS,
     },
-    { arena, drives: store.drives, clock, random, onDamage: damage.report },
+    {
+      arena,
+      drives: [...store.drives, ...others],
+      ...(map && { place: placeByMap(map, parity, () => dataPath.drives) }),
+      clock,
+      random,
+      onDamage: damage.report,
+    },
   );
   const { writer, reader, rebuilder, drives, codec } = dataPath;
-  const set = new DriveSet(
-    {
-      ...DRIVE_SET_LIMITS,
-      drivesExpected: node.drives.length,
-      engine: { ...DRIVE_SET_LIMITS.engine, settledBytesMax: node.recordCache },
-      membership: { ...DRIVE_SET_LIMITS.membership, acceptMissing: node.acceptMissingDrives },
-    },
-    { drives: store.drives, clock, random, log },
-  );
+  const set = modules.cluster === undefined ? createDriveSet(node, modules) : undefined;
+  const replicas = modules.cluster?.replicas ?? set;
+  assert(replicas !== undefined, "a node is alone or one of a cluster");
   const objects = createObjectStore(
     {
       object: {
@@ -71,8 +90,9 @@ export function createObjectNode(
       runWorkers: true,
     },
     {
-      replicas: set,
+      replicas,
       spares: set,
+      furtherWorkers: modules.cluster === undefined ? [] : [modules.cluster.replicas.antiEntropy()],
       fresh: store.fresh,
       writer,
       reader,
@@ -85,4 +105,36 @@ export function createObjectNode(
     },
   );
   return { objects, dataPath };
+}
+
+function createDriveSet(node: Settings["node"], modules: ObjectNodeModules): DriveSet {
+  const { store, clock, random, log } = modules;
+  return new DriveSet(
+    {
+      ...DRIVE_SET_LIMITS,
+      drivesExpected: node.drives.length,
+      engine: { ...DRIVE_SET_LIMITS.engine, settledBytesMax: node.recordCache },
+      membership: { ...DRIVE_SET_LIMITS.membership, acceptMissing: node.acceptMissingDrives },
+    },
+    { drives: store.drives, clock, random, log },
+  );
+}
+
+/** New data goes where the layout has it, or to the drives that follow. */
+function placeByMap(
+  map: ClusterMap,
+  parity: ParitySettings,
+  drives: () => DriveTable,
+): PlaceNewData {
+  return (dataId, storageClass) => {
+    const states = new Map(
+      drives()
+        .states()
+        .map((state) => [state.index, state]),
+    );
+    const order = map.orderFor(dataId).flatMap((index) => states.get(index) ?? []);
+    const slots = Math.min(map.slots, order.length);
+    const m = parityFor(slots, storageClass, parity);
+    return placeInOrder(order, { k: slots - m, m });
+  };
 }

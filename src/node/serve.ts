@@ -24,7 +24,9 @@ export interface RunningNode {
 }
 
 export interface NodeModule {
-  startNode(settings: Settings, log: Logger): Promise<RunningNode>;
+  startNode(settings: Settings, log: Logger, version: string): Promise<RunningNode>;
+  /** The folders that are this machine's: those given, or those of its URLs. */
+  ownPaths(settings: Settings, log: Logger): Promise<readonly string[]>;
 }
 
 /** Loads the node's code late: some of it reads the environment as it loads. */
@@ -41,6 +43,8 @@ export interface ServeOptions {
 const CLOSE_MS_MAX = 10_000;
 /** Request line and slack: the library's own bound is above ours, so that we can answer. */
 const HEAD_BYTES_BESIDES_HEADERS = 32 * KIB;
+/** A start that is about to succeed may do so. */
+const ABANDON_MS_MAX = 2_000;
 const EXIT_FAILED = 1;
 /** 128 + SIGINT, what shells expect of an interrupted process. */
 const EXIT_INTERRUPTED = 130;
@@ -73,16 +77,19 @@ async function startAndWait(
   stopping: Promise<NodeJS.Signals>,
 ): Promise<boolean> {
   const { settings, version } = options;
-  const locks = await lockDrives(settings.node.drives);
+  const { startNode, ownPaths } = await options.loadNode();
+  const locks = await lockDrives(await ownPaths(settings, log));
   for (const { drive, reason } of locks.weak) log.warn("a drive is not locked", { drive, reason });
-  let node: RunningNode;
-  try {
-    const { startNode } = await options.loadNode();
-    node = await startNode(settings, log);
-  } catch (error) {
-    await locks.release();
-    throw error;
-  }
+  const starting = startNode(settings, log, version);
+  // A node may wait for others for a long time, and until then nothing has begun.
+  const first = await Promise.race([starting, stopping.then(() => undefined)]).catch(
+    async (error: unknown) => {
+      await locks.release();
+      throw error;
+    },
+  );
+  if (first === undefined) return await abandonStart(starting, locks, log);
+  const node = first;
   const { endpoints } = node;
   if (prettyLog(settings)) announce(options, endpoints);
   else log.info("serving", { version, endpoints, drives: settings.node.drives });
@@ -93,6 +100,23 @@ async function startAndWait(
   });
   await stopping;
   return await stopInTime({ node, locks, graceMs: settings.node.shutdownGrace, log });
+}
+
+/** Asked to stop before it served: nothing was acknowledged, so the process may end as it is. */
+async function abandonStart(
+  starting: Promise<RunningNode>,
+  locks: DriveLocks,
+  log: Logger,
+): Promise<boolean> {
+  const timeout = new Promise<undefined>((resolve) => {
+    setTimeout(resolve, ABANDON_MS_MAX, undefined);
+  });
+  const started = await Promise.race([starting.catch(() => undefined), timeout]);
+  await started?.stop();
+  await locks.release();
+  log.info("stopped before it served");
+  if (started === undefined) setImmediate(() => process.exit(0));
+  return true;
 }
 
 async function stopInTime(running: {

@@ -53,6 +53,8 @@ export interface ObjectStoreModules {
   readonly replicas: NodeReplicas;
   /** Where spares take the place of lost drives. */
   readonly spares: Pick<DriveSet, "takeSpare"> | undefined;
+  /** Work that only the caller's kind of replicas knows. */
+  readonly furtherWorkers?: readonly BackgroundWorker[];
   readonly fresh: readonly EmptyDrive[];
   readonly writer: DataWriter;
   readonly reader: DataReader;
@@ -90,6 +92,7 @@ const PACES: Readonly<Record<string, WorkerPace>> = {
   healer: { idleMs: MINUTE_MS / 6, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
   damage: { idleMs: MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
   replicas: { idleMs: MINUTE_MS / 2, retryMs: MINUTE_MS / 2, dutyShare: 1 },
+  "anti-entropy": { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.1 },
   scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
 };
 /** A pass over all buckets with lifecycle rules: twenty a day, be the day as short as it may. */
@@ -197,6 +200,7 @@ function createWorkers(
     new LifecycleWorker(options.lifecycle, { core, isOurs }),
     new DamageRecorder(core, damage),
     ...(spares === undefined ? [] : [new ReplicaKeeper(spares)]),
+    ...(modules.furtherWorkers ?? []),
     new Scrubber(options.scrub, { core, data, damage, members, isOurs }),
     ...modules.fresh.map(({ drive, markSynced }) => {
       const isReady = () => !set.isObserver(drive.id);

@@ -25,6 +25,8 @@ export const UPLOAD_TAG = 0x75;
 export const PART_TAG = 0x70;
 /** Records of the deployment itself (identities), which lie in no bucket. */
 export const SYSTEM_TAG = 0x73;
+/** The one record that says who belongs to the cluster. */
+export const CLUSTER_KEY: Uint8Array = Uint8Array.of(0x63);
 
 const ESCAPED = 0x00;
 const ESCAPED_ZERO = 0xff;

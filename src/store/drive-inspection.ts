@@ -30,6 +30,7 @@ export interface InspectedFolder {
 
 /** What operating systems leave in the root of a file system or of any folder. */
 const HARMLESS: readonly RegExp[] = [
+  /^ringfort\.(identity|cluster)(\.new)?$/,
   /^lost\+found$/,
   /^\.Trash(es|-\d+)?$/,
   /^\.DS_Store$/,
@@ -43,6 +44,10 @@ const HARMLESS: readonly RegExp[] = [
 
 /** Holds the lock of the process that uses the drive, before and after formatting. */
 export const LOCK_FOLDER = ".ringfort-lock";
+
+/** What a node of a cluster keeps in the folder itself: read before the drive is opened. */
+export const NODE_IDENTITY_FILE = "ringfort.identity";
+export const CLUSTER_FILE = "ringfort.cluster";
 
 const MINIO_FOLDER = ".minio.sys";
 const NAMES_SHOWN_MAX = 3;

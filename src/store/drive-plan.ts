@@ -57,10 +57,19 @@ export interface PlanOptions {
   /** The cluster and the node that this must be; undefined takes what is found, or makes new ones. */
   readonly cluster: string | undefined;
   readonly node: string | undefined;
+  /** In a cluster, who each folder's drive is to be, in the order of the folders. */
+  readonly assigned: readonly AssignedDrive[] | undefined;
   /** Of the data that is going to be written. */
   readonly stripeDataBytes: number;
   readonly nowMs: number;
   readonly random: Random;
+}
+
+/** A drive's identity as the cluster gave it. */
+export interface AssignedDrive {
+  readonly id: DriveId;
+  /** Its number among all drives of the cluster. */
+  readonly index: number;
 }
 
 type DriveFinding = Extract<FolderFinding, { kind: "drive" }>;
@@ -112,7 +121,10 @@ function planNewSet(
   const { random, nowMs } = options;
   const cluster = options.cluster ?? randomId(random);
   const node = options.node ?? randomId(random);
-  const table = folders.map((_, index) => ({ index, id: newDriveId(random), createdMs: nowMs }));
+  const table = folders.map((_, at) => {
+    const own = options.assigned?.[at] ?? { index: at, id: newDriveId(random) };
+    return { ...own, createdMs: nowMs };
+  });
   const drives = folders.map(({ path }, index): PlannedDrive => {
     const entry = table[index];
     if (entry === undefined) throw new Error("one table entry per folder");
@@ -225,6 +237,8 @@ function planKnownSet(
       });
     } else if (finding.kind === "empty" && halfIsHere && (finding.mounted || !allMounted)) {
       const replaced = missing.values().next().value;
+      // The numbers of further drives are the cluster's to give.
+      if (replaced === undefined && options.assigned !== undefined) continue;
       const index = replaced?.index ?? known.size;
       missing.delete(index);
       const entry = { index, id: newDriveId(options.random), createdMs: options.nowMs };

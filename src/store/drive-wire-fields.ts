@@ -10,6 +10,8 @@ import type { DriveReport, DriveRequest } from "./store-messages.ts";
 type AnyRefusal = DriveRefusal | AcceptorRefusal;
 
 const DONE: Done = { ok: true };
+/** Stands for a trailer that is not there. */
+const NO_TRAILER = -1;
 const ROW_TABLES: readonly RowTable[] = ["list", "heal", "pending", "trash"];
 export const RANGE_TABLES = ["list", "heal", "pending", "trash", "rec"] as const;
 const STATES: readonly DriveState[] = ["online", "faulty", "offline"];
@@ -124,11 +126,13 @@ export function readRefusal(reader: ByteReader): AnyRefusal {
 export function writePlace(writer: ByteWriter, place: BlockPlace): void {
   writer.f64(place.blockOffset);
   writer.u32(place.blockBytes);
-  writer.f64(place.trailerOffset);
+  writer.f64(place.trailerOffset ?? NO_TRAILER);
 }
 
 export function readPlace(reader: ByteReader): BlockPlace {
-  return { blockOffset: reader.f64(), blockBytes: reader.u32(), trailerOffset: reader.f64() };
+  const block = { blockOffset: reader.f64(), blockBytes: reader.u32() };
+  const trailerOffset = reader.f64();
+  return { ...block, trailerOffset: trailerOffset === NO_TRAILER ? undefined : trailerOffset };
 }
 
 export function writeDataId(writer: ByteWriter, dataId: DataId): void {

@@ -23,7 +23,7 @@ import {
 } from "./drive-wire-fields.ts";
 import type { DriveCallName, DriveReply, DriveRequest } from "./store-messages.ts";
 
-type OkReply<K extends DriveCallName> = Extract<DriveReply<K>, { readonly ok: true }>;
+export type OkReply<K extends DriveCallName> = Extract<DriveReply<K>, { readonly ok: true }>;
 
 interface CallCodec<K extends DriveCallName> {
   writeRequest(writer: ByteWriter, request: DriveRequest<K>): void;
@@ -276,6 +276,15 @@ export function writeRequest<K extends DriveCallName>(
   request: DriveRequest<K>,
 ): void {
   writer.u8(CALL_NAMES.indexOf(name));
+  writeRequestBody(writer, name, request);
+}
+
+/** Without the name, for whoever says it in another way. */
+export function writeRequestBody<K extends DriveCallName>(
+  writer: ByteWriter,
+  name: K,
+  request: DriveRequest<K>,
+): void {
   CALL_CODECS[name].writeRequest(writer, request);
 }
 
@@ -297,6 +306,19 @@ export function writeReply<K extends DriveCallName>(
   // The compiler does not narrow a union that depends on K; `ok` is its discriminant everywhere.
   if (reply.ok) CALL_CODECS[name].writeOk(writer, reply as OkReply<K>);
   else writeRefusal(writer, reply);
+}
+
+/** The fields of a reply that is not a refusal. */
+export function writeOkReply<K extends DriveCallName>(
+  writer: ByteWriter,
+  name: K,
+  reply: OkReply<K>,
+): void {
+  CALL_CODECS[name].writeOk(writer, reply);
+}
+
+export function readOkReply<K extends DriveCallName>(reader: ByteReader, name: K): OkReply<K> {
+  return CALL_CODECS[name].readOk(reader);
 }
 
 export function readReply<K extends DriveCallName>(reader: ByteReader, name: K): DriveReply<K> {

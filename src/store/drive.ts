@@ -118,7 +118,8 @@ export interface ShardSpec {
 export interface BlockPlace {
   readonly blockOffset: number;
   readonly blockBytes: number;
-  readonly trailerOffset: number;
+  /** Undefined: only the bytes of the block, which are then any piece of a shard file. */
+  readonly trailerOffset: number | undefined;
 }
 
 export interface ShardWriter {

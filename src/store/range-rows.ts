@@ -17,6 +17,11 @@ export interface PackedRange {
   readonly resume: Uint8Array | undefined;
 }
 
+/** A reply that can be passed on without being looked at. */
+export interface UnpackedRange extends RangeReply {
+  readonly packed: PackedRange;
+}
+
 const BYTES_PER_ROW_EXPECTED = 160;
 const ROWS_EXPECTED_MAX = 400;
 const WITNESSED = 0x8000;
@@ -56,11 +61,12 @@ export class RowPacker {
 }
 
 /** The reply of the drive contract; rows are views of the packed bytes. */
-export function unpackRange(packed: PackedRange): RangeReply {
+export function unpackRange(packed: PackedRange): UnpackedRange {
   const { exhausted, resume } = packed;
   let rows: readonly RangeRow[] | undefined;
   return {
     ok: true,
+    packed,
     get rows() {
       rows ??= unpackRows(packed);
       return rows;
@@ -68,6 +74,18 @@ export function unpackRange(packed: PackedRange): RangeReply {
     exhausted,
     ...(resume === undefined ? {} : { resume }),
   };
+}
+
+/** The packed form, which a reply that came from a drive's thread still has. */
+export function packRange(reply: RangeReply): PackedRange {
+  if ("packed" in reply) return (reply as UnpackedRange).packed; // nobody else has the property
+  const packer = new RowPacker(reply.rows.length);
+  for (const { head, key, value, witness } of reply.rows) {
+    if (witness === undefined) packer.add(head, key, value);
+    else packer.addGroup(head, witness, key.length);
+  }
+  const { exhausted, resume } = reply;
+  return { ok: true, count: packer.count, rows: packer.finish(), exhausted, resume };
 }
 
 const NO_VALUE = new Uint8Array(0);

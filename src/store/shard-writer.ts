@@ -127,17 +127,16 @@ export class ShardFileWriter {
   }
 }
 
-/** Views of a block and of its trailer in the arena. */
+/** Views of a block and of its trailer, if it has one, in the arena. */
 export function blockViews(
   memory: Uint8Array,
   place: BlockPlace,
   trailerBytes: number,
-): [Uint8Array, Uint8Array] {
+): Uint8Array[] {
   const { blockOffset, blockBytes, trailerOffset } = place;
-  return [
-    memory.subarray(blockOffset, blockOffset + blockBytes),
-    memory.subarray(trailerOffset, trailerOffset + trailerBytes),
-  ];
+  const block = memory.subarray(blockOffset, blockOffset + blockBytes);
+  if (trailerOffset === undefined) return [block];
+  return [block, memory.subarray(trailerOffset, trailerOffset + trailerBytes)];
 }
 
 /** Out of space is a state of the drive, not a fault, as long as it is a write that says so. */

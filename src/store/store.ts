@@ -13,7 +13,13 @@ import type { Drive } from "./drive.ts";
 import type { DriveClient } from "./drive-client.ts";
 import { beginFormatting, finishFormatting, updateIdentity } from "./drive-formatting.ts";
 import { inspectFolder } from "./drive-inspection.ts";
-import { type DrivePlan, type MissingDrive, type PlannedDrive, planDrives } from "./drive-plan.ts";
+import {
+  type AssignedDrive,
+  type DrivePlan,
+  type MissingDrive,
+  type PlannedDrive,
+  planDrives,
+} from "./drive-plan.ts";
 import { DriveReturns, type ReturnLimits } from "./drive-returns.ts";
 import { DriveSeat, type DriveSeatOptions } from "./drive-seat.ts";
 import type { ReserveLimits } from "./drive-space.ts";
@@ -52,6 +58,8 @@ export interface StoreOptions {
   /** What the drives must belong to; undefined takes what is found, or makes new ids. */
   readonly clusterId?: string;
   readonly nodeId?: string;
+  /** In a cluster, who each folder's drive is to be, in the order of `paths`. */
+  readonly assigned?: readonly AssignedDrive[];
   /** Of the data that will be written; the drives remember the largest: see stripeDataBytesMax. */
   readonly stripeDataBytes: number;
   readonly limits: StoreLimits;
@@ -164,6 +172,7 @@ async function makePlan(
   const plan = planDrives(folders, {
     cluster: clusterId,
     node: nodeId,
+    assigned: options.assigned,
     stripeDataBytes,
     nowMs: modules.clock.nowMs(),
     random: modules.random,

@@ -115,16 +115,14 @@ export class MemoryDrive implements DataDrive {
     return this.#answer("read", read.slot, () => {
       const file = this.file(read.dataId, read.slot);
       const from = read.fileOffset - SHARD_HEADER_BYTES;
-      const wanted = read.place.blockBytes + TRAILER_BYTES;
+      const { blockOffset, blockBytes, trailerOffset } = read.place;
+      const wanted = blockBytes + (trailerOffset === undefined ? 0 : TRAILER_BYTES);
       if (file?.state !== "durable") return { ok: false, reason: "missing" };
       const found = file.content.subarray(from, from + wanted);
       if (found.length < wanted) return { ok: false, reason: "missing" };
-      this.#view(read.place.blockOffset, read.place.blockBytes).set(
-        found.subarray(0, read.place.blockBytes),
-      );
-      this.#view(read.place.trailerOffset, TRAILER_BYTES).set(
-        found.subarray(read.place.blockBytes),
-      );
+      this.#view(blockOffset, blockBytes).set(found.subarray(0, blockBytes));
+      if (trailerOffset === undefined) return DONE;
+      this.#view(trailerOffset, TRAILER_BYTES).set(found.subarray(blockBytes));
       return DONE;
     });
   }
@@ -166,10 +164,9 @@ export class MemoryDrive implements DataDrive {
   }
 
   #copyOut(place: BlockPlace): Buffer {
-    return Buffer.concat([
-      this.#view(place.blockOffset, place.blockBytes),
-      this.#view(place.trailerOffset, TRAILER_BYTES),
-    ]);
+    const block = this.#view(place.blockOffset, place.blockBytes);
+    if (place.trailerOffset === undefined) return Buffer.from(block);
+    return Buffer.concat([block, this.#view(place.trailerOffset, TRAILER_BYTES)]);
   }
 
   #view(offset: number, bytes: number): Uint8Array {

@@ -1,6 +1,11 @@
 /** Words → drives: local paths and the URLs of a cluster. */
 import { test } from "tap";
-import { clusterRefusal, DRIVES_MAX, parseDriveList } from "../../../config/drive-list.ts";
+import {
+  DRIVES_MAX,
+  formatRemoteDrive,
+  parseDriveList,
+  readRemoteDrives,
+} from "../../../config/drive-list.ts";
 
 function problems(...words: string[]): string {
   const result = parseDriveList(words, "/start");
@@ -57,13 +62,14 @@ test("parseDriveList: says what is wrong with URLs, without showing what may be 
   t.notMatch(secret, /hunter22/);
 });
 
-test("clusterRefusal: names the nodes and what would be needed", async (t) => {
-  const result = parseDriveList(["http://n{1...6}/d{1...2}"], "/");
-  const drives = "list" in result && result.list.kind === "cluster" ? result.list.drives : [];
-  t.equal(
-    clusterRefusal(drives),
-    "the drive URLs name a cluster of 6 node(s) (n1:9000, n2:9000, n3:9000, n4:9000, …) with 12 " +
-      "drive(s), and this version serves one node: it has no peer network yet. " +
-      "Give the drives of this machine as paths, for example /mnt/drive{1...4}",
-  );
+test("formatRemoteDrive: writes each drive in the form that is read again", async (t) => {
+  const words = ["http://n1/d", "https://n2:9443/mnt/x", "http://[::1]:9000/d"];
+  for (const word of words) {
+    const result = parseDriveList([word], "/");
+    const drives = "list" in result && result.list.kind === "cluster" ? result.list.drives : [];
+    const written = drives.map(formatRemoteDrive);
+    t.strictSame(readRemoteDrives(written), drives, word);
+    t.match(written[0], /:\d+\//, "the port is always there");
+  }
+  t.equal(readRemoteDrives(["/mnt/drive1"]), undefined);
 });

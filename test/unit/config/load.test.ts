@@ -125,7 +125,7 @@ test("loadSettings: without drives it says what to write", async (t) => {
   t.strictSame(problemsOf({}), [
     "no drive is given; write for example: ringfort server /mnt/drive{1...4}",
   ]);
-  t.match(problemsOf({ words: ["http://n{1...4}/d"] })[0], /this version serves one node/);
+  t.match(problemsOf({ words: ["http://n1/d", "/d"] })[0], /cannot be mixed/);
 });
 
 test("loadSettings: limits hold at both ends", async (t) => {

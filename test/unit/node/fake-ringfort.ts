@@ -4,6 +4,7 @@ import { runRingfort } from "../../../src/node/run.ts";
 const behaviour = process.env["FAKE_NODE"] ?? "";
 
 const exitCode = await runRingfort(process.argv.slice(2), async () => ({
+  ownPaths: (settings) => Promise.resolve(settings.node.drives),
   startNode: async (settings, log) => {
     if (behaviour === "fails") throw new Error("the drives are on fire");
     const alive = setInterval(() => {}, 60_000);

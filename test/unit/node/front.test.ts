@@ -33,6 +33,7 @@ test("createFront: more requests than may be served are answered as S3 does, and
         served.push(request.method);
         await work.promise;
       },
+      peerCard: undefined,
       admin: () => {
         throw new Error("none of its paths");
       },

@@ -43,7 +43,14 @@ interface Wanted {
 function plan(findings: readonly FolderFinding[], more: Wanted = {}) {
   const folders: InspectedFolder[] = findings.map((finding, at) => ({ path: `/d${at}`, finding }));
   const { cluster, node, stripeDataBytes = 2 ** 20 } = more;
-  return planDrives(folders, { cluster, node, stripeDataBytes, nowMs: 9, random });
+  return planDrives(folders, {
+    cluster,
+    node,
+    assigned: undefined,
+    stripeDataBytes,
+    nowMs: 9,
+    random,
+  });
 }
 
 function planned(findings: readonly FolderFinding[], more: Wanted = {}): DrivePlan {

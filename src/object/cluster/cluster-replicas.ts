@@ -1,0 +1,235 @@
+/**
+ * The registers of a node of a cluster, as the object layer has them: ClusterRegisters over this
+ * node's drives and those of the others, and the drives themselves.
+ */
+import { encodeClusterRecord } from "../../../cluster/forming/cluster-record.ts";
+import type {
+  ChangeFunction,
+  ReadOptions,
+  UpdateOutcome,
+} from "../../../cluster/register/register-contract.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Random } from "../../base/random.ts";
+import { StoreError } from "../../base/store-error.ts";
+import type { Drive } from "../../store/drive.ts";
+import { HEALTHY } from "../data-health.ts";
+import { DRIVE_SET_LIMITS, type DriveSetMode, type DriveSetStatus } from "../drive-set.ts";
+import type { NodeReplicas, StoreDrive } from "../node-replicas.ts";
+import { RECORD_HEAD_BYTES, type RecordBase, writeRecordHead } from "../record-head.ts";
+import { type BucketPlace, CLUSTER_KEY } from "../register-keys.ts";
+import type { RowPage, RowQuery } from "../registers.ts";
+import { AntiEntropy } from "./anti-entropy.ts";
+import type { ClusterMap } from "./cluster-map.ts";
+import { ClusterRegisters, partitionOfKey } from "./cluster-registers.ts";
+import type { PeerDrives } from "./peer-drives.ts";
+import type { SharedDrive } from "./shared-drive.ts";
+
+export interface ClusterReplicasOptions {
+  /** This node's number in ballots, and the count of its starts. */
+  readonly proposer: number;
+  readonly incarnation: number;
+}
+
+/** A drive of this node behind its guard. */
+export interface OwnDrive {
+  readonly drive: Drive;
+  readonly guard: SharedDrive;
+}
+
+export interface ClusterReplicasModules {
+  readonly own: readonly OwnDrive[];
+  readonly peers: PeerDrives;
+  /** A replica knows a newer layout than this node. */
+  onOutdatedLayout(version: number): void;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const RETRY_MS = 500;
+const REPORT_MS = 10_000;
+const NO_RESULT = new Uint8Array(0);
+
+export class ClusterReplicas implements NodeReplicas {
+  readonly #modules: ClusterReplicasModules;
+  readonly #registers: ClusterRegisters;
+  readonly #own: ReadonlyMap<string, OwnDrive>;
+  #map: ClusterMap;
+  #mode: DriveSetMode = "starting";
+  #stopped = false;
+
+  constructor(map: ClusterMap, options: ClusterReplicasOptions, modules: ClusterReplicasModules) {
+    this.#map = map;
+    this.#modules = modules;
+    this.#own = new Map(modules.own.map((own) => [own.drive.id, own]));
+    const { clock, random, log } = modules;
+    this.#registers = new ClusterRegisters(
+      map.registerLayout(),
+      { engine: { ...DRIVE_SET_LIMITS.engine, ...options } },
+      {
+        driveOf: (id) => this.#driveOf(id),
+        // Their states are asked for all the time; a call that fails is no news.
+        onReplicaUnavailable: () => {},
+        onOutdatedLayout: (version) => modules.onOutdatedLayout(version),
+        clock,
+        random,
+        log,
+      },
+    );
+  }
+
+  /** The node has learnt of a newer record or layout. */
+  adopt(map: ClusterMap): void {
+    this.#map = map;
+    this.#registers.adopt(map.registerLayout());
+  }
+
+  /**
+   * Resolves when the registers answer: a majority of the replicas of the cluster record is there
+   * and has it. Whoever comes first writes it; all that were there at the founding know it.
+   */
+  async start(): Promise<DriveSetMode> {
+    let reportedMs = Number.NEGATIVE_INFINITY;
+    const { clock, log } = this.#modules;
+    while (!this.#stopped) {
+      try {
+        await this.#writeFirstRecord();
+        this.#mode = "read-write";
+        return this.#mode;
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        if (clock.monotonicMs() - reportedMs >= REPORT_MS) {
+          reportedMs = clock.monotonicMs();
+          log.info("waiting for a majority of the cluster", { nodes: this.#absent(), error });
+        }
+      }
+      await sleep(clock, RETRY_MS);
+    }
+    return this.#mode;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#registers.stop();
+    this.#modules.peers.stop();
+  }
+
+  status(): DriveSetStatus {
+    return {
+      mode: this.#mode,
+      expected: this.#map.drives.size,
+      members: [...this.#map.drives.keys()],
+      observers: [],
+      unsettled: 0,
+    };
+  }
+
+  members(): readonly Drive[] {
+    return this.drives();
+  }
+
+  drives(): readonly Drive[] {
+    return [...this.#own.values()].map(({ drive }) => drive);
+  }
+
+  driveAt(index: number): StoreDrive | undefined {
+    return (
+      this.drives().find((drive) => drive.index === index) ??
+      this.#modules.peers.list().find((drive) => drive.index === index)
+    );
+  }
+
+  /** Records are kept by some drives only; the rows of the others are taken away one by one. */
+  /** Repairs what a replica has missed. */
+  antiEntropy(): AntiEntropy {
+    return new AntiEntropy({
+      localDrives: () => this.#modules.own.map(({ guard }) => guard),
+      driveOf: (id) => this.#driveOf(id),
+      replicasOf: (head) => this.#registers.layout.setFor(head),
+      settle: (key) => this.#registers.engine.settle(key),
+      log: this.#modules.log,
+    });
+  }
+
+  isMember(): boolean {
+    return false;
+  }
+
+  isObserver(): boolean {
+    return false;
+  }
+
+  slotsFull(): number {
+    return this.#map.slots;
+  }
+
+  /** The node of the first replica that is there, in the order of the layout. */
+  isOurs(key: Uint8Array): boolean {
+    const layout = this.#map.registerLayout();
+    const [group = []] = layout.groupsOf(partitionOfKey(key, layout.partitions));
+    const first = group.find((id) => this.#isOnline(id));
+    return first !== undefined && this.#own.has(first);
+  }
+
+  read(key: Uint8Array, options?: ReadOptions): Promise<Uint8Array | undefined> {
+    return this.#registers.read(key, options);
+  }
+
+  update<Answer>(
+    key: Uint8Array,
+    change: ChangeFunction<Answer>,
+    options?: ReadOptions,
+  ): Promise<UpdateOutcome<Answer>> {
+    return this.#registers.update(key, change, options);
+  }
+
+  rows(query: RowQuery): Promise<RowPage> {
+    return this.#registers.rows(query);
+  }
+
+  purge(key: Uint8Array): Promise<boolean> {
+    return this.#registers.purge(key);
+  }
+
+  fenceBucket(bucket: BucketPlace, epoch: number): Promise<void> {
+    return this.#registers.fenceBucket(bucket, epoch);
+  }
+
+  async #writeFirstRecord(): Promise<void> {
+    const { record } = this.#map;
+    await this.#registers.update(CLUSTER_KEY, (body) => {
+      if (body !== undefined) return { kind: "keep", answer: undefined };
+      return {
+        kind: "write",
+        body: clusterBody(encodeClusterRecord(record), body),
+        result: NO_RESULT,
+      };
+    });
+  }
+
+  #driveOf(id: string): SharedDrive | undefined {
+    return this.#own.get(id)?.guard ?? this.#modules.peers.list().find((drive) => drive.id === id);
+  }
+
+  #isOnline(id: string): boolean {
+    const own = this.#own.get(id)?.drive;
+    const drive = own ?? this.#modules.peers.list().find((each) => each.id === id);
+    return drive?.status().state === "online";
+  }
+
+  #absent(): string[] {
+    const absent = [...this.#map.drives.values()].filter(
+      ({ drive }) => !this.#isOnline(drive.driveId),
+    );
+    return [...new Set(absent.map(({ node }) => node.addresses[0] ?? node.nodeId))];
+  }
+}
+
+/** The body of the register: a record head that asks for nothing, then the cluster record. */
+export function clusterBody(record: Uint8Array, base: RecordBase): Buffer {
+  const body = Buffer.allocUnsafe(RECORD_HEAD_BYTES + record.length);
+  writeRecordHead(body, { dueMs: 0, urgency: HEALTHY }, base);
+  body.set(record, RECORD_HEAD_BYTES);
+  return body;
+}
