@@ -37,9 +37,11 @@ import {
   deleteAbsent,
   emptyList,
   getBucketAccelerate,
+  getBucketLogging,
   getBucketNotification,
   getBucketRequestPayment,
   putBucketAccelerate,
+  putBucketLogging,
   putBucketNotification,
   putBucketRequestPayment,
 } from "./operations/fixed-documents.ts";
@@ -68,6 +70,7 @@ import {
   putObjectTagging,
 } from "./operations/object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
+import { restoreObject } from "./operations/restore-object.ts";
 import type { BucketOperation, ObjectOperation, ServiceOperation } from "./s3-operations.ts";
 
 type Handlers<Name extends string, Context> = {
@@ -105,6 +108,7 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   GetBucketInventoryConfiguration: alwaysAbsent("NoSuchConfiguration"),
   GetBucketLifecycleConfiguration: getBucketLifecycle,
   GetBucketLocation: getBucketLocation,
+  GetBucketLogging: getBucketLogging,
   GetBucketMetricsConfiguration: alwaysAbsent("NoSuchConfiguration"),
   GetBucketNotificationConfiguration: getBucketNotification,
   GetBucketOwnershipControls: ownershipHandlers.get,
@@ -132,13 +136,13 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   PutBucketAcl: putBucketAcl,
   PutBucketCors: corsHandlers.put,
   PutBucketLifecycleConfiguration: putBucketLifecycle,
+  PutBucketLogging: putBucketLogging,
   PutBucketNotificationConfiguration: putBucketNotification,
   PutBucketOwnershipControls: ownershipHandlers.put,
   PutBucketRequestPayment: putBucketRequestPayment,
   PutBucketPolicy: putBucketPolicy,
   PutBucketTagging: bucketTaggingHandlers.put,
   PutBucketVersioning: putBucketVersioning,
-  PutBucketWebsite: websiteHandlers.put,
   PutObjectLockConfiguration: putObjectLockConfiguration,
   PutPublicAccessBlock: publicAccessHandlers.put,
 };
@@ -163,6 +167,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   PutObjectLegalHold: putObjectLegalHold,
   PutObjectRetention: putObjectRetention,
   PutObjectTagging: putObjectTagging,
+  RestoreObject: restoreObject,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,
 };

@@ -19,6 +19,7 @@ import { S3Error } from "../s3-error.ts";
 import { readVerifiedBody } from "../verified-body.ts";
 import { xmlDocument } from "../xml.ts";
 import { parseCreateBucket, parseVersioning } from "../xml-requests.ts";
+import { asksForContents, deleteContents } from "./force-delete.ts";
 
 const BUCKETS_PAGE_MAX = 10_000;
 /** Bucket documents are small; see docs/LIMITS.md. */
@@ -145,6 +146,7 @@ export async function headBucket(context: BucketContext): Promise<void> {
 }
 
 export async function deleteBucket(context: BucketContext): Promise<void> {
+  if (asksForContents(context)) await deleteContents(context, await bucketOf(context));
   await context.store.deleteBucket(context.bucketName);
   sendEmpty(context, 204);
 }

@@ -63,6 +63,22 @@ export async function putBucketNotification(context: BucketContext): Promise<voi
   sendEmpty(context, 200);
 }
 
+export async function getBucketLogging(context: BucketContext): Promise<void> {
+  await bucketOf(context);
+  sendXml(
+    context,
+    xmlDocument("BucketLoggingStatus", () => undefined),
+  );
+}
+
+/** Without a target there is nothing to change; logs are not delivered yet. */
+export async function putBucketLogging(context: BucketContext): Promise<void> {
+  const root = parseRoot(await readDocumentBody(context), "BucketLoggingStatus");
+  await bucketOf(context);
+  if (root.children.length > 0) throw notImplemented("PutBucketLogging");
+  sendEmpty(context, 200);
+}
+
 /** The answer to GET of a document that no bucket has. */
 export function alwaysAbsent(code: S3ErrorCode): (context: BucketContext) => Promise<void> {
   return async (context) => {
