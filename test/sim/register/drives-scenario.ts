@@ -6,41 +6,22 @@
 import { inspect } from "node:util";
 import { AgreedReader } from "../../../cluster/register/agreed-reader.ts";
 import { DriveMembership } from "../../../cluster/register/drive-membership.ts";
-import type { MemberDrive, MetaReply } from "../../../cluster/register/member-drive.ts";
 import { RegisterEngine } from "../../../cluster/register/register-engine.ts";
-import type {
-  Done,
-  Proposal,
-  RecentReply,
-  Refusal,
-  RegisterReplica,
-  Unavailable,
-} from "../../../cluster/register/replica.ts";
-import type { CellPage } from "../../../cluster/register/resync-observer.ts";
-import { type Ballot, ZERO_BALLOT } from "../../../src/base/ballot.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import { Acceptor } from "./acceptor.ts";
 import { engineOptions } from "./peers-scenario.ts";
-import type { Pressure, ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import type { ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import { type Drive, keyText, SimDrive } from "./sim-drive.ts";
 import { type Door, keyBytes, Workload } from "./workload.ts";
 import { ProcessClock, World } from "./world.ts";
 
 const FAULTS_UNTIL_MS = 1500;
 const LAST_READ_MS = 3200;
 const END_MS = 4200;
-const CELLS_PER_PAGE = 1;
 
 export async function runDrives(seed: number, options: ScenarioOptions): Promise<ScenarioResult> {
   return new DrivesScenario(seed, options).run();
-}
-
-interface Drive {
-  readonly acceptor: Acceptor;
-  /** Answers requests. */
-  present: boolean;
-  /** Raised when it fails: requests sent before will not be carried out any more. */
-  life: number;
 }
 
 /** One life of the process. */
@@ -242,7 +223,7 @@ class DrivesScenario {
       const drive = world.pick(this.#drives);
       const key = keyBytes(world.below(this.#options.pressure.keys));
       world.note(`${drive.acceptor.id} cannot read ${key}`);
-      drive.acceptor.rot(text(key));
+      drive.acceptor.rot(keyText(key));
     }
     world.after(world.between(40, 200), () => this.#fault());
   }
@@ -296,132 +277,4 @@ function readOnlyEngine(reader: AgreedReader): Door["engine"] {
       throw new StoreError({ code: "no-quorum", needed: 0, got: 0 });
     },
   };
-}
-
-const GONE: Unavailable = { ok: false, reason: "unavailable", applied: "no" };
-const LOST: Unavailable = { ok: false, reason: "unavailable", applied: "unknown" };
-
-/** A drive as one life of the process reaches it. */
-class SimDrive implements MemberDrive {
-  readonly id: string;
-  readonly #world: World;
-  readonly #drive: Drive;
-  readonly #process: ProcessClock;
-  readonly #pressure: Pressure;
-
-  constructor(world: World, drive: Drive, life: { clock: ProcessClock; pressure: Pressure }) {
-    this.id = drive.acceptor.id;
-    this.#world = world;
-    this.#drive = drive;
-    this.#process = life.clock;
-    this.#pressure = life.pressure;
-  }
-
-  read(key: Uint8Array) {
-    return this.#call<Reply<"read">>((drive, reply) => drive.read(text(key), reply));
-  }
-
-  prepare(key: Uint8Array, ballot: Ballot) {
-    return this.#call<Reply<"prepare">>((drive, reply) => drive.prepare(text(key), ballot, reply));
-  }
-
-  accept(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
-    return this.#call<Reply<"accept">>(
-      (drive, reply) => drive.accept(text(key), ballot, proposal, reply),
-      this.#pressure.slowAccepts,
-    );
-  }
-
-  purge(key: Uint8Array, ballot: Ballot) {
-    return this.#call<Reply<"purge">>((drive, reply) => drive.purge(text(key), ballot, reply));
-  }
-
-  install(key: Uint8Array, ballot: Ballot, proposal: Proposal) {
-    return this.#call<Reply<"install">>(
-      (drive, reply) => drive.install(text(key), ballot, proposal, reply),
-      this.#pressure.slowInstalls,
-    );
-  }
-
-  discard(key: Uint8Array, floor: Ballot) {
-    return this.#call<Reply<"discard">>((drive, reply) => drive.discard(text(key), floor, reply));
-  }
-
-  recent(limit: number) {
-    return this.#call<RecentReply>((drive, reply) => {
-      const { keys, upTo } = drive.recent(limit);
-      reply({ ok: true, keys: keys.map((key) => Buffer.from(key, "latin1")), upTo });
-    });
-  }
-
-  forgetRecent(upTo: number) {
-    return this.#call<Done | Refusal>((drive, reply) => drive.forgetRecent(upTo, reply));
-  }
-
-  readMeta(name: string) {
-    return this.#call<MetaReply>((drive, reply) => {
-      const value = drive.readNote(name);
-      reply(value === undefined ? { ok: true } : { ok: true, value: Buffer.from(value) });
-    });
-  }
-
-  writeMeta(name: string, value: Uint8Array) {
-    return this.#call<Done | Refusal>((drive, reply) =>
-      drive.writeNote(name, Buffer.from(value).toString(), reply),
-    );
-  }
-
-  listCells(after: Uint8Array | undefined) {
-    return this.#call<CellPage | Refusal>((drive, reply) => {
-      const keys = drive.keys().filter((key) => after === undefined || key > text(after));
-      const cells = keys.slice(0, CELLS_PER_PAGE).map((key) => ({
-        key: Buffer.from(key, "latin1"),
-        accepted: drive.durableCell(key)?.accepted ?? ZERO_BALLOT,
-      }));
-      reply({ ok: true, cells, complete: keys.length <= CELLS_PER_PAGE });
-    });
-  }
-
-  /** A request may be slow; a drive that fails meanwhile may have carried it out. */
-  #call<Answer>(
-    ask: (drive: Acceptor, reply: (answer: Answer) => void) => void,
-    slowShare = this.#pressure.slowShare,
-  ): Promise<Answer | Unavailable> {
-    const world = this.#world;
-    const { slowMsMax } = this.#pressure;
-    const { life } = this.#drive;
-    const delayMs = world.chance(slowShare) ? world.between(15, slowMsMax) : world.between(0, 2);
-    return new Promise((resolve) => {
-      const settle = (answer: Answer | Unavailable): void => {
-        if (this.#process.alive) resolve(answer);
-      };
-      world.after(delayMs, () => {
-        if (!this.#drive.present || this.#drive.life !== life) {
-          settle(GONE);
-          return;
-        }
-        // Requests of a dead process do not reach the drive any more.
-        if (!this.#process.alive) return;
-        let answered = false;
-        ask(this.#drive.acceptor, (answer) => {
-          answered = true;
-          world.after(0, () => settle(this.#drive.present ? answer : LOST));
-        });
-        const watch = (): void => {
-          if (answered) return;
-          if (this.#drive.present) world.after(10, watch);
-          else settle(LOST);
-        };
-        watch();
-      });
-    });
-  }
-}
-
-type Reply<Name extends "read" | "prepare" | "accept" | "purge" | "install" | "discard"> = Awaited<
-  ReturnType<RegisterReplica[Name]>
->;
-
-function text(key: Uint8Array): string {
-  return Buffer.from(key).toString("latin1");
 }

@@ -1,71 +1,23 @@
-import { createHash } from "node:crypto";
-import fc from "fast-check";
 import { test } from "tap";
 import type { ChecksumAlgorithm } from "../../../src/base/payload.ts";
-import type {
-  Bucket,
-  CompletePart,
-  CompleteUploadInput,
-  Upload,
-} from "../../../src/object/object-store.ts";
+import type { CompletePart, CompleteUploadInput } from "../../../src/object/object-store.ts";
 import { bytesSource, checksumOf } from "../../support/object/memory-data.ts";
-import type { Fault } from "../../support/object/memory-registers.ts";
 import {
   codeOf,
   createFixture,
   createJanitor,
   putInput,
   readContent,
-  type StoreFixture,
   tidyUp,
 } from "../../support/object/store-fixture.ts";
 
-const PARTS = ["the first part, long enough", "the second part, also long", "the last"];
-const DAY_MS = 24 * 60 * 60_000;
-
-interface Started {
-  readonly bucket: Bucket;
-  readonly upload: Upload;
-  readonly parts: CompletePart[];
-}
-
-async function startUpload(
-  { store }: StoreFixture,
-  options: { key?: string; checksum?: Upload["checksum"]; versioned?: boolean } = {},
-): Promise<Started> {
-  const { key = "dir/key", checksum, versioned = false } = options;
-  const bucket = await store.createBucket("bucket");
-  if (versioned) await store.changeBucket("bucket", () => ({ versioning: "enabled" }));
-  const upload = await store.createUpload({
-    bucket,
-    key,
-    headers: { "content-type": "text/plain" },
-    storageClass: "STANDARD",
-    checksum,
-  });
-  const parts: CompletePart[] = [];
-  for (const [index, content] of PARTS.entries()) {
-    const { etag, number } = await store.putPart({
-      bucket,
-      key,
-      uploadId: upload.uploadId,
-      partNumber: index + 1,
-      source: bytesSource(Buffer.from(content)),
-    });
-    parts.push({ number, etag });
-  }
-  return { bucket, upload, parts };
-}
-
-function completion({ bucket, upload, parts }: Started): CompleteUploadInput {
-  return { bucket, key: upload.key, uploadId: upload.uploadId, parts, conditions: {} };
-}
-
-function expectedEtag(contents: readonly string[]): string {
-  const hash = createHash("md5");
-  for (const content of contents) hash.update(createHash("md5").update(content).digest());
-  return `${hash.digest("hex")}-${contents.length}`;
-}
+import {
+  completion,
+  DAY_MS,
+  expectedEtag,
+  PARTS,
+  startUpload,
+} from "../../support/object/upload-steps.ts";
 
 test("completeUpload: makes one object of the parts, without moving bytes", async (t) => {
   const fixture = createFixture();
@@ -297,170 +249,4 @@ test("copyPart: copies a range into data of its own", async (t) => {
   const parts = [{ number: 4, etag: part.etag }];
   await store.completeUpload({ ...completion(started), parts });
   t.equal(await readContent(store, bucket, "dir/key"), "the source of a copi");
-});
-
-test("listParts: pages of every size show every part once", async (t) => {
-  const fixture = createFixture();
-  const { store } = fixture;
-  const started = await startUpload(fixture);
-  for (const limit of [1, 2, 3, 10]) {
-    const numbers: number[] = [];
-    let after = 0;
-    for (;;) {
-      const page = await store.listParts({ ...completion(started), after, limit });
-      numbers.push(...page.parts.map(({ number }) => number));
-      t.ok(page.parts.length <= limit);
-      if (!page.truncated) break;
-      after = page.nextPartNumber ?? Number.NaN;
-    }
-    t.strictSame(numbers, [1, 2, 3]);
-  }
-});
-
-const KEYS = ["a", "a/b", "a/b/c", "a\u0000", "a\u0000b", "b/1", "é/x", "😀"];
-
-test("listUploads: any page size, prefix and delimiter show what there is, in order", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.constantFrom(...KEYS), { maxLength: 10 }),
-      fc.constantFrom("", "a", "a/", "a\u0000", "é/"),
-      fc.constantFrom(undefined, "/", "b", "\u0000"),
-      fc.integer({ min: 1, max: 4 }),
-      async (keys, prefix, delimiter, limit) => {
-        const { store, clock } = createFixture();
-        const bucket = await store.createBucket("bucket");
-        const all: [string, string][] = [];
-        for (const key of keys) {
-          clock.advance(1);
-          const upload = await store.createUpload({
-            bucket,
-            key,
-            headers: {},
-            storageClass: "STANDARD",
-            checksum: undefined,
-          });
-          all.push([key, upload.uploadId]);
-        }
-        return (
-          JSON.stringify(await listedUploads(store, { bucket, prefix, delimiter, limit })) ===
-          JSON.stringify(expectedUploads(all, prefix, delimiter))
-        );
-      },
-    ),
-    { numRuns: 150 },
-  );
-});
-
-function expectedUploads(
-  all: [string, string][],
-  prefix: string,
-  delimiter: string | undefined,
-): string[] {
-  const shown: string[] = [];
-  const sorted = [...all].sort(
-    ([left, leftId], [right, rightId]) =>
-      Buffer.compare(Buffer.from(left), Buffer.from(right)) || (leftId < rightId ? -1 : 1),
-  );
-  for (const [key, id] of sorted) {
-    if (!key.startsWith(prefix)) continue;
-    const at = delimiter === undefined ? -1 : key.indexOf(delimiter, prefix.length);
-    const text = at < 0 ? `${key} ${id}` : `prefix ${key.slice(0, at + 1)}`;
-    if (shown.at(-1) !== text) shown.push(text);
-  }
-  return shown;
-}
-
-async function listedUploads(
-  store: StoreFixture["store"],
-  question: { bucket: Bucket; prefix: string; delimiter: string | undefined; limit: number },
-): Promise<string[]> {
-  const shown: string[] = [];
-  let keyMarker: string | undefined;
-  let uploadIdMarker: string | undefined;
-  for (;;) {
-    const page = await store.listUploads({ ...question, keyMarker, uploadIdMarker });
-    const entries = [
-      ...page.uploads.map(({ key, uploadId }) => ({ key, text: `${key} ${uploadId}` })),
-      ...page.commonPrefixes.map((key) => ({ key, text: `prefix ${key}` })),
-    ].sort((left, right) => Buffer.compare(Buffer.from(left.key), Buffer.from(right.key)));
-    shown.push(...entries.map(({ text }) => text));
-    if (!page.truncated) return shown;
-    if (entries.length !== question.limit) throw new Error("a short page");
-    keyMarker = page.nextKeyMarker;
-    uploadIdMarker = page.nextUploadIdMarker;
-  }
-}
-
-const FAULTS: Fault[] = ["lost", "applied-but-unknown", "refused"];
-
-for (const fault of FAULTS) {
-  for (const recovery of ["retry", "janitor", "janitor after an overwrite"] as const) {
-    test(`completeUpload: any step ${fault}, then ${recovery}: the object is completed once`, async (t) => {
-      for (let step = 1; step <= 3; step++) {
-        const before = createFixture();
-        const started = await startUpload(before, { versioned: true });
-        let updates = 0;
-        before.registers.nextFault = () => (++updates === step ? fault : "none");
-        const cut = await codeOf(before.store.completeUpload(completion(started)));
-        t.equal(cut, fault === "refused" ? "no-quorum" : "unknown-outcome");
-        before.registers.nextFault = () => "none";
-
-        // Another process, over what the first one has stored.
-        const fixture = createFixture({}, before, 99);
-        const { store, clock, data } = fixture;
-        const bucket = await store.bucket("bucket");
-        if (recovery === "janitor after an overwrite") {
-          await store.putObject(
-            putInput(bucket, "dir/key", "written meanwhile, too long to inline"),
-          );
-        }
-        if (recovery !== "retry") {
-          clock.advance(120_000);
-          await tidyUp(createJanitor(fixture));
-        }
-        const result = await store.completeUpload({ ...completion(started), bucket });
-        t.strictSame(await store.completeUpload({ ...completion(started), bucket }), result);
-        clock.advance(2 * DAY_MS);
-        await tidyUp(createJanitor(fixture));
-        const page = await store.listVersions({
-          bucket,
-          prefix: "",
-          delimiter: undefined,
-          keyMarker: undefined,
-          versionIdMarker: undefined,
-          limit: 10,
-        });
-        const completed = page.versions.filter(({ etag }) => etag === result.etag);
-        t.equal(completed.length, 1, `step ${step}`);
-        t.equal(completed[0]?.versionId, result.versionId);
-        const content = await readContent(store, bucket, "dir/key", result.versionId);
-        t.equal(content, PARTS.join(""));
-        const inline = (PARTS[2] ?? "").length <= 16 ? 1 : 0;
-        const others = recovery === "janitor after an overwrite" ? 1 : 0;
-        t.equal(data.contents.size, PARTS.length - inline + others);
-      }
-    });
-  }
-}
-
-test("completeUpload: a finished completion does not come back after the object was deleted", async (t) => {
-  const before = createFixture();
-  const started = await startUpload(before);
-  let updates = 0;
-  // The object is written; that the upload is done is not.
-  before.registers.nextFault = () => (++updates === 3 ? "lost" : "none");
-  t.equal(await codeOf(before.store.completeUpload(completion(started))), "unknown-outcome");
-  before.registers.nextFault = () => "none";
-  const fixture = createFixture({}, before, 99);
-  const { store, clock, data, registers } = fixture;
-  const bucket = await store.bucket("bucket");
-  t.equal(await readContent(store, bucket, "dir/key"), PARTS.join(""));
-  await store.deleteObject({ bucket, key: "dir/key", conditions: {} });
-  clock.advance(120_000);
-  await tidyUp(createJanitor(fixture));
-  t.equal(await codeOf(readContent(store, bucket, "dir/key")), "no-such-key");
-  clock.advance(2 * DAY_MS);
-  await tidyUp(createJanitor(fixture));
-  t.equal(data.contents.size, 0);
-  t.equal(registers.cells.size, 1);
 });
