@@ -108,9 +108,9 @@ export const clusterSchema = z.strictObject({
     minio: ["MINIO_STORAGE_CLASS_RRS"],
   }),
   inlineBytesMax: bytesKind({ bytesMin: 0, bytesMax: 256 * KIB }).register(settingNotes, {
-    doc: "Shards up to this size live in the metadata record, without a file of their own.",
-    default: "16KiB",
-    example: "16KiB",
+    doc: "Objects and parts up to this size live in the metadata record, without files of their own.",
+    default: "32KiB",
+    example: "32KiB",
   }),
   stripeDataBytes: bytesKind({
     bytesMin: 64 * KIB,

@@ -27,7 +27,7 @@ export interface ObjectOptions {
 }
 
 export const DEFAULT_OBJECT_OPTIONS: ObjectOptions = {
-  inlineBytesMax: 16 * KIB,
+  inlineBytesMax: 32 * KIB,
   trashGraceMs: 60 * 60 * 1000,
   partBytesMin: 5 * MIB,
   completedUploadMs: 24 * 60 * 60 * 1000,

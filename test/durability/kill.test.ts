@@ -18,7 +18,7 @@ import { type ServerProcess, startServer } from "../support/server-process.ts";
 const ROUNDS = 4;
 const WRITERS = 8;
 const KEYS = 40;
-const SIZES = [0, 300, 4096, 16_384, 16_385, 200_000, 1_500_000];
+const SIZES = [0, 300, 4096, 32_768, 32_769, 200_000, 1_500_000];
 
 /** What may legally be read for a key: the last acknowledged value, or one whose fate is unknown. */
 interface Expectation {

@@ -14,7 +14,7 @@ test("loadSettings: defaults follow the drives and the machine", async (t) => {
   t.strictSame(cluster.domains, []);
   t.equal(cluster.storageClassStandard.parity, 3);
   t.equal(cluster.storageClassRrs.parity, 1);
-  t.equal(cluster.inlineBytesMax, 16_384);
+  t.equal(cluster.inlineBytesMax, 32_768);
   t.equal(cluster.stripeDataBytes, 1_048_576);
   t.strictSame(node.address, { host: "", port: 9000 });
   t.strictSame(node.consoleAddress, { host: "", port: 9001 });
