@@ -144,21 +144,28 @@ function sumMoves(
   return { flows: sorted, replicasMoved, slotsAdded };
 }
 
-/** Slots that drives lack for an even layout: each has to come from somewhere. */
+/** What drives lack for an even layout, or have too much: each of these slots has to move. */
 function leastMoves(before: Layout, after: Layout): number {
   const columns = Math.min(before.geometry.slots, after.geometry.slots);
   const growth = after.partitions / before.partitions;
-  const held = new Map<DriveId, number>();
   const loads = loadsOf(before, columns);
-  for (const [index, { driveId }] of before.drives.entries()) {
-    held.set(driveId, (loads[index] ?? 0) * growth);
-  }
+  const held = new Map(
+    before.drives.map(({ driveId }, index) => [driveId, (loads[index] ?? 0) * growth]),
+  );
   const part = columns / after.geometry.slots;
   const shares = sharesOfLayout(after).all;
-  const lacking = after.drives.reduce((sum, { driveId }, index) => {
-    return sum + Math.max(0, (shares[index] ?? 0) * part - (held.get(driveId) ?? 0));
-  }, 0);
-  return Math.round(lacking);
+  let lacking = 0;
+  let surplus = 0;
+  for (const [index, { driveId }] of after.drives.entries()) {
+    const share = (shares[index] ?? 0) * part;
+    const has = held.get(driveId) ?? 0;
+    held.delete(driveId);
+    lacking += Math.max(0, Math.floor(share) - has);
+    surplus += Math.max(0, has - Math.ceil(share));
+  }
+  // Drives that leave give up everything.
+  for (const load of held.values()) surplus += load;
+  return Math.max(lacking, surplus);
 }
 
 function drivePlans(before: Layout | undefined, after: Layout) {

@@ -1,7 +1,7 @@
 import { test } from "tap";
 import { buildLayout } from "../../../../cluster/layout/build-layout.ts";
 import { planChange, slotMoves } from "../../../../cluster/layout/layout-plan.ts";
-import { movesBetween, regularCluster } from "./layout-support.ts";
+import { loadsOf, movesBetween, regularCluster } from "./layout-support.ts";
 
 const GIB = 2 ** 30;
 const before = buildLayout({
@@ -15,7 +15,8 @@ const after = buildLayout({ members: regularCluster(5, 1), previous: before, ver
 test("planChange: a fifth node of one drive", async (t) => {
   const plan = planChange(before, after, () => 256 * GIB);
   t.equal(plan.slotsMoved, movesBetween(before, after));
-  t.equal(plan.slotsMovedAtLeast, Math.round((256 * 4) / 5));
+  // Shares are 204.8 slots: each of the four gives 51 at least, the new one takes 204.
+  t.equal(plan.slotsMovedAtLeast, 204);
   t.ok(plan.slotsMoved <= 1.1 * plan.slotsMovedAtLeast);
   t.equal(plan.slotsAdded, 256);
   t.equal(plan.slotsLost, 0);
@@ -43,6 +44,10 @@ test("planChange: drives that leave give everything away; too few drives lose sl
   t.equal(plan.slotsLost, 256);
   const gone = plan.drives.find(({ slotsAfter }) => slotsAfter === 0);
   t.ok((gone?.slotsBefore ?? 0) > 0);
+  t.equal(
+    plan.slotsMovedAtLeast,
+    loadsOf(after, 4).find((_, drive) => after.drives[drive]?.driveId === gone?.driveId),
+  );
   t.equal(plan.slotsAdded, 0);
 });
 
