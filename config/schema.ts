@@ -18,6 +18,7 @@ import {
   domainsKind,
   drivesKind,
   durationKind,
+  identitiesKind,
   passwordKind,
   pathKind,
   type RawValue,
@@ -80,6 +81,12 @@ export const clusterSchema = z.strictObject({
       fromFile: true,
       secret: true,
     }),
+  identities: identitiesKind().optional().register(settingNotes, {
+    doc: "Users, groups, policies and access keys made at the first start; a section of the file.",
+    example: '{"users":[{"name":"alice","secret":"a-long-secret","policies":["readwrite"]}]}',
+    fromFile: true,
+    secret: true,
+  }),
   region: regionKind()
     .optional()
     .register(settingNotes, {

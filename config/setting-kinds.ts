@@ -9,6 +9,7 @@ import { z } from "zod";
 import { formatBytesText, parseBytesText } from "./bytes-text.ts";
 import { formatRemoteDrive, parseDriveList } from "./drive-list.ts";
 import { formatDurationText, parseDurationText } from "./duration-text.ts";
+import { type IdentitySeed, readIdentitySeed } from "./identity-seed.ts";
 import { Secret } from "./secret.ts";
 import { parseStorageClass } from "./storage-class.ts";
 
@@ -206,6 +207,15 @@ export function passwordKind(lengthMin: number) {
     if (/[\r\n]/.test(raw))
       return fail("must not contain a line break; `echo` adds one at the end");
     return { value: new Secret(raw) };
+  });
+}
+
+export function identitiesKind() {
+  return kind((raw): Reading<IdentitySeed> => {
+    if (typeof raw !== "string")
+      return fail("must be a section with users, groups, policies, keys");
+    const seed = readIdentitySeed(raw);
+    return "problem" in seed ? fail(seed.problem) : { value: seed };
   });
 }
 

@@ -69,7 +69,8 @@ function readSetting(key: string, entry: Entry, { findings, layer }: Reading): v
     findings.problems.push(`${entry.origin}: unknown key ${key}${didYouMean(key, keys)}`);
     return;
   }
-  const value = key === "pools" ? poolWords(entry, findings) : plainValue(entry.node);
+  const value =
+    key === "pools" ? poolWords(entry, findings) : settingValue(setting.name, entry.node);
   if (value === null || value === "") return;
   if (value === undefined) {
     findings.problems.push(`${entry.origin}: ${key} must be one value or a list of values`);
@@ -80,6 +81,11 @@ function readSetting(key: string, entry: Entry, { findings, layer }: Reading): v
   } else {
     layer.set(setting.name, { value, origin: entry.origin });
   }
+}
+
+/** The one setting that is a section of its own travels as JSON, as it does in a variable. */
+function settingValue(name: SettingName, node: unknown): RawValue | null | undefined {
+  return name === "identities" && isMap(node) ? JSON.stringify(node) : plainValue(node);
 }
 
 function settingOfKey(key: string) {

@@ -5,6 +5,7 @@
  * While they cannot be loaded (too few drives answer) only the root account is known; any other key
  * is answered 503, because "cannot tell" is not "unknown". Loading is tried again until it succeeds.
  */
+import type { IdentitySeed } from "../../config/identity-seed.ts";
 import type { Settings } from "../../config/schema.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
@@ -14,6 +15,7 @@ import { IdentityStore } from "../iam/store/identity-store.ts";
 import type { RecordStore } from "../iam/store/record-store.ts";
 import type { Credential, CredentialSource } from "../s3/auth/credentials.ts";
 import type { AccountDirectory, Identity } from "../s3/context.ts";
+import { seedIdentities } from "./seed-identities.ts";
 
 export interface NodeIdentitiesModules {
   readonly records: RecordStore;
@@ -28,12 +30,14 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
   readonly store: IdentityStore;
   readonly #modules: NodeIdentitiesModules;
   readonly #rootUser: string;
+  readonly #seed: IdentitySeed | undefined;
   #loaded = false;
   #retry: Timer | undefined;
 
   constructor({ cluster }: Pick<Settings, "cluster">, modules: NodeIdentitiesModules) {
     this.#modules = modules;
     this.#rootUser = cluster.rootUser;
+    this.#seed = cluster.identities;
     this.store = new IdentityStore(
       {
         root: { accessKey: cluster.rootUser, secretKey: cluster.rootPassword.reveal() },
@@ -59,6 +63,9 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
   async start(): Promise<void> {
     try {
       await this.store.load();
+      if (this.#seed !== undefined) {
+        await seedIdentities(this.#seed, { ...this.#modules, store: this.store });
+      }
       this.#loaded = true;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
