@@ -218,9 +218,10 @@ export class Buckets {
   #changeActive(name: string, change: BucketChange): Promise<void> {
     return this.#alone(name, async () => {
       // Left in "deleting" by a crash: whoever looks the bucket up finishes the attempt.
-      await this.#change(name, (record) =>
-        record.state === "deleting" ? undefined : change(record),
-      );
+      await this.#change(name, (record) => {
+        if (record.state === "deleting") throw this.#undecided(record);
+        return change(record);
+      });
       const record = await this.#record(name);
       await this.#fence(name, record);
       if (record.state === "active") this.#remember(name, record);
@@ -258,12 +259,20 @@ export class Buckets {
 
   /** Waits for, or takes up, an attempt to delete the bucket. Not inside the gate. */
   async #loadSettled(name: string): Promise<BucketEntry> {
-    const record = await this.#record(name);
-    if (record.state === "deleting") {
-      await this.#awaitDeletion(name, record.epoch);
-      await this.recover(name);
+    for (let attempt = 1; ; attempt++) {
+      const record = await this.#record(name);
+      if (record.state === "deleting") {
+        await this.#awaitDeletion(name, record.epoch);
+        await this.recover(name);
+      }
+      try {
+        return await this.#load(name);
+      } catch (error) {
+        // Perhaps another node has begun to delete it once more.
+        const again = error instanceof StoreError && error.code === "stale-bucket";
+        if (!again || attempt >= STALE_ATTEMPTS_MAX) throw error;
+      }
     }
-    return this.#load(name);
   }
 
   /** Lets another node finish what it has begun. */
@@ -276,10 +285,16 @@ export class Buckets {
     }
   }
 
+  /** In this process nobody meets a deletion but those it has cut off; another node may go on. */
+  #undecided({ epoch }: BucketRecord): StoreError {
+    if (!this.#options.bucketsShared) return new StoreError(NO_SUCH_BUCKET);
+    return new StoreError({ code: "stale-bucket", bucketEpoch: epoch });
+  }
+
   async #load(name: string): Promise<BucketEntry> {
     const changes = this.#changes;
     const record = await this.#record(name);
-    if (record.state === "deleting") throw new StoreError(NO_SUCH_BUCKET);
+    if (record.state === "deleting") throw this.#undecided(record);
     await this.#fence(name, record);
     // What was read while something changed may be old: it must not get into the cache.
     return changes === this.#changes ? this.#remember(name, record) : toEntry(name, record);

@@ -11,9 +11,11 @@ import { partitionOfKey } from "../../../src/object/cluster/cluster-registers.ts
 import { type GuardableDrive, ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
 import type { SharedDrive } from "../../../src/object/cluster/shared-drive.ts";
 import { HEAD_BYTES, OBJECT_TAG } from "../../../src/object/register-keys.ts";
+import type { RangeQuery } from "../../../src/store/drive.ts";
 import { Acceptor } from "./acceptor.ts";
 import { engineOptions } from "./peers-scenario.ts";
 import type { ScenarioOptions, ScenarioResult } from "./scenario.ts";
+import { rangeOf } from "./simulated-range.ts";
 import { Workload } from "./workload.ts";
 import { ProcessClock, World } from "./world.ts";
 
@@ -346,7 +348,7 @@ class ClusterScenario {
 }
 
 /** A drive of the simulation as its guard uses it. */
-class SimulatedDrive implements GuardableDrive {
+export class SimulatedDrive implements GuardableDrive {
   readonly id: string;
   readonly #acceptor: Acceptor;
 
@@ -391,8 +393,8 @@ class SimulatedDrive implements GuardableDrive {
     );
   }
 
-  range(): ReturnType<GuardableDrive["range"]> {
-    return Promise.resolve({ ok: true, rows: [], exhausted: true });
+  range(query: RangeQuery): ReturnType<GuardableDrive["range"]> {
+    return Promise.resolve(rangeOf(this.#acceptor, query));
   }
 
   readMeta(name: string): ReturnType<GuardableDrive["readMeta"]> {

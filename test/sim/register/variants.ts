@@ -2,6 +2,7 @@
  * What the register simulator can run: the protocol as it is, and one losing variant per rule, which
  * must be caught within its budget of seeds or the simulator is blind there.
  */
+import { runBuckets } from "./buckets-scenario.ts";
 import { runCluster } from "./cluster-scenario.ts";
 import { runDrives } from "./drives-scenario.ts";
 import { runPeers } from "./peers-scenario.ts";
@@ -104,6 +105,8 @@ export const VARIANTS: readonly Variant[] = [
   sound("cluster-slow", runCluster, { slowFlush: true }),
   sound("cluster-rot", runCluster, { pressure: CLUSTER_ROT }),
 
+  sound("buckets", runBuckets, {}),
+
   losing("rule-1", 20, runPeers, { acceptor: { replyBeforeFlush: true }, slowFlush: true }),
   losing("rule-1b", 15_000, runPeers, { acceptor: { readUnflushed: true }, slowFlush: true }),
   losing("rule-2", 300, runPeers, { engine: { readUnchosen: true } }),
@@ -144,6 +147,7 @@ export const VARIANTS: readonly Variant[] = [
   losing("ring-unsynced", 2000, runCluster, { ring: { skipSync: true } }),
   losing("ring-unfenced", 2000, runCluster, { guard: { ignoreLayout: true } }),
   losing("marks-forgotten", 20_000, runCluster, { guard: { forgetMarks: true } }),
+  losing("stale-buckets", 500, runBuckets, { guard: { ignoreBucketEpoch: true } }),
   losing("rot-unbounded", 5000, runCluster, {
     guard: { ignoreCeiling: true },
     pressure: CLUSTER_ROT,
