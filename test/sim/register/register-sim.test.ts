@@ -18,7 +18,7 @@ for (const variant of VARIANTS) {
       }
       answered += histories.flat().filter((operation) => operation.status === "ok").length;
     }
-    t.ok(answered > 5 * SOUND_SEEDS, `the clients got somewhere: ${answered} answers`);
+    t.ok(answered > 3 * SOUND_SEEDS, `the clients got somewhere: ${answered} answers`);
   });
 }
 

@@ -143,12 +143,12 @@ export const VARIANTS: readonly Variant[] = [
   losing("stale-minority", 5000, runDrives, { membership: { startFromAnything: true } }),
   losing("unchecked-return", 100, runDrives, { membership: { readmitUnchecked: true } }),
   losing("recent-ignored", 500, runDrives, { membership: { skipRecent: true } }),
-  losing("ring-at-once", 2000, runCluster, { ring: { switchAtOnce: true } }),
-  losing("ring-unsynced", 2000, runCluster, { ring: { skipSync: true } }),
-  losing("ring-unfenced", 2000, runCluster, { guard: { ignoreLayout: true } }),
+  losing("ring-at-once", 20, runCluster, { ring: { switchAtOnce: true } }),
+  losing("ring-unsynced", 30, runCluster, { ring: { skipSync: true } }),
+  losing("ring-unfenced", 100, runCluster, { guard: { ignoreLayout: true } }),
   losing("marks-forgotten", 20_000, runCluster, { guard: { forgetMarks: true } }),
-  losing("stale-buckets", 500, runBuckets, { guard: { ignoreBucketEpoch: true } }),
-  losing("rot-unbounded", 5000, runCluster, {
+  losing("stale-buckets", 20, runBuckets, { guard: { ignoreBucketEpoch: true } }),
+  losing("rot-unbounded", 1000, runCluster, {
     guard: { ignoreCeiling: true },
     pressure: CLUSTER_ROT,
   }),
