@@ -26,6 +26,7 @@ import { StoreError } from "../base/store-error.ts";
 import type { Drive, DriveStatus } from "../store/drive.ts";
 import { SLOTS_MAX } from "./data-placement.ts";
 import { deriveRows, purgedRows } from "./derive-rows.ts";
+import { readDriveRows } from "./drive-rows.ts";
 import { rowBallot } from "./list-row.ts";
 import { chooseMetadataDrives } from "./metadata-drives.ts";
 import type { NodeReplicas } from "./node-replicas.ts";
@@ -297,16 +298,9 @@ export class DriveSet implements NodeReplicas {
     { id }: MemberDrive,
     after: Uint8Array | undefined,
   ): Promise<CellPage | { ok: false; reason: "unavailable"; applied: "no" }> {
-    const page = await this.#byId.get(id)?.range({
-      table: "list",
-      heads: [NOTHING],
-      from: after ?? NOTHING,
-      fromExclusive: after !== undefined,
-      prefix: NOTHING,
-      visibleOnly: false,
-      limit: CELLS_PER_PAGE,
-      scanMax: CELLS_PER_PAGE,
-    });
+    const drive = this.#byId.get(id);
+    const from = { from: after ?? NOTHING, fromExclusive: after !== undefined };
+    const page = drive && (await readDriveRows(drive, "list", { ...from, limit: CELLS_PER_PAGE }));
     if (page?.ok !== true) return { ok: false, reason: "unavailable", applied: "no" };
     const cells = page.rows.flatMap(({ key, value }) =>
       value === undefined ? [] : [{ key, accepted: rowBallot(value) }],

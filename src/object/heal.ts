@@ -14,6 +14,7 @@ import type { ShardedData } from "./data.ts";
 import { HEALTHY } from "./data-health.ts";
 import type { PlacementDrive } from "./data-placement.ts";
 import type { RebuildRequest, RebuildTarget } from "./data-rebuilder.ts";
+import { readDriveRows } from "./drive-rows.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { OBJECT_BYTES_MAX } from "./put-object.ts";
 import {
@@ -295,16 +296,7 @@ function withShards(data: ShardedData, rebuilt: readonly RebuildTarget[]): Shard
 }
 
 async function rowsFrom(drive: Pick<Drive, "range">, from: Uint8Array) {
-  const page = await drive.range({
-    table: "heal",
-    heads: [START],
-    from,
-    fromExclusive: false,
-    prefix: START,
-    visibleOnly: false,
-    limit: ROWS_PER_PAGE,
-    scanMax: ROWS_PER_PAGE,
-  });
+  const page = await readDriveRows(drive, "heal", { from, limit: ROWS_PER_PAGE });
   if (page.ok) return page;
   throw new StoreError({ code: "data-unavailable", message: "a drive does not answer" });
 }

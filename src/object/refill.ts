@@ -5,7 +5,6 @@
  * The cursor is durable on the drive itself, so a restart goes on where it was. What is written
  * meanwhile comes by itself; a shard that cannot be rebuilt is marked missing for the healer.
  */
-import type { Clock } from "../base/clock.ts";
 import { StoreError } from "../base/store-error.ts";
 import type { Drive } from "../store/drive.ts";
 import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
@@ -13,6 +12,7 @@ import type { DamageLog } from "./damage.ts";
 import type { ShardedData } from "./data.ts";
 import type { RebuildRequest, RebuildTarget } from "./data-rebuilder.ts";
 import type { ObjectCore } from "./object-core.ts";
+import { PassClock } from "./pass-clock.ts";
 import { dataOf } from "./record-data.ts";
 import { RecordWalk, WALK_START, type WalkPosition } from "./record-walk.ts";
 
@@ -126,40 +126,6 @@ export class Refill implements BackgroundWorker {
     }
     this.#failed += 1;
     damage.add(data, [slot]);
-  }
-}
-
-/** How far a pass over a known number of rows is. */
-export class PassClock {
-  readonly #clock: Clock;
-  #total = 0;
-  #rows = 0;
-  #startMs = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  begin(total: number): void {
-    this.#total = total;
-    this.#rows = 0;
-    this.#startMs = this.#clock.monotonicMs();
-  }
-
-  passed(rows: number): void {
-    this.#rows += rows;
-  }
-
-  get progress(): number | undefined {
-    if (this.#total === 0) return undefined;
-    return Math.min(1, this.#rows / this.#total);
-  }
-
-  get remainingMs(): number | undefined {
-    const { progress } = this;
-    if (progress === undefined || progress === 0) return undefined;
-    const tookMs = this.#clock.monotonicMs() - this.#startMs;
-    return (tookMs / progress) * (1 - progress);
   }
 }
 

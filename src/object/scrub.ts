@@ -16,9 +16,9 @@ import type { DamageLog } from "./damage.ts";
 import type { ShardedData } from "./data.ts";
 import type { DriveTable } from "./data-drives.ts";
 import type { ObjectCore } from "./object-core.ts";
+import { PassClock } from "./pass-clock.ts";
 import { dataOf } from "./record-data.ts";
 import { RecordWalk, WALK_START, type WalkPosition } from "./record-walk.ts";
-import { PassClock } from "./refill.ts";
 import { StripeLoad, type StripeReaderModules } from "./stripe-reader.ts";
 import { type SlotMask, StripeSlots, slotsOf } from "./stripe-slots.ts";
 

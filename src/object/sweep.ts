@@ -10,6 +10,7 @@
 import { StoreError } from "../base/store-error.ts";
 import type { Drive } from "../store/drive.ts";
 import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
+import { readDriveRows } from "./drive-rows.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { type PendingShard, readPendingRow } from "./pending-row.ts";
 import { findReference, type Reference } from "./references.ts";
@@ -70,16 +71,7 @@ export class Sweeper implements BackgroundWorker {
       this.#pass += 1;
       return "idle";
     }
-    const page = await drive.range({
-      table: "pending",
-      heads: [START],
-      from: this.#from,
-      fromExclusive: false,
-      prefix: START,
-      visibleOnly: false,
-      limit: ROWS_PER_UNIT,
-      scanMax: ROWS_PER_UNIT,
-    });
+    const page = await readDriveRows(drive, "pending", { from: this.#from, limit: ROWS_PER_UNIT });
     if (page.ok) {
       for (const { key, value } of page.rows) {
         if (value !== undefined) this.#note(drive, key, value);
