@@ -1,5 +1,5 @@
 /**
- * The cluster record: who belongs to the cluster and which layout is in force (docs/decisions/0020).
+ * The cluster record: who belongs to the cluster and which layout is in force (docs/decisions/0021).
  * One register value; every node keeps the newest it knows.
  *
  * Bytes: docs/FORMATS.md "Cluster record".
