@@ -41,7 +41,7 @@ export interface BenchGroup {
 /** What was observed on the way and is no rate: memory, delays. The less, the better. */
 export interface BenchReading {
   readonly name: string;
-  readonly unit: "MiB" | "ms";
+  readonly unit: "MiB" | "ms" | "s/GB";
   readonly value: number;
   readonly goal: number;
 }

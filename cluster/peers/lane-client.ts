@@ -1,7 +1,8 @@
-/** The front's end of one network lane: batches frames per turn, and passes on what the lane reports. */
+/** The front's end of one network lane: hands over what it is asked per turn, and passes on what the lane reports. */
 import type { Frame } from "./frame.ts";
-import { FrameBatch, readBatch } from "./frame-batch.ts";
+import { readBatch } from "./frame-batch.ts";
 import type { LanePort, LaneReport, LaneRequest } from "./lane-messages.ts";
+import { TurnOutbox } from "./turn-outbox.ts";
 
 export interface LaneHandle {
   readonly port: LanePort;
@@ -20,8 +21,7 @@ export interface LaneListener {
 export class LaneClient {
   readonly index: number;
   readonly #handle: LaneHandle;
-  readonly #afterTurn: (callback: () => void) => void;
-  readonly #batch = new FrameBatch();
+  readonly #outbox: TurnOutbox;
   #endReason: string | undefined;
 
   constructor(
@@ -32,12 +32,23 @@ export class LaneClient {
   ) {
     this.index = index;
     this.#handle = handle;
-    this.#afterTurn = afterTurn;
-    handle.port.onMessage((message) => {
-      if (this.#endReason !== undefined) return;
-      if (message instanceof ArrayBuffer) {
-        readBatch(message, (number, bytes) => listener.frame(this, number, bytes));
-      } else listener.report(this, message as LaneReport); // nobody else posts to this port
+    const { port } = handle;
+    this.#outbox = new TurnOutbox(
+      {
+        post: (items, transfer) => {
+          if (this.#endReason === undefined) port.post(items, transfer);
+        },
+        onMessage: (callback) => port.onMessage(callback),
+      },
+      afterTurn,
+    );
+    port.onMessage((items) => {
+      for (const item of items) {
+        if (this.#endReason !== undefined) return;
+        if (item instanceof ArrayBuffer) {
+          readBatch(item, (number, bytes) => listener.frame(this, number, bytes));
+        } else listener.report(this, item as LaneReport); // nobody else posts to this port
+      }
     });
     handle.onEnd((reason) => {
       if (this.#endReason !== undefined) return;
@@ -52,23 +63,14 @@ export class LaneClient {
   }
 
   sendFrame(number: number, frame: Frame): void {
-    if (this.#batch.isEmpty) this.#afterTurn(() => this.#flush());
-    this.#batch.add(number, frame);
+    this.#outbox.addFrame(number, frame);
   }
 
-  /** After the frames of this turn. */
   request(request: LaneRequest): void {
-    this.#flush();
-    if (this.#endReason === undefined) this.#handle.port.post(request, []);
+    this.#outbox.add(request);
   }
 
   terminate(): Promise<void> {
     return this.#handle.terminate();
-  }
-
-  #flush(): void {
-    if (this.#batch.isEmpty) return;
-    const batch = this.#batch.take();
-    if (this.#endReason === undefined) this.#handle.port.post(batch, [batch]);
   }
 }

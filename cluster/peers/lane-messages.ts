@@ -110,8 +110,8 @@ export type LaneReport =
   | { readonly kind: "bulk-ended"; readonly id: number; readonly outcome: Outcome }
   | { readonly kind: "closed" };
 
-/** Either end of the channel between the threads. */
+/** Either end of the channel between the threads. A message is all of one turn, in order. */
 export interface LanePort {
-  post(message: unknown, transfer: readonly ArrayBuffer[]): void;
-  onMessage(callback: (message: unknown) => void): void;
+  post(items: readonly unknown[], transfer: readonly ArrayBuffer[]): void;
+  onMessage(callback: (items: readonly unknown[]) => void): void;
 }

@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../../src/base/clock.ts";
 import type { Random } from "../../src/base/random.ts";
 import { BulkStreams } from "./bulk-streams.ts";
 import { decodeFrame } from "./frame.ts";
-import { FrameBatch, readBatch } from "./frame-batch.ts";
+import { readBatch } from "./frame-batch.ts";
 import type { Hello } from "./hello.ts";
 import { askToJoin, JoinDesk } from "./join-desk.ts";
 import type {
@@ -27,6 +27,7 @@ import type {
   TransportListener,
 } from "./peer-transport.ts";
 import { ServedSession, type SessionModules } from "./served-session.ts";
+import { TurnOutbox } from "./turn-outbox.ts";
 
 export interface LaneModules {
   readonly clock: Clock;
@@ -55,7 +56,7 @@ export class NetworkLane {
   /** Those that we ask to take us in, with how often. */
   readonly #voters = new Map<PeerId, number>();
   readonly #joins = new Map<number, AbortController>();
-  readonly #batch = new FrameBatch();
+  readonly #outbox: TurnOutbox;
   readonly #transport: PeerTransport;
   readonly #bulk: BulkStreams;
   readonly #desk: JoinDesk;
@@ -85,13 +86,16 @@ export class NetworkLane {
     this.#transport = transport;
     const { clock } = modules;
     const { limits, memory } = start;
+    this.#outbox = new TurnOutbox(modules.port, (callback) => modules.afterTurn(callback));
     const report = (message: LaneReport) => this.#report(message);
     this.#bulk = new BulkStreams({ clock, limits, transport, memory, report });
     this.#desk = new JoinDesk({ clock, limits, report });
-    modules.port.onMessage((message) => {
-      if (message instanceof ArrayBuffer) this.#takeBatch(message);
-      // Nobody else posts to this port.
-      else this.#take(message as LaneRequest);
+    modules.port.onMessage((items) => {
+      for (const item of items) {
+        if (item instanceof ArrayBuffer) this.#takeBatch(item);
+        // Nobody else posts to this port.
+        else this.#take(item as LaneRequest);
+      }
     });
     report({ kind: "started", port: transport.port });
   }
@@ -344,19 +348,10 @@ export class NetworkLane {
   }
 
   #forward(number: number, bytes: Uint8Array): void {
-    if (this.#batch.isEmpty) this.#modules.afterTurn(() => this.#flush());
-    this.#batch.addBytes(number, bytes);
+    this.#outbox.addBytes(number, bytes);
   }
 
-  #flush(): void {
-    if (this.#batch.isEmpty) return;
-    const batch = this.#batch.take();
-    this.#modules.port.post(batch, [batch]);
-  }
-
-  /** After what was forwarded before. */
   #report(report: LaneReport): void {
-    this.#flush();
-    this.#modules.port.post(report, []);
+    this.#outbox.add(report);
   }
 }

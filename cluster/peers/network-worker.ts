@@ -44,7 +44,7 @@ async function run(start: LaneStart, port: LanePort): Promise<void> {
     });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    port.post({ kind: "failed", message }, []);
+    port.post([{ kind: "failed", message }], []);
   }
 }
 
@@ -52,6 +52,6 @@ const parent = parentPort;
 assert(parent !== null, "runs as a worker thread");
 // Written by `openPeerNetwork`, which gives exactly this.
 await run(workerData as LaneStart, {
-  post: (message, transfer) => parent.postMessage(message, transfer),
+  post: (items, transfer) => parent.postMessage(items, transfer),
   onMessage: (callback) => void parent.on("message", callback),
 });

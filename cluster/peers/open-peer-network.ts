@@ -67,7 +67,7 @@ function startLane(start: LaneStart): LaneHandle {
   });
   return {
     port: {
-      post: (message, transfer) => worker.postMessage(message, transfer),
+      post: (items, transfer) => worker.postMessage(items, transfer),
       onMessage: (callback) => void worker.on("message", callback),
     },
     onEnd(callback) {

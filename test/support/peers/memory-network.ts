@@ -96,15 +96,15 @@ function startLane(
     self: identity.id,
     afterTurn: (callback) => modules.afterTurn(callback),
     port: {
-      post: (message) => toFront.post(message),
+      post: (items) => toFront.post(items),
       onMessage: (callback) => toLane.open(callback),
     },
     startTransport: (listener) => modules.startTransport(start, listener),
   });
-  opening.catch((error: unknown) => toFront.post({ kind: "failed", message: String(error) }));
+  opening.catch((error: unknown) => toFront.post([{ kind: "failed", message: String(error) }]));
   return {
     port: {
-      post: (message) => toLane.post(message),
+      post: (items) => toLane.post(items),
       onMessage: (callback) => toFront.open(callback),
     },
     onEnd: () => {},
@@ -114,15 +114,15 @@ function startLane(
 
 /** A message port within a thread: in order, and never before the sender has returned. */
 class Mailbox {
-  #waiting: unknown[] = [];
-  #callback: ((message: unknown) => void) | undefined;
+  #waiting: (readonly unknown[])[] = [];
+  #callback: ((items: readonly unknown[]) => void) | undefined;
 
-  post(message: unknown): void {
-    this.#waiting.push(message);
+  post(items: readonly unknown[]): void {
+    this.#waiting.push(items);
     if (this.#waiting.length === 1) queueMicrotask(() => this.#deliver());
   }
 
-  open(callback: (message: unknown) => void): void {
+  open(callback: (items: readonly unknown[]) => void): void {
     this.#callback = callback;
     queueMicrotask(() => this.#deliver());
   }
@@ -132,6 +132,6 @@ class Mailbox {
     if (callback === undefined) return;
     const messages = this.#waiting;
     this.#waiting = [];
-    for (const message of messages) callback(message);
+    for (const items of messages) callback(items);
   }
 }
