@@ -89,7 +89,10 @@ export type CallHandler = (
 ) => Promise<Uint8Array> | Uint8Array;
 
 export interface ServeLimits {
-  /** Calls of one peer to this method that are being answered; one more is refused as busy. */
+  /**
+   * Calls of one peer to this method that are being answered; one more is refused as busy. Times the
+   * size of a reply this is the memory that a peer can claim, so methods with large replies set it.
+   */
   readonly inFlightMax?: number;
 }
 
