@@ -194,6 +194,8 @@ export interface CreateUploadInput {
 }
 
 export interface Upload {
+  /** What the object is going to be stored with; not in listings of uploads. */
+  readonly headers?: StoredHeaders;
   readonly key: string;
   readonly uploadId: string;
   readonly initiatedMs: number;

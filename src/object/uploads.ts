@@ -103,10 +103,12 @@ export async function findUpload(core: ObjectCore, address: UploadAddress): Prom
 export function shownUpload(
   key: string,
   uploadId: string,
-  record: Pick<UploadRecord, "initiatedMs" | "storageClass" | "checksum">,
+  record: Pick<UploadRecord, "initiatedMs" | "storageClass" | "checksum"> &
+    Partial<Pick<UploadRecord, "headers">>,
 ): Upload {
-  const { initiatedMs, storageClass, checksum } = record;
-  return { key, uploadId, initiatedMs, storageClass, checksum };
+  const { initiatedMs, storageClass, checksum, headers } = record;
+  const shown = { key, uploadId, initiatedMs, storageClass, checksum };
+  return headers === undefined ? shown : { ...shown, headers };
 }
 
 export async function putPart(core: ObjectCore, input: PutPartInput): Promise<UploadedPart> {

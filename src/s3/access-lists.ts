@@ -138,10 +138,11 @@ export function checkNotPublic(acl: AccessControlList, bucket: Bucket): void {
   }
 }
 
-/** Throws AccessControlListNotSupported where lists are switched off and this one is no formality. */
-export function checkListsInUse(acl: AccessControlList, bucket: Bucket): void {
-  if (ownershipOf(bucket) !== "BucketOwnerEnforced" || isOwnersOnly(acl, bucket)) return;
-  throw new S3Error("AccessControlListNotSupported");
+/** Throws AccessControlListNotSupported where lists are switched off: none is set then. */
+export function checkListsInUse(bucket: Bucket): void {
+  if (ownershipOf(bucket) === "BucketOwnerEnforced") {
+    throw new S3Error("AccessControlListNotSupported");
+  }
 }
 
 /** It lets in nobody but the owners of the thing and of the bucket. */
@@ -163,13 +164,24 @@ export function newObjectAcl(
   const bucketOwner = bucketOwnerOf(bucket);
   const ownership = ownershipOf(bucket);
   const given = request === undefined ? undefined : aclOfRequest(request, writer, bucketOwner);
-  if (given !== undefined) {
-    checkNotPublic(given, bucket);
-    checkListsInUse(given, bucket);
+  if (ownership === "BucketOwnerEnforced") {
+    if (given === undefined || isForBucketOwner(request, bucketOwner)) return undefined;
+    throw new S3Error("AccessControlListNotSupported");
   }
-  if (ownership === "BucketOwnerEnforced") return undefined;
+  if (given !== undefined) checkNotPublic(given, bucket);
   const handsOver =
     ownership === "BucketOwnerPreferred" && request?.canned === "bucket-owner-full-control";
   if (handsOver) return undefined;
   return given ?? cannedAcl("private", writer, bucketOwner);
+}
+
+/** The one list that says what is so anyway where lists are switched off. */
+function isForBucketOwner(request: AclRequest | undefined, bucketOwner: string): boolean {
+  if (request?.canned !== undefined) return request.canned === "bucket-owner-full-control";
+  return (request?.grants ?? []).every(
+    ({ grantee, permission }) =>
+      permission === "FULL_CONTROL" &&
+      grantee.kind === "account" &&
+      grantee.canonicalId === bucketOwner,
+  );
 }

@@ -86,8 +86,9 @@ export function tagsOnly(stored: StoredHeaders): StoredHeaders {
 
 /** `aws-chunked` describes the transfer; only what remains describes the object. */
 function withoutChunkedCoding(value: string): string {
+  if (!/aws-chunked/i.test(value)) return value;
   const codings = value.split(",").map((coding) => coding.trim());
-  return codings.filter((coding) => !/^(?:aws-chunked)?$/i.test(coding)).join(",");
+  return codings.filter((coding) => !/^(?:aws-chunked)?$/i.test(coding)).join(", ");
 }
 
 function checkSize(bytes: number, bytesMax: number): void {

@@ -7,7 +7,6 @@ import {
   checkListsInUse,
   checkNotPublic,
   objectAclOf,
-  ownershipOf,
   parseAclHeaders,
   resolveGrants,
   withAcl,
@@ -91,7 +90,7 @@ async function readAclRequest(context: BucketContext): Promise<ListFor> {
 }
 
 function checked(acl: AccessControlList, bucket: Bucket): AccessControlList {
-  checkListsInUse(acl, bucket);
-  if (ownershipOf(bucket) !== "BucketOwnerEnforced") checkNotPublic(acl, bucket);
+  checkListsInUse(bucket);
+  checkNotPublic(acl, bucket);
   return acl;
 }

@@ -1,5 +1,5 @@
 /** ListParts and ListMultipartUploads. */
-import { bucketOwnerOf } from "../access-lists.ts";
+import { bucketOwnerOf, objectAclOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
 import { ownerOf, writeOwner } from "../owner.ts";
@@ -17,7 +17,7 @@ export async function listParts(context: ObjectContext): Promise<void> {
   const uploadId = query.get("uploadId") ?? "";
   const page = await store.listParts({ bucket, key, uploadId, after, limit });
   const { upload } = page;
-  const owner = ownerOf(bucketOwnerOf(bucket), context);
+  const owner = ownerOf(objectAclOf(upload.headers ?? {}, bucket).owner, context);
   const body = xmlDocument("ListPartsResult", (xml) => {
     xml.element("Bucket", context.bucketName);
     xml.element("Key", encode(key));

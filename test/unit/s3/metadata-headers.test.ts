@@ -67,7 +67,7 @@ test("parseStoredHeaders: aws-chunked is not stored as an encoding", async (t) =
     ["aws-chunked", undefined],
     ["aws-chunked,gzip", "gzip"],
     ["gzip, AWS-Chunked", "gzip"],
-    ["gzip,aws-chunked,br", "gzip,br"],
+    ["gzip,aws-chunked,br", "gzip, br"],
     ["aws-chunked,", undefined],
     ["gzip", "gzip"],
   ] as const) {
