@@ -49,8 +49,6 @@ export interface GuardHazards {
   readonly ignoreLayout?: boolean;
   /** Older bucket epochs are served. */
   readonly ignoreBucketEpoch?: boolean;
-  /** Marks are kept in memory only. */
-  readonly forgetMarks?: boolean;
   /** A cell that cannot be read takes any accept. */
   readonly ignoreCeiling?: boolean;
 }
@@ -246,10 +244,8 @@ export class ReplicaGuard implements SharedDrive {
     if (value > mark.value) mark.value = value;
     if (mark.durable >= value) return undefined;
     const written = mark.value;
-    if (this.#hazards.forgetMarks !== true) {
-      const reply = await this.#drive.writeMeta(name, utf8(String(written)));
-      if (!reply.ok) return reply;
-    }
+    const reply = await this.#drive.writeMeta(name, utf8(String(written)));
+    if (!reply.ok) return reply;
     if (written > mark.durable) mark.durable = written;
     return undefined;
   }

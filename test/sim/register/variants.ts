@@ -146,7 +146,6 @@ export const VARIANTS: readonly Variant[] = [
   losing("ring-at-once", 20, runCluster, { ring: { switchAtOnce: true } }),
   losing("ring-unsynced", 30, runCluster, { ring: { skipSync: true } }),
   losing("ring-unfenced", 100, runCluster, { guard: { ignoreLayout: true } }),
-  losing("marks-forgotten", 20_000, runCluster, { guard: { forgetMarks: true } }),
   losing("stale-buckets", 20, runBuckets, { guard: { ignoreBucketEpoch: true } }),
   losing("rot-unbounded", 1000, runCluster, {
     guard: { ignoreCeiling: true },
