@@ -67,7 +67,9 @@ function codeGroup(size: BenchSize, k: number, m: number): BenchGroup {
     name: `${k}+${m}, ${dataBytes / 1024} KiB stripes`,
     unit: "MB/s",
     cases: [copyCase(arena, dataBytes), encode, reconstruct],
-    skipped: ["ISA-L: no binding of it is among the development dependencies; see docs/BENCHMARKS.md"],
+    skipped: [
+      "ISA-L: no binding of it is among the development dependencies; see docs/BENCHMARKS.md",
+    ],
   };
 }
 
