@@ -203,13 +203,15 @@ function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean)
     healing: false,
     local: true,
   }));
-  // The register quorum shrinks with the replica set, so what counts is whether it serves now.
+  // A node's register quorum shrinks with its set of drives, so there it counts whether it serves now.
   const readQuorum = expected - parity;
+  // The replicas of a cluster stay: a majority of them is more than half of the drives.
+  const more = opened !== undefined && 2 * parity === expected ? 1 : 0;
   return {
     phase: phase.name === "ready" && mode === "unavailable" ? "starting" : phase.name,
     busy,
     drives: [...known, ...absent],
-    writeQuorum: mode === "read-write" ? readQuorum : expected + 1,
+    writeQuorum: mode === "read-write" ? readQuorum + more : expected + 1,
     readQuorum,
     parityStandard: parity,
     parityRrs: cluster.storageClassRrs.parity,

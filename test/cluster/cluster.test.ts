@@ -119,6 +119,11 @@ async function loadFor(
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
+async function clusterHealth(cluster: ClusterProcesses): Promise<number> {
+  const answer = await fetch(`${cluster.nodes[0]?.endpoint}/minio/health/cluster`);
+  return answer.status;
+}
+
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -143,6 +148,7 @@ test("cluster: what a node acknowledged every node shows, through kills of one a
     await pause(2_500);
   });
   t.ok(degraded > 0, `${degraded} operations while one node was killed`);
+  t.equal(await clusterHealth(cluster), 200, "three of four can write");
   await cluster.restart(3);
   await verify(t, cluster, expectations);
 
