@@ -43,7 +43,7 @@ RUN node -e "require('/opt/ringfort/node_modules/uWebSockets.js')"
 ENV NODE_ENV=production
 USER node
 VOLUME /data
-EXPOSE 9000 9001
+EXPOSE 9000 9001 19000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "/opt/ringfort/dist/src/node/start.cjs", "health"]

@@ -41,6 +41,11 @@ const SETTING_FLAGS: ReadonlyArray<{
     setting: "consoleAddress",
   },
   {
+    flags: "--peer-address <host:port>",
+    doc: 'where the other nodes of a cluster connect (default ":19000")',
+    setting: "peerAddress",
+  },
+  {
     flags: "-S, --certs-dir <dir>",
     doc: "folder of public.crt and private.key (default ~/.ringfort/certs)",
     setting: "certsDir",

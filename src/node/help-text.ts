@@ -7,6 +7,8 @@ Examples:
   ringfort server /data                       one folder, no redundancy
   ringfort server /mnt/drive{1...4}           four drives; any two may be lost
   ringfort server --address :9000 --certs-dir /etc/ringfort/certs /mnt/drive{1...8}
+  ringfort server http://node{1...4}/mnt/drive{1...2}
+                                              four machines, all started with the same list
   ringfort server --config /etc/ringfort.yaml
   ringfort config show /mnt/drive{1...4}      what would be in force, and why
   ringfort admin user add alice SECRET --policy readwrite
@@ -21,11 +23,13 @@ Environment:
 Ports:
   9000  S3, admin API, metrics, health checks
   9001  web console
+  19000 other nodes of a cluster
 
 Exit codes: 0 stopped as asked, 1 failed, 2 wrong command line or settings.`;
 
 export const SERVER_HELP_AFTER = `
 DIR is a drive. Three dots expand: {1...4}, {01...12}, {a...f}; several patterns multiply.
+URLs name the drives of all machines of a cluster; every one is started with the same list.
 
 Examples:
   ringfort server /data
