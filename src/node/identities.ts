@@ -18,6 +18,8 @@ import type { AccountDirectory, Identity } from "../s3/context.ts";
 import { seedIdentities } from "./seed-identities.ts";
 
 export interface NodeIdentitiesModules {
+  /** Other nodes change identities too. */
+  readonly shared: boolean;
   readonly records: RecordStore;
   readonly clock: Clock;
   readonly random: Random;
@@ -25,6 +27,8 @@ export interface NodeIdentitiesModules {
 }
 
 const RETRY_MS = 2_000;
+/** How long another node's change, also a taken key, may stay unknown here. */
+const REFRESH_MS = 1_000;
 
 export class NodeIdentities implements CredentialSource<Identity>, AccountDirectory {
   readonly store: IdentityStore;
@@ -33,6 +37,7 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
   readonly #seed: IdentitySeed | undefined;
   #loaded = false;
   #retry: Timer | undefined;
+  #stopped = false;
 
   constructor({ cluster }: Pick<Settings, "cluster">, modules: NodeIdentitiesModules) {
     this.#modules = modules;
@@ -67,6 +72,7 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
         await seedIdentities(this.#seed, { ...this.#modules, store: this.store });
       }
       this.#loaded = true;
+      if (this.#modules.shared) this.#refreshLater();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#modules.log.warn("identities cannot be loaded yet", { reason: error.message });
@@ -75,7 +81,23 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#retry?.cancel();
+  }
+
+  #refreshLater(): void {
+    if (this.#stopped) return;
+    this.#retry = this.#modules.clock.after(REFRESH_MS, () => void this.#refresh());
+  }
+
+  /** What cannot be read now stays as it was: without a quorum nobody could have changed it. */
+  async #refresh(): Promise<void> {
+    try {
+      await this.store.refresh();
+    } catch (error) {
+      this.#modules.log.debug("identities cannot be looked at", { error });
+    }
+    this.#refreshLater();
   }
 
   async #tryAgain(): Promise<void> {

@@ -90,7 +90,13 @@ export async function startNode(
     log.info("drives opened", describeDrives(store));
     await objects.start();
     const { records } = objects;
-    const identities = new NodeIdentities(settings, { records, clock, random, log });
+    const identities = new NodeIdentities(settings, {
+      records,
+      shared: opened !== undefined,
+      clock,
+      random,
+      log,
+    });
     closers.push(() => identities.stop());
     await identities.start();
     const phase: Phase = { name: "ready" };

@@ -84,6 +84,7 @@ export function createObjectNode(
         ...DEFAULT_OBJECT_OPTIONS,
         inlineBytesMax: cluster.inlineBytesMax,
         bucketShards: cluster.bucketShards,
+        bucketsShared: modules.cluster !== undefined,
       },
       scrub: SCRUB_OPTIONS,
       lifecycle: { dayMs: cluster.lifecycleDay },

@@ -25,7 +25,7 @@ test("Dockerfile: copies what exists and what .dockerignore lets through", async
 
 test("Dockerfile: unprivileged, both ports, a volume, a health check without curl", async (t) => {
   const text = read("Dockerfile");
-  for (const line of [/^USER node$/m, /^EXPOSE 9000 9001$/m, /^VOLUME \/data$/m])
+  for (const line of [/^USER node$/m, /^EXPOSE 9000 9001 19000$/m, /^VOLUME \/data$/m])
     t.match(text, line);
   t.match(text, /^HEALTHCHECK .*\\\n {2}CMD \["node", ".*start\.cjs", "health"\]$/m);
   t.match(text, /^ENTRYPOINT \["\/usr\/bin\/docker-entrypoint\.sh"\]$/m);
