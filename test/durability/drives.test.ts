@@ -16,8 +16,8 @@ import { type Test, test } from "tap";
 import { createClient } from "../support/s3-client.ts";
 import { type ServerProcess, startServer } from "../support/server-process.ts";
 
-const SIZES = [100, 5000, 20_000, 300_000, 2_500_000];
-const INLINE_BYTES_MAX = 16 * 1024;
+const SIZES = [100, 5000, 40_000, 300_000, 2_500_000];
+const INLINE_BYTES_MAX = 32 * 1024;
 
 test("drives: two of four removed under load, then back empty and healed", {
   timeout: 400_000,
