@@ -47,7 +47,10 @@ export function groupByNode(drives: readonly RemoteDrive[]): NodeList {
     nodes.set(name, node);
   });
   const list = [...nodes.values()];
-  return { nodes: list, paths: list.map(({ paths }) => paths) };
+  return {
+    nodes: list.map(({ host, port, drives: numbers }) => ({ host, port, drives: numbers })),
+    paths: list.map(({ paths }) => paths),
+  };
 }
 
 /** Resolves once exactly one node of the list is this one; rejects when two are. */
