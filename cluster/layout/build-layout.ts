@@ -6,6 +6,7 @@
  * in one zone; slots in proportion to weight; as few slots as possible change hands. A drive that
  * keeps a slot keeps exactly that slot, because the slot says which shard of the data it holds.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { DriveId } from "../../src/base/ids.ts";
 import { StoreError } from "../../src/base/store-error.ts";
 import { evictCrowded } from "./evict-crowded.ts";
@@ -50,6 +51,12 @@ export function buildLayout(request: BuildRequest): Layout {
   });
   const partitions =
     request.partitions ?? choosePartitions(drives.length, geometry.slots, previous?.partitions);
+  const frame = { partitions, geometry, nodes, drives };
+  // What could be a little more even is no reason to move anything while nothing has changed.
+  const replaces = (request.replacements?.size ?? 0) > 0;
+  if (previous !== undefined && !replaces && hasFrame(previous, frame)) {
+    return { ...previous, version };
+  }
   const options = { topology, partitions, ...geometry };
   const table = new SlotTable(options);
   if (previous !== undefined) keepSlots(table, drives, previous, request.replacements ?? new Map());
@@ -58,7 +65,13 @@ export function buildLayout(request: BuildRequest): Layout {
   evictCrowded(table, sections);
   const ring = new NodeRing(ringNodes(nodes, topology), geometry.slots);
   fillTable(table, sections, ring);
-  return { version, partitions, geometry, nodes, drives, table: Uint16Array.from(table.entries) };
+  return { version, ...frame, table: Uint16Array.from(table.entries) };
+}
+
+/** All of a layout but its version and its table. */
+function hasFrame(layout: Layout, frame: Omit<Layout, "version" | "table">): boolean {
+  const { partitions, geometry, nodes, drives } = layout;
+  return isDeepStrictEqual({ partitions, geometry, nodes, drives }, frame);
 }
 
 /** Drives that take slots and their nodes, in the order of their ids. */
