@@ -9,6 +9,7 @@ import { StoreError } from "../base/store-error.ts";
 import type { Drive } from "../store/drive.ts";
 import { type BackgroundWorker, inBatches, type WorkerStatus } from "./background-worker.ts";
 import { readDueValue } from "./derive-rows.ts";
+import { readDriveRows } from "./drive-rows.ts";
 import { emptyObjectTrash, emptyPartTrash, type TrashDrive } from "./empty-trash.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { readRecordHead } from "./record-head.ts";
@@ -33,7 +34,6 @@ const AT_ONCE = 16;
 /** Rest after a pass that found nothing, in multiples of its time. */
 const REST_SHARE = 10;
 const START = new Uint8Array(0);
-const HEADS = [START];
 
 export class Janitor implements BackgroundWorker {
   readonly name = "janitor";
@@ -59,16 +59,7 @@ export class Janitor implements BackgroundWorker {
     const members = this.#modules.members();
     const drive = members[this.#turn % Math.max(1, members.length)];
     if (drive === undefined) return "idle";
-    const page = await drive.range({
-      table: "trash",
-      heads: HEADS,
-      from: this.#from,
-      fromExclusive: false,
-      prefix: START,
-      visibleOnly: false,
-      limit: ROWS_PER_UNIT,
-      scanMax: ROWS_PER_UNIT,
-    });
+    const page = await readDriveRows(drive, "trash", { from: this.#from, limit: ROWS_PER_UNIT });
     if (!page.ok) {
       this.#turn += 1;
       throw new StoreError({ code: "data-unavailable", message: "a drive does not answer" });

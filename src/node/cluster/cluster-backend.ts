@@ -239,7 +239,6 @@ async function resolve(host: string): Promise<string[]> {
   return found.map(({ address }) => address);
 }
 
-/** Every loopback address is this machine's, not only the ones that an interface names. */
 function ownAddresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((list) => list?.map((it) => it.address) ?? []);
 }

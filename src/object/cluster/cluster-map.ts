@@ -17,6 +17,8 @@ export interface MappedDrive {
 export class ClusterMap {
   readonly record: ClusterRecord;
   readonly layout: Layout;
+  /** Which drives keep which registers. */
+  readonly registers: RegisterLayout;
   /** Those that have not been removed, by id. */
   readonly drives: ReadonlyMap<DriveId, MappedDrive>;
   readonly #orders = new Map<number, readonly number[]>();
@@ -24,6 +26,12 @@ export class ClusterMap {
   constructor(record: ClusterRecord, layout: Layout) {
     this.record = record;
     this.layout = layout;
+    const { version, partitions, geometry } = layout;
+    this.registers = {
+      version,
+      partitions,
+      groupsOf: (partition) => [this.#slotIds(partition).slice(0, geometry.replicas)],
+    };
     const drives = new Map<DriveId, MappedDrive>();
     for (const node of record.members.nodes) {
       if (node.state === "removed") continue;
@@ -37,15 +45,6 @@ export class ClusterMap {
   /** Slots of data at full strength. */
   get slots(): number {
     return this.layout.geometry.slots;
-  }
-
-  registerLayout(): RegisterLayout {
-    const { version, partitions, geometry } = this.layout;
-    return {
-      version,
-      partitions,
-      groupsOf: (partition) => [this.#slotIds(partition).slice(0, geometry.replicas)],
-    };
   }
 
   /**

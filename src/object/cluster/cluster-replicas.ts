@@ -65,7 +65,7 @@ export class ClusterReplicas implements NodeReplicas {
     this.#own = new Map(modules.own.map((own) => [own.drive.id, own]));
     const { clock, random, log } = modules;
     this.#registers = new ClusterRegisters(
-      map.registerLayout(),
+      map.registers,
       { engine: { ...DRIVE_SET_LIMITS.engine, ...options } },
       {
         driveOf: (id) => this.#driveOf(id),
@@ -82,7 +82,7 @@ export class ClusterReplicas implements NodeReplicas {
   /** The node has learnt of a newer record or layout. */
   adopt(map: ClusterMap): void {
     this.#map = map;
-    this.#registers.adopt(map.registerLayout());
+    this.#registers.adopt(map.registers);
   }
 
   /**
@@ -166,8 +166,8 @@ export class ClusterReplicas implements NodeReplicas {
 
   /** The node of the first replica that is there, in the order of the layout. */
   isOurs(key: Uint8Array): boolean {
-    const layout = this.#map.registerLayout();
-    const [group = []] = layout.groupsOf(partitionOfKey(key, layout.partitions));
+    const { registers } = this.#map;
+    const [group = []] = registers.groupsOf(partitionOfKey(key, registers.partitions));
     const first = group.find((id) => this.#isOnline(id));
     return first !== undefined && this.#own.has(first);
   }
@@ -209,12 +209,11 @@ export class ClusterReplicas implements NodeReplicas {
   }
 
   #driveOf(id: string): SharedDrive | undefined {
-    return this.#own.get(id)?.guard ?? this.#modules.peers.list().find((drive) => drive.id === id);
+    return this.#own.get(id)?.guard ?? this.#modules.peers.get(id);
   }
 
   #isOnline(id: string): boolean {
-    const own = this.#own.get(id)?.drive;
-    const drive = own ?? this.#modules.peers.list().find((each) => each.id === id);
+    const drive = this.#own.get(id)?.drive ?? this.#modules.peers.get(id);
     return drive?.status().state === "online";
   }
 

@@ -25,6 +25,7 @@ const REPORT_WITHIN_MS = 5_000;
 export class PeerDrives {
   readonly #modules: PeerDrivesModules;
   readonly #byPeer = new Map<PeerId, PeerDrive[]>();
+  readonly #byId = new Map<string, PeerDrive>();
   readonly #asking = new Set<PeerId>();
   #timer: Timer | undefined;
   #stopStatus: (() => void) | undefined;
@@ -35,18 +36,25 @@ export class PeerDrives {
 
   /** A drive that is known already stays the same object. */
   take(members: readonly PeerDriveMember[]): readonly PeerDrive[] {
-    const known = new Map(this.list().map((drive) => [drive.id, drive]));
+    const known = new Map(this.#byId);
     this.#byPeer.clear();
+    this.#byId.clear();
     for (const member of members) {
       const options = { ...member, limits: PEER_DRIVE_LIMITS };
       const drive = known.get(member.id) ?? new PeerDrive(options, this.#modules.network);
+      this.#byId.set(member.id, drive);
       this.#byPeer.set(member.peer, [...(this.#byPeer.get(member.peer) ?? []), drive]);
     }
     return this.list();
   }
 
   list(): readonly PeerDrive[] {
-    return [...this.#byPeer.values()].flat();
+    return [...this.#byId.values()];
+  }
+
+  /** Asked for every register call to a drive of another node. */
+  get(driveId: string): PeerDrive | undefined {
+    return this.#byId.get(driveId);
   }
 
   start(): void {
