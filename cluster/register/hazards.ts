@@ -17,6 +17,8 @@ export interface RegisterHazards {
   readonly refuseFromUnchosen?: boolean;
   /** Rule 4, its second half, off: a refusal leaves an accept of its own operation behind. */
   readonly leaveDangling?: boolean;
+  /** An accept goes out at a newer ballot than the one that its value was prepared at. */
+  readonly acceptAboveBase?: boolean;
   /** Rule 5 off: an accept without a quorum is reported as a definite failure. */
   readonly failDefinitely?: boolean;
   /** Rule 6, proposer's half, off: a tombstone is collected though a replica may lack it. */

@@ -6,6 +6,7 @@
  */
 import { type Ballot, nextClock } from "../../src/base/ballot.ts";
 import type { KvRow } from "../../src/base/kv-row.ts";
+import type { Base, Missed } from "./base.ts";
 import { DelayQueue } from "./delay-queue.ts";
 import type { RegisterHazards } from "./hazards.ts";
 import type { KeyName } from "./key-name.ts";
@@ -29,33 +30,6 @@ import { Hopeless, MemberRead, Stragglers } from "./round-delays.ts";
 import { SettledValues } from "./settled-values.ts";
 import { UnsettledKeys } from "./unsettled-keys.ts";
 import { decodeBody } from "./value-envelope.ts";
-
-/** What a proposal may be built on. */
-export interface Base {
-  readonly kind: "base";
-  /** The set that was asked; the accept must go to the same epoch. */
-  readonly set: ReplicaSet;
-  /** The ballot prepared; ZERO_BALLOT when prepare was skipped (sole proposer, settled key). */
-  readonly ballot: Ballot;
-  readonly accepted: Ballot;
-  /** The value found; undefined for a blank register. */
-  readonly bytes: Uint8Array | undefined;
-  /** The value found is known to be chosen (rule 4). */
-  readonly chosen: boolean;
-  /** Every member is known to hold the same cell. */
-  readonly unanimous: boolean;
-  readonly floor: Ballot;
-}
-
-/** No quorum promised. */
-export interface Missed {
-  readonly kind: "missed";
-  /** Somebody else's ballot was higher: another attempt will do better. */
-  readonly duel: boolean;
-  readonly got: number;
-  /** A replica knows this newer epoch of the bucket's settings; 0 or absent: none does. */
-  readonly staleEpoch?: number;
-}
 
 export interface AcceptOutcome {
   readonly verdict: Verdict;
@@ -232,7 +206,8 @@ export class Proposer {
     const sole = this.options.soleProposer;
     // Nobody else proposes to a sole proposer's replicas: a ballot newer than the one prepared is
     // as good, and only one minted now keeps the unsettled keys in the order of their ballots.
-    const ballot = sole ? this.nextBallot() : base.ballot;
+    const fresh = sole || this.hazards.acceptAboveBase === true;
+    const ballot = fresh ? this.nextBallot() : base.ballot;
     const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
     const round = this.#startRound(key, set, sole ? judgeAcceptAcrossChange : judgeAccept);
     if (sole) {

@@ -4,6 +4,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import type { KvRow } from "../../src/base/kv-row.ts";
 import type { Logger } from "../../src/base/log.ts";
 import type { Random } from "../../src/base/random.ts";
+import type { PreparedKey } from "./base.ts";
 import type { ReplicaSet } from "./replica-set.ts";
 
 export interface RegisterEngineOptions {
@@ -114,4 +115,6 @@ export interface UpdateOptions extends ReadOptions {
    * that was away for the collection does not know of it.
    */
   readonly repeatedSince?: Ballot;
+  /** From `prepareAhead` for this key; used when it was made under the same `bucketEpoch`. */
+  readonly prepared?: PreparedKey | undefined;
 }

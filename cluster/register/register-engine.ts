@@ -16,11 +16,12 @@
 import type { Ballot } from "../../src/base/ballot.ts";
 import { sleep } from "../../src/base/clock.ts";
 import { StoreError } from "../../src/base/store-error.ts";
+import type { Missed, PreparedKey } from "./base.ts";
 import { inBatches } from "./batches.ts";
 import { NO_HAZARDS, type RegisterHazards } from "./hazards.ts";
 import { KeyLanes } from "./key-lanes.ts";
 import { type KeyName, nameKey } from "./key-name.ts";
-import { type Missed, Proposer } from "./proposer.ts";
+import { Proposer } from "./proposer.ts";
 import { purgeKey } from "./purge-key.ts";
 import type {
   ChangeFunction,
@@ -33,7 +34,13 @@ import type {
 } from "./register-contract.ts";
 import type { RecentLog } from "./replica.ts";
 import { resyncKey } from "./resync-key.ts";
-import { type ChosenValue, mustAskEveryMember, settleEverywhere, settleKey } from "./settle-key.ts";
+import {
+  type ChosenValue,
+  mustAskEveryMember,
+  prepareAt,
+  settleEverywhere,
+  settleKey,
+} from "./settle-key.ts";
 import { settleLog } from "./settle-log.ts";
 import { UnsettledSweeper } from "./unsettled-sweeper.ts";
 import { UpdateOperation } from "./update-operation.ts";
@@ -92,6 +99,7 @@ export class RegisterEngine {
       key,
       operationId: options.operationId ?? this.#mintOperationId(),
       repeatedSince: options.repeatedSince,
+      prepared: this.#usable(options),
       change,
     });
     const outcome = await this.#inLane(key, (deadlineMs) =>
@@ -102,6 +110,22 @@ export class RegisterEngine {
       ),
     );
     return outcome;
+  }
+
+  /**
+   * Begins what an update of this key that comes soon has to begin with, so that it waits for one
+   * round only. Undefined where that gains nothing: a sole proposer skips it anyway, and a key that
+   * is being changed now would refuse what comes of it.
+   */
+  prepareAhead(keyBytes: Uint8Array, options: ReadOptions = {}): PreparedKey | undefined {
+    const key = nameKey(keyBytes, options.bucketEpoch);
+    if (this.#stopped || this.#options.soleProposer || this.#lanes.isBusy(key.text)) {
+      return undefined;
+    }
+    if (prepareAt(this.#proposer, key) !== "quorum") return undefined;
+    const set = this.#modules.replicasFor(key.bytes);
+    const base = this.#proposer.prepare(key, set, "quorum");
+    return { bucketEpoch: options.bucketEpoch, base };
   }
 
   /** Makes every member and observer hold the same cell of a key. */
@@ -192,6 +216,11 @@ export class RegisterEngine {
     this.#stopped = true;
     this.#sweeper.stop();
     this.#lanes.rejectWaiting(new StoreError({ code: "shutting-down" }));
+  }
+
+  /** What was promised under other settings of the bucket says nothing about these. */
+  #usable({ prepared, bucketEpoch }: UpdateOptions): PreparedKey | undefined {
+    return prepared?.bucketEpoch === bucketEpoch ? prepared : undefined;
   }
 
   /** Sole proposer: any member may answer for the key by itself. */

@@ -5,8 +5,9 @@
  * The caller holds the key's lane.
  */
 import { compareBallots, equalBallots, ZERO_BALLOT } from "../../src/base/ballot.ts";
+import type { Missed } from "./base.ts";
 import type { KeyName } from "./key-name.ts";
-import type { Missed, Proposer } from "./proposer.ts";
+import type { Proposer } from "./proposer.ts";
 import type { Findings } from "./quorum-rules.ts";
 import type { RegisterReplica } from "./replica.ts";
 import type { ReplicaSet } from "./replica-set.ts";

@@ -5,8 +5,9 @@
  * The caller holds the key's lane.
  */
 import { type Ballot, compareBallots } from "../../src/base/ballot.ts";
+import type { Base, Missed } from "./base.ts";
 import type { KeyName } from "./key-name.ts";
-import type { Base, Missed, PrepareAt, Proposer } from "./proposer.ts";
+import type { PrepareAt, Proposer } from "./proposer.ts";
 
 /** A value known to be chosen and current. */
 export interface ChosenValue {

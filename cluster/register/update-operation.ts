@@ -12,8 +12,9 @@
 import { type Ballot, compareBallots, ZERO_BALLOT } from "../../src/base/ballot.ts";
 import { asBuffer, equalBytes } from "../../src/base/bytes.ts";
 import { StoreError } from "../../src/base/store-error.ts";
+import type { Base, Missed, PreparedKey } from "./base.ts";
 import type { KeyName } from "./key-name.ts";
-import type { Base, Missed, Proposer } from "./proposer.ts";
+import type { Proposer } from "./proposer.ts";
 import type { ChangeFunction, RegisterChange, UpdateOutcome } from "./register-contract.ts";
 import { acceptAgain, type ChosenValue, isOutdated, makeChosen, prepareAt } from "./settle-key.ts";
 import {
@@ -30,6 +31,8 @@ export interface UpdateRequest<Answer> {
   readonly operationId: Uint8Array;
   /** An earlier call may have sent accepts at this ballot or later. */
   readonly repeatedSince: Ballot | undefined;
+  /** Of the first attempt. */
+  readonly prepared: PreparedKey | undefined;
   readonly change: ChangeFunction<Answer>;
 }
 
@@ -47,12 +50,14 @@ export class UpdateOperation<Answer> {
   readonly #anchors: Anchor[] = [];
   /** An earlier call's accepts have no anchors. */
   readonly #anchorsComplete: boolean;
+  #prepared: PreparedKey | undefined;
   #lastMiss: Missed = { kind: "missed", duel: false, got: 0 };
 
   constructor(proposer: Proposer, request: UpdateRequest<Answer>) {
     this.#proposer = proposer;
     this.#request = request;
     this.#sentSince = request.repeatedSince;
+    this.#prepared = request.prepared;
     this.#anchorsComplete = request.repeatedSince === undefined;
   }
 
@@ -134,8 +139,11 @@ export class UpdateOperation<Answer> {
     return findings === undefined ? undefined : settledBase(set, findings);
   }
 
-  #preparedBase(set: Base["set"]): Promise<Base | Missed> {
+  async #preparedBase(set: Base["set"]): Promise<Base | Missed> {
     const { key } = this.#request;
+    const ahead = await this.#prepared?.base;
+    this.#prepared = undefined;
+    if (ahead?.kind === "base" && ahead.set.epoch === set.epoch) return ahead;
     return this.#proposer.prepare(key, set, prepareAt(this.#proposer, key));
   }
 

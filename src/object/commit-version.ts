@@ -2,6 +2,7 @@
  * The commit of a new version: the one moment at which an object comes into being. Before it the
  * data is durable and nobody knows of it; a crash there leaves pending rows for the sweeper.
  */
+import type { PreparedKey } from "../../cluster/register/base.ts";
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorCode, type StoreErrorData } from "../base/store-error.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
@@ -23,6 +24,8 @@ export interface VersionCommit {
   readonly registerKey: Uint8Array;
   readonly draft: VersionDraft;
   readonly conditions: WriteConditions;
+  /** Begun for this commit while its data was still being finished. */
+  readonly prepared?: PreparedKey | undefined;
   /** What the draft's content was written for this commit: deleted when it does not happen. */
   readonly written: Data;
 }
@@ -67,7 +70,7 @@ export async function commitVersion(
         commit.registerKey,
         (body) =>
           versionChange(commit, body, { mintId, context: changeContext(core, entry), entry }),
-        actingUnder(entry),
+        { ...actingUnder(entry), prepared: commit.prepared },
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
       return putResult(commit.draft, entry, decodeWriteResult(outcome.result));

@@ -94,7 +94,11 @@ export class ErasureDataWriter implements DataWriter {
       this.#options,
       { arena, drives, clock, upload, overflowBuffers: this.#overflowBuffers },
       {
-        verify: (digests) => intake.verify(digests),
+        verify: (digests) => {
+          const problem = intake.verify(digests);
+          if (problem === undefined) request.onVerified?.();
+          return problem;
+        },
         onResume: () => source.resume(),
         onFailed: (error: StoreError) => intake.reject(error),
         onStored: (missing, digests) =>

@@ -48,6 +48,8 @@ export interface WriteDataRequest {
   readonly inlineBytesMax: number;
   /** Checksums to compute besides those expected by the source. */
   readonly checksums: readonly ChecksumAlgorithm[];
+  /** The payload is complete and as promised; only the drives have not finished yet. */
+  readonly onVerified?: () => void;
 }
 
 export interface WrittenData {

@@ -220,6 +220,10 @@ export class DriveSet implements NodeReplicas {
     }
   }
 
+  prepareAhead(): undefined {
+    // The only proposer: it does not prepare.
+  }
+
   rows(query: RowQuery): Promise<RowPage> {
     return this.#usable().rows(query);
   }

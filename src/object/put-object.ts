@@ -1,7 +1,9 @@
 /** PUT and COPY: bytes become durable data, then one commit makes the object. */
 
+import type { PreparedKey } from "../../cluster/register/base.ts";
 import { TIB } from "../base/bytes.ts";
 import type { ChecksumAlgorithm, PayloadSource } from "../base/payload.ts";
+import { actingUnder } from "./bucket-entry.ts";
 import { commitVersion, writtenChecksum } from "./commit-version.ts";
 import type { Data, StorageClass, WrittenData } from "./data.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -69,6 +71,7 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
   const { source, algorithm, headers, storageClass, conditions } = write;
   const bucket = await core.buckets.current(write.bucket);
   const registerKey = objectKey(bucket, write.key);
+  let prepared: PreparedKey | undefined;
   const written = await core.writer.write({
     source,
     ownerKey: registerKey,
@@ -76,11 +79,15 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
     bytesMax: OBJECT_BYTES_MAX,
     inlineBytesMax: core.options.inlineBytesMax,
     checksums: algorithm === undefined ? [] : [algorithm],
+    onVerified: () => {
+      prepared = core.registers.prepareAhead(registerKey, actingUnder(bucket));
+    },
   });
   return commitVersion(core, {
     bucket,
     registerKey,
     conditions,
+    prepared,
     written: written.data,
     draft: {
       headers,

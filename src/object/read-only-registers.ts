@@ -37,6 +37,10 @@ export class ReadOnlyRegisters implements Registers {
     return Promise.reject(new StoreError({ code: "no-quorum", needed, got: members.length }));
   }
 
+  prepareAhead(): undefined {
+    // Nothing is written.
+  }
+
   purge(): Promise<boolean> {
     return Promise.resolve(false);
   }

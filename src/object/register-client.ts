@@ -62,6 +62,10 @@ export class RegisterClient implements Registers {
     return this.#modules.engine.update(key, change);
   }
 
+  prepareAhead(): undefined {
+    // A sole proposer does not prepare.
+  }
+
   /**
    * Settling after a start leaves promises above tombstones, and a purge that was cut off leaves them
    * on some members only; neither can be purged. Written once more they stand alike on all.

@@ -3,9 +3,11 @@
  * strict ranges over the rows derived from them. Types only; `register-client.ts` fills it from the
  * register engine and the drives.
  */
+import type { PreparedKey } from "../../cluster/register/base.ts";
 import type {
   ChangeFunction,
   ReadOptions,
+  UpdateOptions,
   UpdateOutcome,
 } from "../../cluster/register/register-contract.ts";
 import type { RangeQuery, RangeRow } from "../store/drive.ts";
@@ -22,6 +24,8 @@ export interface RowPage {
 /** Heads of one type: objects, uploads, parts or buckets. */
 export type RowQuery = Omit<RangeQuery, "table" | "perHead"> & ReadOptions;
 
+export type ChangeOptions = Pick<UpdateOptions, "bucketEpoch" | "prepared">;
+
 /**
  * Whoever acts under a bucket says under which epoch of its settings (ReadOptions), and is rejected
  * with `stale-bucket` when another node has changed them since: see Buckets.under.
@@ -33,8 +37,10 @@ export interface Registers {
   update<Answer>(
     key: Uint8Array,
     change: ChangeFunction<Answer>,
-    options?: ReadOptions,
+    options?: ChangeOptions,
   ): Promise<UpdateOutcome<Answer>>;
+  /** Begins an update that comes soon, where it has to ask replicas before it can write. */
+  prepareAhead(key: Uint8Array, options?: ReadOptions): PreparedKey | undefined;
   /** Listing rows in key order; each is that of the value chosen at some time of the call. */
   rows(query: RowQuery): Promise<RowPage>;
   /** Drops a tombstone everywhere. False when there is none, or when it has to wait. */

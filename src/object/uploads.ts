@@ -1,11 +1,12 @@
 /** Multipart uploads until their completion: creating, uploading and copying parts, listing them. */
+import type { PreparedKey } from "../../cluster/register/base.ts";
 import type { ReadOptions } from "../../cluster/register/register-contract.ts";
 import { GIB } from "../base/bytes.ts";
 import type { PayloadSource } from "../base/payload.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { commitData, writtenChecksum } from "./commit-version.ts";
-import type { WrittenData } from "./data.ts";
+
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
 import { readPartRow } from "./list-row.ts";
 import { canBeFullObject } from "./multipart-checksum.ts";
@@ -142,6 +143,8 @@ async function writePart(
   const algorithm = partChecksum(upload.record, partNumber, source);
   const { storageClass } = upload.record;
   const registerKey = partKey(upload.registerKey, partNumber);
+  const entry = await core.buckets.current(upload.bucket);
+  let prepared: PreparedKey | undefined;
   const written = await core.writer.write({
     source,
     ownerKey: registerKey,
@@ -149,6 +152,9 @@ async function writePart(
     bytesMax: PART_BYTES_MAX,
     inlineBytesMax: core.options.inlineBytesMax,
     checksums: algorithm === undefined ? [] : [algorithm],
+    onVerified: () => {
+      prepared = core.registers.prepareAhead(registerKey, actingUnder(entry));
+    },
   });
   const part: StoredPart = {
     number: partNumber,
@@ -157,7 +163,7 @@ async function writePart(
     checksum: writtenChecksum(written, algorithm),
     data: written.data,
   };
-  return commitPart(core, upload, part, written);
+  return commitPart(core, upload, part, prepared);
 }
 
 /** The algorithm to compute for a part; rejects what contradicts the upload. */
@@ -184,13 +190,13 @@ async function commitPart(
   core: ObjectCore,
   upload: OpenUpload,
   part: StoredPart,
-  written: WrittenData,
+  prepared: PreparedKey | undefined,
 ): Promise<UploadedPart> {
   const registerKey = partKey(upload.registerKey, part.number);
   const mtimeMs = core.clock.nowMs();
   const degraded =
     part.data.kind === "shards" && core.geometry.isDegraded(part.data, upload.record.storageClass);
-  await commitData(core, written.data, () =>
+  await commitData(core, part.data, () =>
     core.buckets.commit(upload.bucket, (entry) =>
       core.uploadGate.pass(gateName(upload.registerKey), async () => {
         await readOpen(core, upload.registerKey, entry);
@@ -209,7 +215,7 @@ async function commitPart(
             const result = before.part === undefined ? NO_RESULT : REPLACED;
             return { kind: "write", body: encodePartRecord(record, body), result };
           },
-          actingUnder(entry),
+          { ...actingUnder(entry), prepared },
         );
         const replaced = outcome.kind === "written" && outcome.result.length > 0;
         await confirmPart(core, upload.registerKey, { part, replaced });

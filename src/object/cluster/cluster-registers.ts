@@ -8,6 +8,7 @@
  * ones behind a ReplicaGuard, others behind a client of one. A drive that is not known is one that
  * does not answer.
  */
+import type { PreparedKey } from "../../../cluster/register/base.ts";
 import { LayoutReplicas, type RegisterLayout } from "../../../cluster/register/layout-replicas.ts";
 import type {
   ChangeFunction,
@@ -28,7 +29,7 @@ import { StoreError } from "../../base/store-error.ts";
 import type { RangeQuery } from "../../store/drive.ts";
 import { deriveRows, purgedRows } from "../derive-rows.ts";
 import { type BucketPlace, headsOf, OBJECT_TAG, placementHead } from "../register-keys.ts";
-import type { Registers, RowPage, RowQuery } from "../registers.ts";
+import type { ChangeOptions, Registers, RowPage, RowQuery } from "../registers.ts";
 import { BoundDrive } from "./bound-drive.ts";
 import { clusterRows } from "./cluster-rows.ts";
 import { RowGathering } from "./row-gathering.ts";
@@ -110,9 +111,13 @@ export class ClusterRegisters implements Registers {
   update<Answer>(
     key: Uint8Array,
     change: ChangeFunction<Answer>,
-    options: ReadOptions = {},
+    options: ChangeOptions = {},
   ): Promise<UpdateOutcome<Answer>> {
     return this.engine.update(key, change, options);
+  }
+
+  prepareAhead(key: Uint8Array, options: ReadOptions = {}): PreparedKey | undefined {
+    return this.engine.prepareAhead(key, options);
   }
 
   rows(query: RowQuery): Promise<RowPage> {

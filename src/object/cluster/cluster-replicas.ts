@@ -3,6 +3,7 @@
  * node's drives and those of the others, and the drives themselves.
  */
 import { encodeClusterRecord } from "../../../cluster/forming/cluster-record.ts";
+import type { PreparedKey } from "../../../cluster/register/base.ts";
 import type {
   ChangeFunction,
   ReadOptions,
@@ -18,7 +19,7 @@ import { DRIVE_SET_LIMITS, type DriveSetMode, type DriveSetStatus } from "../dri
 import type { NodeReplicas, StoreDrive } from "../node-replicas.ts";
 import { RECORD_HEAD_BYTES, type RecordBase, writeRecordHead } from "../record-head.ts";
 import { type BucketPlace, CLUSTER_KEY } from "../register-keys.ts";
-import type { RowPage, RowQuery } from "../registers.ts";
+import type { ChangeOptions, RowPage, RowQuery } from "../registers.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import type { ClusterMap } from "./cluster-map.ts";
 import { ClusterRegisters, partitionOfKey } from "./cluster-registers.ts";
@@ -179,9 +180,13 @@ export class ClusterReplicas implements NodeReplicas {
   update<Answer>(
     key: Uint8Array,
     change: ChangeFunction<Answer>,
-    options?: ReadOptions,
+    options?: ChangeOptions,
   ): Promise<UpdateOutcome<Answer>> {
     return this.#registers.update(key, change, options);
+  }
+
+  prepareAhead(key: Uint8Array, options?: ReadOptions): PreparedKey | undefined {
+    return this.#registers.prepareAhead(key, options);
   }
 
   rows(query: RowQuery): Promise<RowPage> {

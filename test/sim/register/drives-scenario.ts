@@ -273,6 +273,7 @@ class DrivesScenario {
 function readOnlyEngine(reader: AgreedReader): Door["engine"] {
   return {
     read: (key) => reader.read(key),
+    prepareAhead: () => undefined,
     update: async () => {
       throw new StoreError({ code: "no-quorum", needed: 0, got: 0 });
     },

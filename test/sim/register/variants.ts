@@ -119,6 +119,7 @@ export const VARIANTS: readonly Variant[] = [
     engine: { leaveDangling: true },
     collectTombstones: true,
   }),
+  losing("prepared-ahead", 300, runPeers, { engine: { acceptAboveBase: true } }),
   losing("rule-5", 500, runPeers, { engine: { failDefinitely: true } }),
   losing("rule-6", 3000, runPeers, { acceptor: { noFloor: true }, collectTombstones: true }),
   losing("rule-6-all", 300, runPeers, {

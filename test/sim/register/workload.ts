@@ -2,6 +2,8 @@
  * Clients that get, put, delete and compare-and-swap one register through any engine that is up,
  * and write down what they were told.
  */
+import type { PreparedKey } from "../../../cluster/register/base.ts";
+import type { RegisterChange } from "../../../cluster/register/register-contract.ts";
 import type { RegisterEngine } from "../../../cluster/register/register-engine.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import type { Operation, OperationKind, OperationStatus } from "./linearizability.ts";
@@ -21,7 +23,7 @@ export interface WorkloadOptions {
 
 /** One process that accepts requests now. */
 export interface Door {
-  readonly engine: Pick<RegisterEngine, "read" | "update">;
+  readonly engine: Pick<RegisterEngine, "read" | "update" | "prepareAhead">;
   readonly name: string;
 }
 
@@ -125,16 +127,32 @@ export class Workload {
     }
     const body = toBody(operation.value);
     const result = body ?? NO_RESULT;
-    const outcome = await engine.update<"differs">(key, (current) => {
+    const prepared = await this.#prepareAhead(engine, key, operation);
+    const change = (current: Uint8Array | undefined): RegisterChange<"differs"> => {
       if (operation.kind === "cas" && toNumber(current) !== operation.expected) {
         return { kind: "refuse", answer: "differs" };
       }
       return { kind: "write", body, result };
-    });
+    };
+    const outcome = await engine.update<"differs">(key, change, { prepared });
     operation.swapped = outcome.kind === "written";
     if (outcome.kind === "written" && !result.equals(outcome.result)) {
       throw new Error("an operation was told another one's result");
     }
+  }
+
+  /** Every other write is announced, and comes a while later: others may come in between. */
+  async #prepareAhead(
+    engine: Door["engine"],
+    key: Buffer,
+    { value }: Operation,
+  ): Promise<PreparedKey | undefined> {
+    if (value === undefined || value % 2 === 0) return undefined;
+    const prepared = engine.prepareAhead(key);
+    if (prepared === undefined) return undefined;
+    const pauseMs = this.#world.between(0, AHEAD_MS_MAX);
+    await new Promise<void>((resolve) => void this.#world.after(pauseMs, resolve));
+    return prepared;
   }
 
   #remember(client: number, keyIndex: number, operation: Operation): void {
@@ -147,6 +165,8 @@ export class Workload {
   }
 }
 
+/** As long as a drive may take to finish a file. */
+const AHEAD_MS_MAX = 60;
 const NO_RESULT = Buffer.alloc(0);
 const LAST_GET = { kind: "get", value: undefined, expected: undefined } as const;
 

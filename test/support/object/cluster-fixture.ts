@@ -31,6 +31,7 @@ export interface Cluster {
   readonly nodes: readonly ClusterNode[];
   readonly drives: readonly DriveClient[];
   readonly guards: readonly ReplicaGuard[];
+  readonly data: MemoryData;
   /** Asked for every message. */
   deliver: (node: number, driveId: string, call: CallName) => Delivery;
   /** Calls by name, over all nodes. */
@@ -107,15 +108,16 @@ export async function createCluster(options: ClusterOptions, seed = 1): Promise<
     drives.push(await openHardware(hardware, { memory, clock, create: true }));
   }
   const guards = drives.map((drive) => new ReplicaGuard(drive));
+  const data = new MemoryData(random);
   const cluster: Cluster = {
     nodes: [],
     drives,
     guards,
+    data,
     deliver: () => "deliver",
     calls: new Map(),
   };
   const layout = layoutOf(1, drives, options.layout);
-  const data = new MemoryData(random);
   const nodes = Array.from({ length: options.nodes }, (_, node) => {
     const remote = new Map(guards.map((guard) => [guard.id, createLink(cluster, node, guard)]));
     const registers = new ClusterRegisters(

@@ -30,6 +30,8 @@ export class MemoryData implements DataWriter, DataReader {
   readonly shards = new Set<string>();
   readonly owners = new Map<DataId, Buffer>();
   discarded = 0;
+  /** Waited for while the shards of a payload that is complete are made durable. */
+  finishing: () => Promise<void> = () => Promise.resolve();
   readonly #random: Random;
 
   constructor(random: Random) {
@@ -48,6 +50,8 @@ export class MemoryData implements DataWriter, DataReader {
     if (bytes.length <= request.inlineBytesMax) {
       return { data: { kind: "inline", content: bytes }, bytes: bytes.length, digests };
     }
+    request.onVerified?.();
+    await this.finishing();
     const dataId = newDataId(this.#random);
     this.contents.set(dataId, bytes);
     this.owners.set(dataId, Buffer.from(request.ownerKey));

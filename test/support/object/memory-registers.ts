@@ -70,6 +70,10 @@ export class MemoryRegisters implements Registers {
     }
   }
 
+  prepareAhead(): undefined {
+    // One caller at a time: there is nobody to ask.
+  }
+
   rows(query: RowQuery): Promise<RowPage> {
     const rows: RangeRow[] = [];
     let scanned = 0;

@@ -27,6 +27,23 @@ test("ClusterRegisters: a write is one round of prepares and one of accepts, a r
   t.strictSame(Object.fromEntries(calls), { read: 3 });
 });
 
+test("ObjectLayer: a PUT waits for its drives and prepares at once, then accepts: two round trips", async (t) => {
+  const cluster = await createCluster({ nodes: 1, drives: 3, layout: THREE });
+  const { store } = nodeAt(cluster, 0);
+  const bucket = await store.createBucket(BUCKET);
+  cluster.calls.clear();
+  let prepared: unknown;
+  cluster.data.finishing = async () => {
+    prepared = Object.fromEntries(cluster.calls);
+  };
+  await store.putObject(putInput(bucket, "large", "x".repeat(100)));
+  t.strictSame(prepared, { prepare: 3 }, "while the drives finish the shards");
+  t.strictSame(Object.fromEntries(cluster.calls), { prepare: 3, accept: 3 });
+  cluster.calls.clear();
+  await store.openObject({ bucket, key: "large", conditions: {} });
+  t.strictSame(Object.fromEntries(cluster.calls), { read: 3 }, "a GET asks for the record once");
+});
+
 test("ClusterRegisters: a listing asks each drive of a quorum once for all its heads", async (t) => {
   const cluster = await createCluster({ nodes: 1, drives: 3, layout: THREE });
   const node = nodeAt(cluster, 0);
