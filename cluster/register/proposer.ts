@@ -4,7 +4,9 @@
  *
  * The caller holds the key's lane, except for the reads, which change nothing.
  */
+
 import { type Ballot, nextClock } from "../../src/base/ballot.ts";
+import { countBits } from "../../src/base/bits.ts";
 import type { KvRow } from "../../src/base/kv-row.ts";
 import type { Base, Missed } from "./base.ts";
 import { DelayQueue } from "./delay-queue.ts";
@@ -24,7 +26,7 @@ import {
 } from "./quorum-rules.ts";
 import type { RegisterEngineOptions, RegisterModules } from "./register-contract.ts";
 import type { AcceptReply, CellReport, Proposal, ReadReply, RegisterReplica } from "./replica.ts";
-import { countBits, type ReplicaSet } from "./replica-set.ts";
+import type { ReplicaSet } from "./replica-set.ts";
 import { type Judge, Round, type RoundReply, type Verdict } from "./round.ts";
 import { Hopeless, MemberRead, Stragglers } from "./round-delays.ts";
 import { SettledValues } from "./settled-values.ts";

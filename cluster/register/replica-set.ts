@@ -5,7 +5,9 @@
  * group. Observers receive every accept and never count. Replies are counted in bit masks: bit i is
  * `replicas[i]`, members first. Immutable; a change is a new set with a higher epoch.
  */
+
 import { assert } from "../../src/base/assert.ts";
+import { countBits } from "../../src/base/bits.ts";
 import type { RegisterReplica } from "./replica.ts";
 
 /** Members (drive ids) and their quorums. Every accept quorum meets every prepare quorum. */
@@ -108,11 +110,4 @@ export class ReplicaSet {
     }
     return translated;
   }
-}
-
-/** How many bits are set (the usual parallel sum over 32 bits). */
-export function countBits(mask: number): number {
-  const pairs = mask - ((mask >>> 1) & 0x55555555);
-  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333);
-  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }

@@ -8,7 +8,10 @@ import type { PlacementDrive } from "./data-placement.ts";
 export type DataDrive = Pick<
   Drive,
   "index" | "createShard" | "readBlock" | "checkShard" | "dropShard" | "status"
->;
+> & {
+  /** Above 0: what is read from it comes over the network. */
+  readonly distance?: number;
+};
 
 /** Milliseconds between which the delay before asking another drive adapts. */
 export interface HedgeLimits {
@@ -80,6 +83,10 @@ export class DriveTable {
       const { index } = drive;
       return { index, online: state === "online" && !this.isLate(index), full };
     });
+  }
+
+  isRemote(index: number): boolean {
+    return (this.#drives.get(index)?.distance ?? 0) > 0;
   }
 
   isOnline(index: number): boolean {

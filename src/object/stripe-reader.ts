@@ -6,15 +6,16 @@
  * buffer of its own, because the late answer may still be written into the first. Whichever attempt
  * is done first wins; the other's buffer goes back when all its reads have answered.
  */
+
 import type { Arena, Stripe } from "../actors/arena.ts";
 import type { CodecPool } from "../actors/codec-pool.ts";
+import { countBits } from "../base/bits.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { StoreError } from "../base/store-error.ts";
 import { type StripeGeometry, stripeFileOffset } from "../codec/stripe.ts";
 import type { LoadedStripe } from "../codec/stripe-codec.ts";
 import type { DriveTable } from "./data-drives.ts";
 import { blockPlace } from "./stripe-places.ts";
-import { countBits } from "./stripe-shards.ts";
 import { type SlotMask, type StripeSlots, slotsOf } from "./stripe-slots.ts";
 
 export interface StripeReaderModules {
@@ -118,14 +119,27 @@ export class StripeLoad {
   /** Slots to read next, 0 when those that are there suffice. */
   #choose({ good, bad }: KnownSlots): SlotMask {
     const { wanted, geometry } = this.#stripe;
-    if ((wanted & bad) === 0 && this.#slots.areGood(wanted & ~good)) return wanted & ~good;
     const lacking = geometry.k - countBits(good);
+    const direct = wanted & ~good;
+    if ((wanted & bad) === 0 && this.#slots.areGood(direct)) {
+      return this.#nearest(direct, lacking, good | bad);
+    }
     if (lacking <= 0) return 0;
     const picked = this.#slots.pick(lacking, good | bad);
     if (picked !== undefined) return picked;
     const left = geometry.k + geometry.m - countBits(bad);
     const message = `${left} of ${geometry.k} shards needed can be read`;
     throw new StoreError({ code: "data-unavailable", message });
+  }
+
+  /**
+   * What is wanted, or any that suffice to compute it when fewer of them come over the network: a
+   * byte of a link costs both ends many times the processor time that decoding it does.
+   */
+  #nearest(direct: SlotMask, lacking: number, without: SlotMask): SlotMask {
+    const around = lacking <= 0 ? 0 : this.#slots.pick(lacking, without);
+    if (around === undefined || !this.#slots.areGood(around)) return direct;
+    return this.#slots.remoteCount(around) < this.#slots.remoteCount(direct) ? around : direct;
   }
 
   async #readSlots(buffer: Stripe, ask: SlotMask, known: KnownSlots): Promise<void> {

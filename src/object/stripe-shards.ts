@@ -5,6 +5,7 @@
  * A lagging slot stops holding the upload back, yet the stripe is given up only after every slot
  * has replied: until then its drive may still read the bytes.
  */
+import { countBits } from "../base/bits.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { DataId } from "../base/ids.ts";
 import { StoreError } from "../base/store-error.ts";
@@ -265,10 +266,4 @@ function shardSpec(options: ShardSetOptions, slot: number): ShardSpec {
     ownerKey,
     ...(fileBytes === undefined ? {} : { fileBytes }),
   };
-}
-
-export function countBits(mask: number): number {
-  let count = 0;
-  for (let rest = mask; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }

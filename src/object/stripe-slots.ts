@@ -4,6 +4,7 @@
  *
  * Slots known to be bad stay as a last resort: a shard that was late at commit may be whole by now.
  */
+import { countBits } from "../base/bits.ts";
 import type { DriveRefusal } from "../store/drive.ts";
 import type { DamageReport, ShardedData } from "./data.ts";
 import type { DriveTable } from "./data-drives.ts";
@@ -23,6 +24,7 @@ export class StripeSlots {
   readonly data: ShardedData;
   readonly #reluctance: number[];
   readonly #onDamage: (report: DamageReport) => void;
+  readonly #remote: SlotMask;
   #reported: SlotMask = 0;
 
   constructor(data: ShardedData, drives: DriveTable, onDamage: (report: DamageReport) => void) {
@@ -33,6 +35,9 @@ export class StripeSlots {
       if (!drives.isOnline(index)) return OFFLINE;
       return drives.hedgedCount(index) >= HEDGED_MAX ? SLOW : 0;
     });
+    this.#remote = data.drives.reduce((mask, index, slot) => {
+      return drives.isRemote(index) ? mask | (1 << slot) : mask;
+    }, 0);
   }
 
   /** True when none of the slots is known to be bad or slow. */
@@ -42,12 +47,24 @@ export class StripeSlots {
     });
   }
 
-  /** The best `count` slots outside `without`, data before parity; undefined when there are fewer. */
+  /** How many of the slots are on other nodes. */
+  remoteCount(slots: SlotMask): number {
+    return countBits(slots & this.#remote);
+  }
+
+  /**
+   * The best `count` slots outside `without`, those of this node first and data before parity;
+   * undefined when there are fewer.
+   */
   pick(count: number, without: SlotMask): SlotMask | undefined {
     const candidates = this.#reluctance
-      .map((reluctance, slot) => ({ reluctance, bit: 1 << slot }))
+      .map((reluctance, slot) => ({
+        reluctance,
+        remote: (this.#remote >> slot) & 1,
+        bit: 1 << slot,
+      }))
       .filter(({ bit }) => (without & bit) === 0)
-      .sort((left, right) => left.reluctance - right.reluctance);
+      .sort((left, right) => left.reluctance - right.reluctance || left.remote - right.remote);
     if (candidates.length < count) return undefined;
     return candidates.slice(0, count).reduce((mask, { bit }) => mask | bit, 0);
   }

@@ -53,6 +53,7 @@ export class MemoryDrive implements DataDrive {
   readonly files = new Map<string, ShardFile>();
   state: DriveState = "online";
   full = false;
+  distance = 0;
   /** Asked before each call takes effect; `nth` counts the calls of that kind from 0. */
   fault: (call: ShardCall, nth: number, slot: number) => Fault = () => undefined;
   readonly counts: Record<ShardCall, number> = { append: 0, finish: 0, read: 0 };

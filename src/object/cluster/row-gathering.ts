@@ -7,7 +7,9 @@
  * replica knows newer settings, `no-quorum` when too few answer. `outdated` is set when a replica
  * refused the layout: trying again by a newer one may help.
  */
-import { countBits, type ReplicaSet } from "../../../cluster/register/replica-set.ts";
+
+import type { ReplicaSet } from "../../../cluster/register/replica-set.ts";
+import { countBits } from "../../base/bits.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { createDeferred, type Deferred } from "../../base/deferred.ts";
 import { StoreError } from "../../base/store-error.ts";

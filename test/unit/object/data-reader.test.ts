@@ -69,6 +69,30 @@ test("DataReader: reads only the blocks that a range touches", async (t) => {
   t.equal(readCount(world), 5);
 });
 
+test("DataReader: computes what it would have to fetch from other nodes, where that saves a fetch", async (t) => {
+  const world = new DataWorld({ drives: 4, parity: 2 });
+  const content = world.random.bytes(3 * STRIPE + 77);
+  const data = await world.store(content);
+  const reads = (slot: number) => world.holder(data, slot).counts.read;
+  for (let own = 0; own < 4; own++) {
+    for (let slot = 0; slot < 4; slot++) {
+      Object.assign(world.holder(data, slot), { distance: slot === own ? 0 : 1 });
+      world.holder(data, slot).counts.read = 0;
+    }
+    t.same(await readAll(world, data), content);
+    t.equal(reads(own), 4, `its own slot ${own} for every stripe`);
+    t.equal(readCount(world), 8, "and one of the others");
+    const before = reads(own);
+    await readAll(world, data, { offset: STRIPE + 10, length: 100 });
+    t.equal(
+      reads(own),
+      own === 0 ? before + 1 : before,
+      "a block is fetched, not computed from two",
+    );
+  }
+  t.strictSame(world.damage, []);
+});
+
 test("DataReader: each single and double loss of shards, in each way, is made good and reported", async (t) => {
   const losses = ["missing", "corrupt", "refused", "offline", "recorded"] as const;
   const lose = (world: DataWorld, data: ShardedData, slot: number, how: string): ShardedData => {

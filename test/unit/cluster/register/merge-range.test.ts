@@ -6,8 +6,8 @@ import {
   type RangeEntry,
   type RangePage,
 } from "../../../../cluster/register/merge-range.ts";
-import { countBits } from "../../../../cluster/register/replica-set.ts";
 import type { Ballot } from "../../../../src/base/ballot.ts";
+import { countBits } from "../../../../src/base/bits.ts";
 
 const REPLICAS = 5;
 const MAJORITY = 3;
