@@ -81,7 +81,7 @@ Sizes are written \`512MiB\`, \`2GiB\` (powers of 1024) or \`10GB\` (powers of 1
 
 A drive belongs to one process: a second one on the same folder refuses to start and names the other. The lock is in the folder \`.ringfort-lock\` of the drive and ends with the process, however it ends.
 
-URLs (\`http://node{1...4}/mnt/drive{1...2}\`) name a cluster. This version serves one node and says so.
+URLs (\`http://node{1...4}/mnt/drive{1...2}\`) name the drives of all nodes of a cluster; every node gets the same list. See [OPERATIONS.md](OPERATIONS.md).
 
 In MinIO each argument with an ellipsis is a pool of its own. Here all drives of a node are one set of drives, and the default parity follows their total number.
 
@@ -91,7 +91,7 @@ In MinIO each argument with an ellipsis is a pool of its own. Here all drives of
 
 const CLOSING = `## The YAML file
 
-\`config/ringfort.sample.yaml\` shows every key. MinIO's own file works as it is: \`version\`, \`rootUser\`, \`rootPassword\`, and \`pools\` as lists of drives or as \`{args: [...]}\`; \`options.ftp\` and \`options.sftp\` are accepted without effect. A list of drives is written as a YAML list.
+\`config/ringfort.sample.yaml\` shows every key. MinIO's own file works as it is: \`version\`, \`rootUser\`, \`rootPassword\`, and \`pools\` as lists of drives or as \`{args: [...]}\`; \`options.ftp\` and \`options.sftp\` are accepted without effect. A list of drives is written as a YAML list. The nodes of a cluster may be named as \`nodes\`, a list of \`{address: "http://node{1...4}:9000", drives: ["/mnt/drive{1...2}"]}\`, instead of as drive URLs.
 
 ## Before the settings
 

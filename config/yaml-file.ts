@@ -1,9 +1,10 @@
 /**
  * The YAML file as a layer. Keys are the kebab-case names of the settings; MinIO's own file layout
  * (`version`, `rootUser`, `rootPassword`, `pools`, `options`) is read too, so that the file of a moved
- * deployment works as it is. An unknown key is a problem. Values never appear in messages from here.
+ * deployment works as it is, and `nodes`, which names the machines of a cluster and their drives. An
+ * unknown key is a problem. Values never appear in messages from here.
  */
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { SETTINGS, type SettingName, settingByName } from "./catalogue.ts";
 import { didYouMean } from "./did-you-mean.ts";
 import type { Candidate, Findings, Layer } from "./layer.ts";
@@ -14,7 +15,7 @@ const MINIO_KEYS: ReadonlyMap<string, SettingName> = new Map([
   ["rootUser", "rootUser"],
   ["rootPassword", "rootPassword"],
 ] as const);
-const LAYOUT_KEYS = ["version", "pools", "options"];
+const LAYOUT_KEYS = ["version", "pools", "options", "nodes"];
 const VERSIONS = ["v1", "v2"];
 
 interface Reading {
@@ -63,15 +64,17 @@ function readEntry(key: string, entry: Entry, reading: Reading): void {
 }
 
 function readSetting(key: string, entry: Entry, { findings, layer }: Reading): void {
-  const setting = key === "pools" ? settingByName("drives") : settingOfKey(key);
+  const readWords = DRIVE_SECTIONS.get(key);
+  const setting = readWords === undefined ? settingOfKey(key) : settingByName("drives");
   if (setting === undefined) {
     const keys = [...SETTINGS.map(({ yamlKey }) => yamlKey), ...MINIO_KEYS.keys(), ...LAYOUT_KEYS];
     findings.problems.push(`${entry.origin}: unknown key ${key}${didYouMean(key, keys)}`);
     return;
   }
   const value =
-    key === "pools" ? poolWords(entry, findings) : settingValue(setting.name, entry.node);
+    readWords === undefined ? settingValue(setting.name, entry.node) : readWords(entry, findings);
   if (value === null || value === "") return;
+  if (Array.isArray(value) && value.length === 0 && readWords !== undefined) return;
   if (value === undefined) {
     findings.problems.push(`${entry.origin}: ${key} must be one value or a list of values`);
   } else if (layer.has(setting.name)) {
@@ -132,6 +135,59 @@ function poolWords({ origin, node }: Entry, findings: Findings): RawValue | unde
   }
   return words;
 }
+
+/**
+ * The drive URLs of `nodes`, each `{address: URL, drives: [DIR…]}`: what the command line would say.
+ * Ellipses stand in both; the drives of the first node come first.
+ */
+function nodeWords({ origin, node }: Entry, findings: Findings): RawValue | undefined {
+  if (!isSeq(node)) return undefined;
+  const words: string[] = [];
+  for (const item of node.items) {
+    const { address, drives } = isMap(item) ? readNode(item, origin, findings) : NO_NODE;
+    if (typeof address !== "string" || !/^https?:\/\//.test(address) || drives === undefined) {
+      findings.problems.push(
+        `${origin}: each of nodes must have address: http://HOST:PORT and drives: [DIR…]`,
+      );
+      continue;
+    }
+    for (const drive of drives) {
+      const path = drive.startsWith("/") ? drive : `/${drive}`;
+      words.push(`${address.replace(/\/+$/, "")}${path}`);
+    }
+  }
+  return words;
+}
+
+interface NodeEntry {
+  readonly address: RawValue | null | undefined;
+  readonly drives: readonly string[] | undefined;
+}
+
+const NO_NODE: NodeEntry = { address: undefined, drives: undefined };
+
+function readNode(item: YAMLMap, origin: string, findings: Findings): NodeEntry {
+  for (const { key } of item.items) {
+    const name = isScalar(key) ? String(key.value) : "?";
+    if (name === "address" || name === "drives") continue;
+    findings.problems.push(`${origin}: unknown key nodes.${name}; known are address and drives`);
+  }
+  const drives = plainValue(item.get("drives", true));
+  const list = typeof drives === "string" ? [drives] : drives;
+  return {
+    address: plainValue(item.get("address", true)),
+    drives: Array.isArray(list) && list.length > 0 ? list : undefined,
+  };
+}
+
+/** Sections that name drives, in other forms than the setting. */
+const DRIVE_SECTIONS: ReadonlyMap<
+  string,
+  (entry: Entry, findings: Findings) => RawValue | undefined
+> = new Map([
+  ["pools", poolWords],
+  ["nodes", nodeWords],
+]);
 
 /** Undefined when the node is no scalar and no list of texts; null when it is empty. */
 function plainValue(node: unknown): RawValue | null | undefined {

@@ -64,6 +64,30 @@ options:
   ]);
 });
 
+test("yaml: nodes say the same as drive URLs on the command line", async (t) => {
+  const { node } = settingsOf(
+    withYaml(`
+nodes:
+  - address: http://node{1...2}:9000
+    drives: ["/mnt/drive{1...2}"]
+  - address: http://other:9100/
+    drives: /srv/data
+`),
+  );
+  const words = ["http://node{1...2}:9000/mnt/drive{1...2}", "http://other:9100/srv/data"];
+  t.strictSame(node.drives, settingsOf({ words }).node.drives);
+  t.equal(node.drives.length, 5);
+  const wrong = "nodes: [{address: node1, drives: [/d]}, {address: http://n, dirves: [/d]}]\n";
+  t.match(problemsOf(withYaml(wrong)), [
+    /each of nodes must have address/,
+    /unknown key nodes.dirves/,
+    /no drive is given/,
+  ]);
+  t.match(problemsOf(withYaml("nodes: hello\n"))[0], /nodes must be/);
+  const both = "drives: [/d]\nnodes: [{address: http://n, drives: [/d]}]\n";
+  t.match(problemsOf(withYaml(both))[0], /nodes says the same as \/c.yaml:1; keep one/);
+});
+
 test("yaml: problems name the line, and never a value", async (t) => {
   const problems = problemsOf(
     withYaml(`drives: [/d]
