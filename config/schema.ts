@@ -246,6 +246,12 @@ export const nodeSchema = z.strictObject({
     minio: ["MINIO_SHUTDOWN_TIMEOUT"],
     flag: "--shutdown-timeout",
   }),
+  shutdownDelay: durationKind({ msMin: 0, msMax: HOUR_MS }).optional().register(settingNotes, {
+    doc: "How long a stopping server still takes requests after it has said that it is not ready.",
+    computed: "2s in a cluster, otherwise 0s",
+    example: "10s",
+    flag: "--shutdown-delay",
+  }),
   logLevel: choiceKind(["debug", "info", "warn", "error"]).register(settingNotes, {
     doc: "The least important message that is logged.",
     default: "info",

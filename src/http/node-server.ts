@@ -67,6 +67,10 @@ class NodeServer implements HttpServer {
     certificates?.onChange((next) => this.#replaceCertificates(next));
   }
 
+  shed(): void {
+    this.#state.draining = true;
+  }
+
   async stop(graceMs: number): Promise<void> {
     this.#state.draining = true;
     const closed = this.#open.map(({ server }) => new Promise((resolve) => server.close(resolve)));

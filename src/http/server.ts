@@ -31,4 +31,6 @@ export interface HttpServer {
    * `Connection: close`), then closes what is left. Resolves when no connection is open.
    */
   stop(graceMs: number): Promise<void>;
+  /** Goes on, but ends each connection with its next answer: clients go elsewhere. */
+  shed(): void;
 }

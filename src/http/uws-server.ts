@@ -141,6 +141,10 @@ class UwsServer implements HttpServer {
     certificates?.onChange((next) => this.#replaceCertificates(next));
   }
 
+  shed(): void {
+    this.#state.draining = true;
+  }
+
   async stop(graceMs: number): Promise<void> {
     this.#state.draining = true;
     this.#closeListeners();

@@ -60,6 +60,11 @@ const SETTING_FLAGS: ReadonlyArray<{
     doc: 'how long to wait for begun requests when stopping (default "25s")',
     setting: "shutdownGrace",
   },
+  {
+    flags: "--shutdown-delay <duration>",
+    doc: 'how long to go on before that, saying "not ready" (default "2s" in a cluster)',
+    setting: "shutdownDelay",
+  },
   { flags: "--json", doc: "log JSON, one object a line", setting: "logFormat", value: "json" },
   { flags: "--quiet", doc: "no start-up text, only warnings", setting: "quiet", value: "on" },
   {

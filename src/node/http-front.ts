@@ -1,6 +1,6 @@
 /** The HTTP server of the S3 port: which implementation, which certificates, which request ids. */
 import type { Settings } from "../../config/schema.ts";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, sleep } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { CertificateWatch } from "../http/certificate-watch.ts";
@@ -16,7 +16,8 @@ export interface HttpFront {
   readonly secure: boolean;
   /** Reads the certificates again, now. */
   reload(): void;
-  stop(graceMs: number): Promise<void>;
+  /** Stops taking requests after `delayMs`, then finishes those begun within `graceMs`. */
+  stop(graceMs: number, delayMs?: number): Promise<void>;
 }
 
 export interface HttpFrontModules {
@@ -69,8 +70,12 @@ export async function startHttpFront(
     reload: () => {
       void certificates?.reload();
     },
-    async stop(graceMs) {
+    async stop(graceMs, delayMs = 0) {
       certificates?.stop();
+      if (delayMs > 0) {
+        server.shed();
+        await sleep(clock, delayMs);
+      }
       await server.stop(graceMs);
     },
   };

@@ -39,6 +39,9 @@ import { systemRandom } from "./system-random.ts";
 const clock = systemClock;
 const random = systemRandom;
 
+/** Load balancers ask about once a second. */
+const CLUSTER_SHUTDOWN_DELAY_MS = 2_000;
+
 export async function startNode(
   settings: Settings,
   log: Logger,
@@ -116,7 +119,7 @@ export async function startNode(
     closers.push(() => monitor.stop());
     closers.push(async () => {
       phase.name = "stopping";
-      await front.stop(node.shutdownGrace);
+      await front.stop(node.shutdownGrace, shutdownDelay(settings, opened !== undefined));
     });
     return {
       endpoints: endpointsOf(settings, front),
@@ -132,6 +135,11 @@ export async function startNode(
 export async function ownPaths(settings: Settings, log: Logger): Promise<readonly string[]> {
   const place = await findPlace(settings, { clock, log });
   return place?.own.paths ?? settings.node.drives;
+}
+
+/** Others can take a cluster's requests, once they know that this node will not. */
+function shutdownDelay({ node }: Settings, inCluster: boolean): number {
+  return node.shutdownDelay ?? (inCluster ? CLUSTER_SHUTDOWN_DELAY_MS : 0);
 }
 
 /** What the drives of a node of a cluster must be, or are to be made. */

@@ -39,6 +39,8 @@ export interface ServeOptions {
   readonly loadNode: LoadNode;
 }
 
+/** At most what a node goes on for by itself. */
+const SHUTDOWN_DELAY_MS = 2_000;
 /** On top of the grace, for closing the drives. */
 const CLOSE_MS_MAX = 10_000;
 /** Request line and slack: the library's own bound is above ours, so that we can answer. */
@@ -99,7 +101,8 @@ async function startAndWait(
     node.reload?.();
   });
   await stopping;
-  return await stopInTime({ node, locks, graceMs: settings.node.shutdownGrace, log });
+  const { shutdownGrace, shutdownDelay = SHUTDOWN_DELAY_MS } = settings.node;
+  return await stopInTime({ node, locks, graceMs: shutdownGrace + shutdownDelay, log });
 }
 
 /** Asked to stop before it served: nothing was acknowledged, so the process may end as it is. */

@@ -107,6 +107,23 @@ function testStopping(under: ServerUnderTest): void {
     await Promise.all([client.closed, idle.closed]);
   });
 
+  test(`${under.name}: shedding serves new connections, and each answer is its last`, async (t) => {
+    const { connect, server } = await run(t, under, (_, response) => {
+      response.send(200, [], "served");
+    });
+    const old = await connect();
+    old.send(requestText("GET /"));
+    t.not((await old.readResponse()).headers.get("connection"), "close");
+    server.shed();
+    for (const client of [old, await connect()]) {
+      client.send(requestText("GET /"));
+      const answer = await client.readResponse();
+      t.equal(answer.body.toString(), "served");
+      t.equal(answer.headers.get("connection"), "close");
+      await client.closed;
+    }
+  });
+
   test(`${under.name}: a long download in flight is finished and says that it is the last`, async (t) => {
     const go = createDeferred<void>();
     const arrived = createDeferred<void>();
