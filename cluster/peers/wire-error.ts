@@ -119,6 +119,7 @@ const CODES: Readonly<Record<StoreErrorData["code"], true>> = {
   "shutting-down": true,
   "object-locked": true,
   refused: true,
+  encryption: true,
   "stale-bucket": true,
   internal: true,
 };

@@ -10,7 +10,8 @@ import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/store-error.ts";
 import { createKernels, type Kernels, type Md5Job } from "../codec/kernels.ts";
 import { MD5_STATE_BYTES } from "../codec/md5.ts";
-import { decodeStripe, encodeStripe, rebuildStripe } from "../codec/stripe-codec.ts";
+import { type FrameRun, sealedBytes, sealFrames } from "../codec/sealed-frames.ts";
+import { encodeStripe, rebuildStripe, type StripePlace } from "../codec/stripe-codec.ts";
 import type { SharedMemory } from "../codec/wasm.ts";
 import { MD5_LANES, threadPlaces } from "./arena-layout.ts";
 import type {
@@ -22,6 +23,7 @@ import type {
   EncodeRequest,
   PayloadDigests,
 } from "./codec-messages.ts";
+import { decodeAndOpen } from "./decode-and-open.ts";
 import { PayloadHashes } from "./payload-hashes.ts";
 
 interface Upload {
@@ -43,7 +45,7 @@ export class CodecThread {
   readonly #uploads = new Map<number, Upload>();
   readonly #handlers: Handlers = {
     encode: (request) => this.#encode(request),
-    decode: (request) => decodeStripe(this.kernels, request),
+    decode: (request) => decodeAndOpen(this.kernels, request),
     rebuild: (request) => rebuildStripe(this.kernels, request),
     forget: ({ upload }) => {
       this.#uploads.delete(upload);
@@ -119,17 +121,27 @@ export class CodecThread {
   }
 
   #encode(request: EncodeRequest): EncodeReply {
-    const { place, segmentEnds } = request;
+    const { place, segmentEnds, seal } = request;
     const upload = this.#uploads.get(request.upload);
     if (upload === undefined) {
       // A thread that died took its digests with it.
       throw new StoreError({ code: "internal", message: "the digests of this upload are lost" });
     }
     const segments = upload.hashes.update(this.kernels, place, segmentEnds);
-    encodeStripe(this.kernels, place);
+    encodeStripe(this.kernels, seal === undefined ? place : this.#seal(place, seal));
     if (!request.last) return { segments };
     this.#uploads.delete(request.upload);
     return { segments, digests: this.#finish(upload) };
+  }
+
+  /** The stripe as it is stored. */
+  #seal(place: StripePlace, run: FrameRun): StripePlace {
+    const bytes = new Uint8Array(
+      this.kernels.memory.buffer,
+      place.offset,
+      sealedBytes(place.length),
+    );
+    return { ...place, length: sealFrames(bytes, place.length, run) };
   }
 
   #finish(upload: Upload): PayloadDigests {

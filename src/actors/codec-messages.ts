@@ -4,6 +4,7 @@
  */
 import type { ChecksumAlgorithm } from "../base/payload.ts";
 import type { StoreErrorData } from "../base/store-error.ts";
+import type { FrameRun } from "../codec/sealed-frames.ts";
 import type { DecodeResult, LoadedStripe, StripePlace } from "../codec/stripe-codec.ts";
 import type { SharedMemory } from "../codec/wasm.ts";
 
@@ -27,7 +28,10 @@ export interface EncodeRequest {
   readonly upload: number;
   /** With the first stripe of an upload, and only then. */
   readonly plan?: DigestPlan;
+  /** Its length is that of the plain bytes, also when they are to be sealed. */
   readonly place: StripePlace;
+  /** Seals the stripe after it was digested: what is encoded and stored is longer by the tags. */
+  readonly seal?: FrameRun;
   /** Where segments end, in bytes from the start of this stripe's data; 0 to its length. */
   readonly segmentEnds: readonly number[];
   /** The payload ends with this stripe: the digests are wanted and then forgotten. */
@@ -40,10 +44,22 @@ export interface EncodeReply {
   readonly digests?: PayloadDigests;
 }
 
+export interface DecodeRequest extends LoadedStripe {
+  /** Opens these sealed frames of the stripe; their plain bytes lie at `start` afterwards. */
+  readonly open?: SealedFrames;
+}
+
+export interface SealedFrames extends FrameRun {
+  /** From the start of the stripe's data. */
+  readonly start: number;
+  /** Sealed bytes. */
+  readonly length: number;
+}
+
 export interface CodecCalls {
   /** Digests, parity, padding and trailers of a stripe whose data is in place. */
   readonly encode: { readonly request: EncodeRequest; readonly reply: EncodeReply };
-  readonly decode: { readonly request: LoadedStripe; readonly reply: DecodeResult };
+  readonly decode: { readonly request: DecodeRequest; readonly reply: DecodeResult };
   readonly rebuild: { readonly request: LoadedStripe; readonly reply: DecodeResult };
   /** Drops the running digests of an upload that will not end. */
   readonly forget: { readonly request: { readonly upload: number }; readonly reply: undefined };

@@ -8,13 +8,21 @@
  */
 import { assert } from "../base/assert.ts";
 import { createKernels, type Kernels } from "../codec/kernels.ts";
+import { FRAME_BYTES } from "../codec/sealed-frames.ts";
 import { stripeGeometry } from "../codec/stripe.ts";
-import { type DecodeResult, decodeStripe, type LoadedStripe } from "../codec/stripe-codec.ts";
+import type { DecodeResult, LoadedStripe } from "../codec/stripe-codec.ts";
 import type { SharedMemory } from "../codec/wasm.ts";
 import { threadPlaces } from "./arena-layout.ts";
 import { CodecActor } from "./codec-actor.ts";
-import type { DigestPlan, EncodeReply, EncodeRequest, PayloadDigests } from "./codec-messages.ts";
+import type {
+  DecodeRequest,
+  DigestPlan,
+  EncodeReply,
+  EncodeRequest,
+  PayloadDigests,
+} from "./codec-messages.ts";
 import { type CodecThreadClient, createInlineThread, startCodecThread } from "./codec-threads.ts";
+import { decodeAndOpen } from "./decode-and-open.ts";
 import { digestInline } from "./inline-digest.ts";
 
 export interface CodecPoolOptions {
@@ -101,10 +109,12 @@ export class CodecPool {
     return digestInline(this.#kernels, content, plan);
   }
 
-  decode(loaded: LoadedStripe): Promise<DecodeResult> {
+  async decode(loaded: DecodeRequest): Promise<DecodeResult> {
     const bytes = blockBytesOf(loaded);
-    if (bytes <= this.#options.inlineBytesMax) {
-      return Promise.resolve(decodeStripe(this.#kernels, loaded));
+    // Opening takes ten times as long as verifying: one frame is as much as a hop costs.
+    const sealedBytes = loaded.open?.length ?? 0;
+    if (bytes <= this.#options.inlineBytesMax && sealedBytes <= FRAME_BYTES) {
+      return decodeAndOpen(this.#kernels, loaded);
     }
     return this.#leastLoaded().call({ call: "decode", request: loaded }, bytes);
   }

@@ -48,6 +48,8 @@ export type StoreErrorData =
   | { readonly code: "too-many-versions" }
   /** The version is under retention or legal hold. */
   | { readonly code: "object-locked" }
+  /** About the keys of an encrypted object; never with anything of a key. */
+  | { readonly code: "encryption"; readonly problem: EncryptionProblem }
   /** A rule of the caller's own, asked about the chosen value, says no. */
   | { readonly code: "refused"; readonly s3Code: string; readonly message: string }
   /** The caller's source of bytes failed with an answer of its own (a bad chunk signature …). */
@@ -66,6 +68,24 @@ export type StoreErrorData =
   | { readonly code: "deadline" }
   | { readonly code: "shutting-down" }
   | { readonly code: "internal"; readonly message: string };
+
+export type EncryptionProblem =
+  /** The object is encrypted with a customer's key, and none was given. */
+  | "key-required"
+  /** Another customer's key. */
+  | "key-wrong"
+  /** A customer's key was given for what is not encrypted with one. */
+  | "key-not-applicable"
+  /** There is no key to seal anew. */
+  | "not-encrypted"
+  /** The key management service has no key of that name. */
+  | "no-such-key"
+  /** No key was named, and there is no default. */
+  | "no-default-key"
+  /** There is no key management service. */
+  | "no-service"
+  /** The service cannot be asked: nobody can tell. */
+  | "service-unavailable";
 
 export interface DeleteMarkerInfo {
   readonly versionId: string;

@@ -9,6 +9,7 @@ import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { checkWriteConditions } from "./conditions.ts";
 import type { Data, WrittenData } from "./data.ts";
 import { checksumText, type StoredChecksum } from "./data-descriptor.ts";
+import { shownEncryption } from "./encryption/descriptor.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { withDefaultRetention } from "./object-lock.ts";
 import { decodeObjectRecord, encodeObjectRecord } from "./object-record.ts";
@@ -28,6 +29,8 @@ export interface VersionCommit {
   readonly prepared?: PreparedKey | undefined;
   /** What the draft's content was written for this commit: deleted when it does not happen. */
   readonly written: Data;
+  /** As the client sees it; the draft's is sealed when the object is encrypted. */
+  readonly checksum: StoredChecksum | undefined;
 }
 
 /** Errors after which the register certainly was not changed, and never will be by this attempt. */
@@ -73,7 +76,7 @@ export async function commitVersion(
         { ...actingUnder(entry), prepared: commit.prepared },
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
-      return putResult(commit.draft, entry, decodeWriteResult(outcome.result));
+      return putResult(commit, entry, decodeWriteResult(outcome.result));
     }),
   );
 }
@@ -127,18 +130,18 @@ function versionChange(
 }
 
 function putResult(
-  draft: VersionDraft,
+  { draft, checksum }: VersionCommit,
   entry: BucketEntry,
   result: WriteResult | undefined,
 ): PutObjectResult {
   if (result === undefined) throw corrupt("write result: nothing written");
-  const { checksum } = draft;
   return {
     etag: Buffer.from(draft.etag).toString("hex"),
     versionId: entry.versioning === "unversioned" ? undefined : result.versionId,
     bytes: draft.bytes,
     mtimeMs: result.mtimeMs,
     ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, 0) }),
+    ...shownEncryption(draft.encryption),
   };
 }
 

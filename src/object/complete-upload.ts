@@ -22,6 +22,8 @@ import { changeContext, shownChecksum } from "./commit-version.ts";
 import { checkExpected, checkOrder, checkPart, checkSizes } from "./completion-checks.ts";
 import { checkWriteConditions } from "./conditions.ts";
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
+import { shownEncryption } from "./encryption/descriptor.ts";
+import { type ObjectKeys, readableChecksum } from "./encryption/object-keys.ts";
 import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { checkUnlocked, LOCK_DOCUMENT, withDefaultRetention } from "./object-lock.ts";
@@ -91,13 +93,32 @@ async function tryCompletion(
     await finishCompletion(core, bucket, key, record);
     record = await readUpload(core, key, under);
   }
-  const { state, revision } = record;
-  if (state.kind === "done" || state.kind === "finished") return answerAgain(state.result, request);
+  const { state, revision, encryption } = record;
+  const keys = await completionKeys(core, record, attempt.input);
+  const shown = { encryption, keys };
+  if (state.kind === "done" || state.kind === "finished") {
+    return answerAgain(state.result, request, shown);
+  }
   if (state.kind !== "open") throw new StoreError(NO_SUCH_UPLOAD);
-  const manifest = await checkedManifest(core, { ...attempt, record });
+  const manifest = await checkedManifest(core, { ...attempt, record, keys });
   const to = completingState(core, manifest);
   await changeState(core, key, { from: "open", to, revision, ...under });
-  return shownResult(await finishCompletion(core, bucket, key, { ...record, state: to }));
+  return shownResult(await finishCompletion(core, bucket, key, { ...record, state: to }), shown);
+}
+
+/**
+ * A customer's key is needed only where there are checksums: who completes an upload without any need
+ * not bring it, and those of its parts stay as they are, sealed.
+ */
+async function completionKeys(
+  core: ObjectCore,
+  { encryption, checksum }: UploadRecord,
+  input: CompleteUploadInput,
+): Promise<ObjectKeys | undefined> {
+  const asks = checksum !== undefined || input.parts.some((part) => part.checksum !== undefined);
+  if (encryption?.mode === "customer" && input.customerKey === undefined && !asks) return undefined;
+  const place = { bucket: input.bucket.name, key: input.key };
+  return core.encryption.openAny(encryption, place, input);
 }
 
 /** Steps 3 and 4 of a completion whose manifest is chosen. The gates are held. */
@@ -195,21 +216,32 @@ interface Completion {
 /** Step 1: what the request asks for, from the parts that are there. */
 async function checkedManifest(
   core: ObjectCore,
-  completion: Completion & { input: CompleteUploadInput; request: Buffer },
+  completion: Completion & {
+    input: CompleteUploadInput;
+    request: Buffer;
+    keys: ObjectKeys | undefined;
+  },
 ): Promise<CompletionManifest> {
-  const { bucket, key, record, input, request } = completion;
+  const { bucket, key, record, input, request, keys } = completion;
   checkOrder(input.parts);
   const uploaded = new Map<number, StoredPart>();
   let degraded = false;
   const query = { after: 0, pageRows: PARTS_PER_PAGE, ...actingUnder(bucket) };
   for await (const part of partsOf(core, key, query)) {
-    uploaded.set(part.part.number, part.part);
+    const { part: stored } = part;
+    uploaded.set(stored.number, stored);
     degraded ||= part.degraded;
   }
-  const parts = input.parts.map((wanted) => checkPart(wanted, uploaded, record.checksum));
+  const { encryption } = record;
+  const readable = input.parts.map((wanted) => {
+    const stored = uploaded.get(wanted.number);
+    const checksum = readableChecksum(stored?.checksum, stored, { encryption, keys });
+    return checkPart(wanted, stored && { ...stored, checksum }, record.checksum);
+  });
+  const parts = readable.map((part) => uploaded.get(part.number) ?? part);
   checkSizes(parts, core.options.partBytesMin, input.bytes);
   const plan = record.checksum;
-  const checksum = plan === undefined ? undefined : multipartChecksum(plan, parts);
+  const checksum = plan === undefined ? undefined : multipartChecksum(plan, readable);
   checkExpected(
     input,
     plan,
@@ -220,7 +252,7 @@ async function checkedManifest(
     versionId: bucket.versioning === "enabled" ? newTimeId(core.clock, core.random) : undefined,
     etag: multipartEtag(parts),
     bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-    checksum,
+    checksum: checksum && keys ? keys.sealChecksum(checksum, undefined, core.random) : checksum,
     conditions: input.conditions,
     parts,
     degraded,
@@ -284,6 +316,7 @@ function draftOf(upload: UploadRecord, manifest: CompletionManifest): VersionDra
     bytes: manifest.bytes,
     etag: manifest.etag,
     degraded: manifest.degraded,
+    encryption: upload.encryption,
   };
 }
 
@@ -315,13 +348,21 @@ function requestDigest(parts: readonly CompletePart[]): Buffer {
 }
 
 /** A repeated request gets the first one's answer; another request meets no upload. */
-function answerAgain(result: CompletionResult, request: Buffer): PutObjectResult {
+function answerAgain(result: CompletionResult, request: Buffer, shown: ShownWith): PutObjectResult {
   if (!request.equals(result.request)) throw new StoreError(NO_SUCH_UPLOAD);
-  return shownResult(result);
+  return shownResult(result, shown);
 }
 
-function shownResult(result: CompletionResult): PutObjectResult {
-  const { etag, partCount, bytes, mtimeMs, checksum, versionId } = result;
+interface ShownWith extends Pick<UploadRecord, "encryption"> {
+  readonly keys: ObjectKeys | undefined;
+}
+
+function shownResult(result: CompletionResult, shown: ShownWith): PutObjectResult {
+  const { etag, partCount, bytes, mtimeMs, versionId } = result;
+  const checksum = readableChecksum(result.checksum, undefined, {
+    encryption: shown.encryption,
+    keys: shown.keys,
+  });
   const id = versionId === undefined ? undefined : Buffer.from(versionId);
   return {
     etag: `${Buffer.from(etag).toString("hex")}-${partCount}`,
@@ -329,5 +370,6 @@ function shownResult(result: CompletionResult): PutObjectResult {
     bytes,
     mtimeMs,
     ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, partCount) }),
+    ...shownEncryption(shown.encryption),
   };
 }

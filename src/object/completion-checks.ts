@@ -17,13 +17,12 @@ export function checkOrder(parts: readonly CompletePart[]): void {
   }
 }
 
-/** The uploaded part that the request names. */
+/** The uploaded part that the request names, if it is the one that is meant. */
 export function checkPart(
   wanted: CompletePart,
-  uploaded: ReadonlyMap<number, StoredPart>,
+  part: StoredPart | undefined,
   plan: ChecksumPlan | undefined,
 ): StoredPart {
-  const part = uploaded.get(wanted.number);
   // Made only when it is thrown: it takes longer than all else here, ten thousand times.
   if (part === undefined || !isWanted(part, wanted, plan)) {
     throw new StoreError({ code: "invalid-part", partNumber: wanted.number });

@@ -19,10 +19,13 @@ export interface StoredChecksum {
 export interface StoredPart {
   readonly number: number;
   readonly bytes: number;
-  /** MD5. */
+  /** MD5; another value when it is encrypted. */
   readonly etag: Uint8Array;
+  /** Sealed when the object is encrypted. */
   readonly checksum: StoredChecksum | undefined;
   readonly data: Data;
+  /** Of an encrypted part: what makes its key differ from that of the part it replaces. */
+  readonly salt?: Uint8Array | undefined;
 }
 
 /** Inline content packs as bytes, shards as a list. */
@@ -99,8 +102,9 @@ export function unpackChecksumPlan(value: unknown): ChecksumPlan | undefined {
 }
 
 export function packPart(part: StoredPart): unknown {
-  const { number, bytes, etag, checksum, data } = part;
-  return [number, bytes, etag, packChecksum(checksum), packData(data)];
+  const { number, bytes, etag, checksum, data, salt } = part;
+  const fields = [number, bytes, etag, packChecksum(checksum), packData(data)];
+  return salt === undefined ? fields : [...fields, salt];
 }
 
 export function unpackPart(value: unknown): StoredPart {
@@ -111,6 +115,7 @@ export function unpackPart(value: unknown): StoredPart {
     etag: asBytes(fields[2], "part etag", ETAG_BYTES),
     checksum: unpackChecksum(fields[3]),
     data: unpackData(fields[4]),
+    ...(fields[5] === undefined ? {} : { salt: asBytes(fields[5], "part salt") }),
   };
 }
 

@@ -10,9 +10,20 @@ import { assert } from "../base/assert.ts";
 import type { PayloadSource } from "../base/payload.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { StoreError } from "../base/store-error.ts";
-import { type StripeSlice, stripeGeometry, stripesOfRange } from "../codec/stripe.ts";
-import type { ByteRange, DamageReport, Data, DataReader, DataSink, ShardedData } from "./data.ts";
-import { type DataPart, DataSource } from "./data-source.ts";
+import { stripeGeometry } from "../codec/stripe.ts";
+import type {
+  ByteRange,
+  DamageReport,
+  Data,
+  DataKey,
+  DataPiece,
+  DataReader,
+  DataSink,
+  ShardedData,
+} from "./data.ts";
+import { DataSource } from "./data-source.ts";
+import { type PlannedStripe, planRead } from "./read-plan.ts";
+import { openContent } from "./sealed-content.ts";
 import { StripeLoad, type StripeReaderModules } from "./stripe-reader.ts";
 import { StripeSlots } from "./stripe-slots.ts";
 
@@ -30,7 +41,7 @@ export interface DataReaderModules extends StripeReaderModules {
 }
 
 interface Ahead {
-  readonly slice: StripeSlice;
+  readonly view: PlannedStripe["view"];
   readonly loaded: Promise<Stripe>;
 }
 
@@ -47,30 +58,31 @@ export class ErasureDataReader implements DataReader {
     this.#copies = new Semaphore({ permits, waitersMax: options.copiesWaitingMax });
   }
 
-  async read(data: Data, range: ByteRange, sink: DataSink): Promise<void> {
-    const { offset, length } = range;
-    if (length === 0) return;
+  async read(data: Data, range: ByteRange, sink: DataSink, dataKey?: DataKey): Promise<void> {
+    if (range.length === 0) return;
     if (data.kind === "inline") {
-      assert(offset + length <= data.content.length, "a range lies in its data");
-      const written = sink.write(data.content.subarray(offset, offset + length));
+      const written = sink.write(contentOf(data.content, range, dataKey));
       if (written !== undefined) await written;
       return;
     }
     this.#assertFits(data);
-    await this.#readStripes(data, range, sink);
+    await this.#readStripes(data, planRead(data, range, dataKey), sink);
   }
 
-  source(parts: readonly DataPart[]): PayloadSource {
-    const read = (data: Data, range: ByteRange, sink: DataSink) => this.read(data, range, sink);
+  source(parts: readonly DataPiece[]): PayloadSource {
+    const read: DataReader["read"] = (...asked) => this.read(...asked);
     return new DataSource(parts, read, this.#copies);
   }
 
-  async #readStripes(data: ShardedData, range: ByteRange, sink: DataSink): Promise<void> {
+  async #readStripes(
+    data: ShardedData,
+    plan: Generator<PlannedStripe>,
+    sink: DataSink,
+  ): Promise<void> {
     const { arena, drives, onDamage } = this.#modules;
     const slots = new StripeSlots(data, drives, onDamage);
-    const slices = stripesOfRange(data, data.bytes, range);
     const ahead: Ahead[] = [];
-    let next = slices.next();
+    let next = plan.next();
     try {
       while (!sink.aborted) {
         while (!next.done && ahead.length < this.#options.windowMax) {
@@ -80,11 +92,11 @@ export class ErasureDataReader implements DataReader {
               : arena.tryAcquire("read");
           if (buffer === undefined) break;
           ahead.push(this.#load(slots, next.value, buffer));
-          next = slices.next();
+          next = plan.next();
         }
         const first = ahead.shift();
         if (first === undefined) return;
-        await this.#deliver(first.slice, await first.loaded, sink);
+        await this.#deliver(first.view, await first.loaded, sink);
       }
     } finally {
       for (const { loaded } of ahead) {
@@ -93,21 +105,23 @@ export class ErasureDataReader implements DataReader {
     }
   }
 
-  #load(slots: StripeSlots, slice: StripeSlice, buffer: Stripe): Ahead {
-    const { stripeIndex, geometry, firstSlot, lastSlot } = slice;
+  #load(slots: StripeSlots, planned: PlannedStripe, buffer: Stripe): Ahead {
+    const { stripeIndex, geometry, firstSlot, lastSlot } = planned.slice;
+    const { view, open } = planned;
     // Slots firstSlot to lastSlot, both included.
     const wanted = ((1 << (lastSlot + 1)) - 1) & ~((1 << firstSlot) - 1);
-    const stripe = { stripeIndex, geometry, wanted, purpose: "decode" } as const;
+    const opening = open === undefined ? {} : { open };
+    const stripe = { stripeIndex, geometry, wanted, purpose: "decode", ...opening } as const;
     const loaded = StripeLoad.start(this.#modules, slots, stripe, buffer);
     // Awaited in order: until its turn comes a failure is nobody's yet, but not unheard either.
     loaded.catch(() => {});
-    return { slice, loaded };
+    return { view, loaded };
   }
 
-  async #deliver(slice: StripeSlice, stripe: Stripe, sink: DataSink): Promise<void> {
+  async #deliver(where: PlannedStripe["view"], stripe: Stripe, sink: DataSink): Promise<void> {
     const { arena } = this.#modules;
-    const view = stripe.bytes.subarray(slice.start, slice.start + slice.length);
-    if (slice.length <= this.#options.copyBytesMax) {
+    const view = stripe.bytes.subarray(where.start, where.start + where.length);
+    if (where.length <= this.#options.copyBytesMax) {
       const copy = Uint8Array.from(view);
       arena.release(stripe);
       if (!sink.aborted) await sink.write(copy);
@@ -127,4 +141,15 @@ export class ErasureDataReader implements DataReader {
     const message = `its stripes need buffers of ${bufferBytes} bytes; raise the stripe size`;
     throw new StoreError({ code: "data-unavailable", message });
   }
+}
+
+function contentOf(
+  content: Uint8Array,
+  range: ByteRange,
+  dataKey: DataKey | undefined,
+): Uint8Array {
+  if (dataKey !== undefined) return openContent(content, range, dataKey);
+  const end = range.offset + range.length;
+  assert(end <= content.length, "a range lies in its data");
+  return content.subarray(range.offset, end);
 }

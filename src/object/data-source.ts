@@ -9,31 +9,26 @@ import { createDeferred, type Deferred } from "../base/deferred.ts";
 import type { PayloadSink, PayloadSource } from "../base/payload.ts";
 import type { Semaphore } from "../base/semaphore.ts";
 import { StoreError } from "../base/store-error.ts";
-import { type ByteRange, type Data, type DataSink, NO_EXPECTATIONS } from "./data.ts";
+import { type DataPiece, type DataReader, type DataSink, NO_EXPECTATIONS } from "./data.ts";
 
 /** A sink keeps on its heap what of a chunk it had no room for: the chunks are small. */
 const CHUNK_BYTES = 64 * 1024;
 
-export interface DataPart {
-  readonly data: Data;
-  readonly range: ByteRange;
-}
-
-type ReadData = (data: Data, range: ByteRange, sink: DataSink) => Promise<void>;
+type ReadData = DataReader["read"];
 
 export class DataSource implements PayloadSource {
   readonly length: number;
   readonly segmentDigests = false;
   readonly expectations = NO_EXPECTATIONS;
   readonly trailingChecksum = undefined;
-  readonly #parts: readonly DataPart[];
+  readonly #parts: readonly DataPiece[];
   readonly #read: ReadData;
   readonly #turns: Semaphore;
   #stopped = false;
   #resumed: Deferred<void> | undefined;
 
   /** `turns` is shared by all copies on one arena. */
-  constructor(parts: readonly DataPart[], read: ReadData, turns: Semaphore) {
+  constructor(parts: readonly DataPiece[], read: ReadData, turns: Semaphore) {
     this.length = parts.reduce((sum, { range }) => sum + range.length, 0);
     this.#parts = parts;
     this.#read = read;
@@ -69,9 +64,9 @@ export class DataSource implements PayloadSource {
         return isStopped();
       },
     };
-    for (const { data, range } of this.#parts) {
+    for (const { data, range, dataKey } of this.#parts) {
       if (this.#stopped) return;
-      await this.#read(data, range, target);
+      await this.#read(data, range, target, dataKey);
     }
   }
 

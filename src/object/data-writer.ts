@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { newDataId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
 import type { StoreError } from "../base/store-error.ts";
+import { sealedBytes } from "../codec/sealed-frames.ts";
 import { shardFileBytes } from "../codec/stripe.ts";
 import { OverflowBuffers } from "./chunk-overflow.ts";
 import type { Data, DataWriter, ShardedData, WriteDataRequest, WrittenData } from "./data.ts";
@@ -16,6 +17,7 @@ import type { DriveTable } from "./data-drives.ts";
 import { planDigests } from "./data-expectations.ts";
 import { PayloadIntake } from "./data-intake.ts";
 import { type ParitySettings, type PlaceNewData, placeData } from "./data-placement.ts";
+import { sealContent } from "./sealed-content.ts";
 import { StripeWriter, type StripeWriterLimits } from "./stripe-writer.ts";
 
 export interface DataWriterOptions extends StripeWriterLimits {
@@ -44,7 +46,7 @@ export class ErasureDataWriter implements DataWriter {
   }
 
   write(request: WriteDataRequest): Promise<WrittenData> {
-    const { source, bytesMax, inlineBytesMax } = request;
+    const { source, bytesMax, inlineBytesMax, sealKey } = request;
     const plan = planDigests(source, request.checksums);
     return new Promise((resolve, reject) => {
       const intake = new PayloadIntake(
@@ -52,12 +54,14 @@ export class ErasureDataWriter implements DataWriter {
         {
           openStripes: (opened) => {
             return this.#openStripes(request, opened, (data, digests) =>
-              resolve({ data, bytes: data.bytes, digests }),
+              resolve({ data, bytes: opened.bytes, digests }),
             );
           },
           digest: (content) => this.#modules.codec.digest(content, plan),
-          onInline: (content, digests) =>
-            resolve({ data: { kind: "inline", content }, bytes: content.length, digests }),
+          onInline: (plain, digests) => {
+            const content = sealKey === undefined ? plain : sealContent(plain, sealKey);
+            resolve({ data: { kind: "inline", content }, bytes: plain.length, digests });
+          },
           onFailed: reject,
         },
       );
@@ -80,17 +84,19 @@ export class ErasureDataWriter implements DataWriter {
   ): StripeWriter {
     const { arena, codec, drives, clock, random } = this.#modules;
     const { stripeDataBytes, parity } = this.#options;
-    const { source, storageClass, ownerKey } = request;
+    const { source, storageClass, ownerKey, sealKey } = request;
     const dataId = newDataId(random);
     const placement =
       this.#modules.place?.(dataId, storageClass) ??
       placeData({ dataId, storageClass, parity, drives: drives.states() });
     const { k, m } = placement;
     const code = { k, m, stripeDataBytes };
-    const fileBytes = source.length === undefined ? undefined : shardFileBytes(code, source.length);
+    const storedBytes = (bytes: number) => (sealKey === undefined ? bytes : sealedBytes(bytes));
+    const fileBytes =
+      source.length === undefined ? undefined : shardFileBytes(code, storedBytes(source.length));
     const upload = codec.openUpload(planDigests(source, request.checksums));
     return new StripeWriter(
-      { dataId, placement, stripeDataBytes, ownerKey, fileBytes },
+      { dataId, placement, stripeDataBytes, ownerKey, fileBytes, sealKey },
       this.#options,
       { arena, drives, clock, upload, overflowBuffers: this.#overflowBuffers },
       {
@@ -109,7 +115,7 @@ export class ErasureDataWriter implements DataWriter {
               k,
               m,
               stripeDataBytes,
-              bytes: intake.bytes,
+              bytes: storedBytes(intake.bytes),
               drives: placement.drives,
               missing,
             },

@@ -50,10 +50,29 @@ export interface WriteDataRequest {
   readonly checksums: readonly ChecksumAlgorithm[];
   /** The payload is complete and as promised; only the drives have not finished yet. */
   readonly onVerified?: () => void;
+  /** Seals the payload, after it was digested; a key of its own (src/codec/sealed-frames.ts). */
+  readonly sealKey?: Uint8Array | undefined;
+}
+
+/** What it takes to read sealed data. */
+export interface DataKey {
+  readonly key: Uint8Array;
+  /** Of the payload before it was sealed. */
+  readonly plainBytes: number;
+}
+
+/** Some of the bytes of a data item. */
+export interface DataPiece {
+  readonly data: Data;
+  /** Of the payload as it was before it was sealed. */
+  readonly range: ByteRange;
+  /** For data that is sealed. */
+  readonly dataKey?: DataKey | undefined;
 }
 
 export interface WrittenData {
   readonly data: Data;
+  /** Of the payload; sealed data is longer. */
   readonly bytes: number;
   readonly digests: Digests;
 }
@@ -88,13 +107,14 @@ export interface ByteRange {
 
 export interface DataReader {
   /**
-   * Writes the bytes of `range` to the sink in order. Missing, corrupt or slow shards are replaced
+   * Writes the bytes of `range` to the sink in order; with its key, those of sealed data. Missing, corrupt or slow shards are replaced
    * by others in flight and reported for healing. Rejects with data-unavailable when fewer than k
-   * good shards answer, possibly after bytes were written: the caller must then break the answer.
+   * good shards answer, with corrupt when sealed data does not open, possibly after bytes were
+   * written: the caller must then break the answer.
    */
-  read(data: Data, range: ByteRange, sink: DataSink): Promise<void>;
-  /** A source for copying `range` of the concatenation of several data items. */
-  source(parts: readonly { data: Data; range: ByteRange }[]): PayloadSource;
+  read(data: Data, range: ByteRange, sink: DataSink, dataKey?: DataKey | undefined): Promise<void>;
+  /** A source for copying the pieces one after the other. */
+  source(pieces: readonly DataPiece[]): PayloadSource;
 }
 
 /** Told about data that is weaker than it should be; the healer turns it into work. */

@@ -6,6 +6,7 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Buckets } from "./buckets.ts";
 import type { DataReader, DataWriter, ShardedData, StorageClass } from "./data.ts";
+import type { ObjectEncryption } from "./encryption/object-encryption.ts";
 import type { KeyedGate } from "./keyed-gate.ts";
 import type { Registers } from "./registers.ts";
 
@@ -62,6 +63,7 @@ export interface ObjectCore {
   readonly owners: DataOwners;
   readonly pending: PendingRows;
   readonly buckets: Buckets;
+  readonly encryption: ObjectEncryption;
   /** Data written and about to be referred to: not to be swept, whatever its pending row says. */
   readonly committing: Set<DataId>;
   /** By register key of the upload: parts pass, completion and abort close. */

@@ -5,6 +5,8 @@ import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { Buckets } from "./buckets.ts";
 import { abortInside, abortUpload, completeUpload } from "./complete-upload.ts";
 import { deleteObject } from "./delete-object.ts";
+import type { KeyService } from "./encryption/key-service.ts";
+import { ObjectEncryption } from "./encryption/object-encryption.ts";
 import { KeyedGate } from "./keyed-gate.ts";
 import { listObjects } from "./list-objects.ts";
 import { listUploads } from "./list-uploads.ts";
@@ -14,14 +16,18 @@ import type * as contract from "./object-store.ts";
 import { openObject } from "./open-object.ts";
 import { copyObject, putObject } from "./put-object.ts";
 import { headsOf, SHARDS_MAX, UPLOAD_TAG } from "./register-keys.ts";
+import { updateEncryption } from "./rotate-key.ts";
 import { scanAll, scanRows } from "./row-scan.ts";
 import { updateHeaders } from "./update-headers.ts";
 import { copyPart, createUpload, findUpload, listParts, putPart } from "./uploads.ts";
 
 export type ObjectLayerModules = Omit<
   ObjectCore,
-  "options" | "buckets" | "uploadGate" | "committing"
->;
+  "options" | "buckets" | "uploadGate" | "committing" | "encryption"
+> & {
+  /** Without it only customers' keys encrypt. */
+  readonly keyService?: KeyService;
+};
 
 export class ObjectLayer implements contract.ObjectStore {
   /** For the background workers of this layer. */
@@ -41,7 +47,9 @@ export class ObjectLayer implements contract.ObjectStore {
       abortUploads: (bucket) => this.#abortUploads(bucket),
     });
     const committing = new Set<DataId>();
-    this.core = { ...modules, options, buckets, committing, uploadGate: new KeyedGate() };
+    const encryption = new ObjectEncryption(random, modules.keyService);
+    const uploadGate = new KeyedGate();
+    this.core = { ...modules, options, buckets, committing, encryption, uploadGate };
   }
 
   createBucket(name: string, settings?: contract.BucketSettings): Promise<contract.Bucket> {
@@ -85,6 +93,12 @@ export class ObjectLayer implements contract.ObjectStore {
 
   updateHeaders(input: contract.UpdateHeadersInput): Promise<{ versionId: string | undefined }> {
     return updateHeaders(this.core, input);
+  }
+
+  updateEncryption(
+    input: contract.UpdateEncryptionInput,
+  ): Promise<{ versionId: string | undefined }> {
+    return updateEncryption(this.core, input);
   }
 
   listObjects(input: contract.ListObjectsInput): Promise<contract.ListObjectsPage> {

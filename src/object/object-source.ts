@@ -1,49 +1,60 @@
 /** The bytes of a stored version: as a stream to a sink, or as the source of a copy. */
 import type { PayloadSource } from "../base/payload.ts";
-import type { ByteRange, Data, DataReader, DataSink } from "./data.ts";
+import type { ByteRange, DataPiece, DataReader, DataSink } from "./data.ts";
+import type { ObjectKeys } from "./encryption/object-keys.ts";
+import { corrupt } from "./record-bytes.ts";
 import type { StoredVersion } from "./stored-version.ts";
 
-interface Piece {
-  readonly data: Data;
-  readonly range: ByteRange;
+/** A version, with its keys when it is encrypted. */
+export interface ReadableVersion {
+  readonly version: StoredVersion;
+  readonly keys: ObjectKeys | undefined;
 }
 
 /** Writes a range of a version's bytes to the sink, part by part. */
 export async function readRange(
   reader: DataReader,
-  version: StoredVersion,
+  readable: ReadableVersion,
   range: ByteRange,
   sink: DataSink,
 ): Promise<void> {
-  for (const piece of piecesOf(version, range)) {
+  for (const { data, range: wanted, dataKey } of piecesOf(readable, range)) {
     if (sink.aborted) return;
-    await reader.read(piece.data, piece.range, sink);
+    await reader.read(data, wanted, sink, dataKey);
   }
 }
 
 /** A source for a range of a version's bytes, or for all of them. */
 export function sourceOf(
   reader: DataReader,
-  version: StoredVersion,
+  readable: ReadableVersion,
   range: ByteRange | undefined,
 ): PayloadSource {
-  const whole = { offset: 0, length: version.contentBytes };
-  return reader.source(piecesOf(version, range ?? whole));
+  const whole = { offset: 0, length: readable.version.contentBytes };
+  return reader.source(piecesOf(readable, range ?? whole));
 }
 
 /** Which ranges of which data items make up a range of the object. */
-export function piecesOf(version: StoredVersion, range: ByteRange): Piece[] {
-  const { content } = version.meta();
+export function piecesOf({ version, keys }: ReadableVersion, range: ByteRange): DataPiece[] {
+  const { content, encryption } = version.meta();
   if (content === undefined) return [];
-  if (content.kind !== "parts") return [{ data: content, range }];
-  const pieces: Piece[] = [];
+  if ((encryption === undefined) !== (keys === undefined)) throw corrupt("object: its encryption");
+  if (content.kind !== "parts") {
+    const dataKey = keys && { key: keys.dataKey(undefined), plainBytes: version.contentBytes };
+    return [{ data: content, range, dataKey }];
+  }
+  const pieces: DataPiece[] = [];
   const end = range.offset + range.length;
   let partStart = 0;
-  for (const { bytes, data } of content.parts) {
+  for (const part of content.parts) {
+    const { bytes, data } = part;
     const partEnd = partStart + bytes;
     const from = Math.max(range.offset, partStart);
     const to = Math.min(end, partEnd);
-    if (from < to) pieces.push({ data, range: { offset: from - partStart, length: to - from } });
+    if (from < to) {
+      const dataKey = keys && { key: keys.dataKey(part), plainBytes: bytes };
+      pieces.push({ data, range: { offset: from - partStart, length: to - from }, dataKey });
+    }
     partStart = partEnd;
   }
   return pieces;

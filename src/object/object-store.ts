@@ -36,6 +36,33 @@ export interface ObjectChecksum {
   readonly text: string;
 }
 
+/** How a new object is to be encrypted. */
+export type EncryptionRequest =
+  /** SSE-C: with this key of 32 bytes, which is not kept. */
+  | { readonly mode: "customer"; readonly key: Uint8Array }
+  /** SSE-S3: with a key that the deployment manages. */
+  | { readonly mode: "managed" }
+  /** SSE-KMS: with a named key, or the default one. */
+  | {
+      readonly mode: "kms";
+      readonly keyId?: string;
+      /** The client's context: a JSON object of texts, its names in order. */
+      readonly context?: string;
+    };
+
+/** What a caller has to open an encrypted object with. */
+export interface EncryptionAccess {
+  /** SSE-C. */
+  readonly customerKey?: Uint8Array | undefined;
+}
+
+/** An object's encryption as its answers show it. */
+export interface ObjectEncryptionFacts {
+  readonly mode: EncryptionRequest["mode"];
+  readonly keyId?: string;
+  readonly context?: string;
+}
+
 /** Headers stored with an object and given back: lower-case name → value as received. */
 export type StoredHeaders = Readonly<Record<string, string>>;
 
@@ -62,7 +89,9 @@ export interface ObjectVersion {
 
 export interface ObjectDetails extends ObjectVersion {
   readonly headers: StoredHeaders;
+  /** Absent where it is sealed and the key is not at hand. */
   readonly checksum?: ObjectChecksum;
+  readonly encryption?: ObjectEncryptionFacts;
   /** Parts of a multipart object; empty otherwise. */
   readonly parts: readonly ObjectPart[];
 }
@@ -95,6 +124,7 @@ export interface PutObjectInput {
   readonly conditions: WriteConditions;
   /** Computed when the client declared none, so that every object has one: crc64nvme. */
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly encryption?: EncryptionRequest | undefined;
 }
 
 export interface PutObjectResult {
@@ -104,14 +134,20 @@ export interface PutObjectResult {
   readonly bytes: number;
   readonly mtimeMs: number;
   readonly checksum?: ObjectChecksum;
+  readonly encryption?: ObjectEncryptionFacts;
 }
 
-export interface ReadObjectInput {
+export interface ReadObjectInput extends EncryptionAccess {
   readonly bucket: Bucket;
   readonly key: string;
   readonly versionId?: string;
   readonly conditions: ReadConditions;
+  /** What is stored beside the bytes is wanted, and not the bytes: no key is needed for that. */
+  readonly headersOnly?: true;
 }
+
+/** What a copy takes from. */
+export type CopySourceInput = Omit<ReadObjectInput, "headersOnly">;
 
 /** A version whose bytes can be read for as long as the caller holds it (data outlives deletes by a grace time). */
 export interface OpenObject {
@@ -138,12 +174,13 @@ export interface DeleteObjectResult {
 }
 
 export interface CopyObjectInput {
-  readonly source: { bucket: Bucket; key: string; versionId?: string; conditions: ReadConditions };
+  readonly source: CopySourceInput;
   readonly target: { bucket: Bucket; key: string; conditions: WriteConditions };
   /** From the source's stored headers to the copy's. */
   headers(source: StoredHeaders): StoredHeaders;
   readonly storageClass: StorageClass | undefined;
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
+  readonly encryption?: EncryptionRequest | undefined;
 }
 
 export interface CopyObjectResult extends PutObjectResult {
@@ -191,6 +228,7 @@ export interface CreateUploadInput {
   readonly headers: StoredHeaders;
   readonly storageClass: StorageClass;
   readonly checksum: { algorithm: ChecksumAlgorithm; type: ChecksumType } | undefined;
+  readonly encryption?: EncryptionRequest | undefined;
 }
 
 export interface Upload {
@@ -201,6 +239,8 @@ export interface Upload {
   readonly initiatedMs: number;
   readonly storageClass: StorageClass;
   readonly checksum: { algorithm: ChecksumAlgorithm; type: ChecksumType } | undefined;
+  /** Not in listings of uploads. */
+  readonly encryption?: ObjectEncryptionFacts;
 }
 
 export interface UploadAddress {
@@ -209,18 +249,19 @@ export interface UploadAddress {
   readonly uploadId: string;
 }
 
-export interface PutPartInput extends UploadAddress {
+export interface PutPartInput extends UploadAddress, EncryptionAccess {
   readonly partNumber: number;
   readonly source: PayloadSource;
 }
 
 export interface UploadedPart extends ObjectPart {
   readonly mtimeMs: number;
+  readonly encryption?: ObjectEncryptionFacts;
 }
 
-export interface CopyPartInput extends UploadAddress {
+export interface CopyPartInput extends UploadAddress, EncryptionAccess {
   readonly partNumber: number;
-  readonly source: { bucket: Bucket; key: string; versionId?: string; conditions: ReadConditions };
+  readonly source: CopySourceInput;
   /** Undefined copies the whole source. */
   readonly range: ByteRange | undefined;
 }
@@ -231,7 +272,7 @@ export interface CompletePart {
   readonly checksum?: Checksum;
 }
 
-export interface CompleteUploadInput extends UploadAddress {
+export interface CompleteUploadInput extends UploadAddress, EncryptionAccess {
   readonly parts: readonly CompletePart[];
   readonly conditions: WriteConditions;
   /** A full-object or composite checksum the client expects, as text of the header. */
@@ -274,6 +315,13 @@ export interface UpdateHeadersInput {
   change(headers: StoredHeaders): StoredHeaders;
 }
 
+export interface UpdateEncryptionInput extends EncryptionAccess {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly versionId?: string;
+  readonly encryption: EncryptionRequest;
+}
+
 export interface ObjectStore {
   // Buckets. `bucket` rejects with no-such-bucket.
   createBucket(name: string, settings?: BucketSettings): Promise<Bucket>;
@@ -298,6 +346,8 @@ export interface ObjectStore {
   copyObject(input: CopyObjectInput): Promise<CopyObjectResult>;
   /** Changes what is stored beside the bytes of one version: tags, locks, access lists. */
   updateHeaders(input: UpdateHeadersInput): Promise<{ versionId: string | undefined }>;
+  /** Seals the key of an encrypted version anew; its bytes stay as they are. */
+  updateEncryption(input: UpdateEncryptionInput): Promise<{ versionId: string | undefined }>;
 
   // Listings.
   listObjects(input: ListObjectsInput): Promise<ListObjectsPage>;

@@ -4,9 +4,11 @@ import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { shownChecksum } from "./commit-version.ts";
 import { checkReadConditions } from "./conditions.ts";
 import { checksumText } from "./data-descriptor.ts";
+import { shownEncryption } from "./encryption/descriptor.ts";
+import { type ObjectKeys, readableChecksum } from "./encryption/object-keys.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { findVersion, latestVersion } from "./object-record.ts";
-import { readRange } from "./object-source.ts";
+import { type ReadableVersion, readRange } from "./object-source.ts";
 import type {
   ObjectDetails,
   ObjectPart,
@@ -15,22 +17,21 @@ import type {
   ReadObjectInput,
 } from "./object-store.ts";
 import { objectKey } from "./register-keys.ts";
+import { openContent } from "./sealed-content.ts";
 import { type StoredVersion, shardsOf, type VersionSummary } from "./stored-version.ts";
 import { parseVersionId } from "./version-id.ts";
 
-export interface FoundVersion {
+export interface FoundVersion extends ReadableVersion {
   readonly bucket: BucketEntry;
-  readonly version: StoredVersion;
   readonly isLatest: boolean;
 }
 
 export async function openObject(core: ObjectCore, input: ReadObjectInput): Promise<OpenObject> {
-  const { version, isLatest } = await readVersion(core, input);
-  const { content } = version.meta();
+  const found = await readVersion(core, input);
   return {
-    details: detailsOf(version, input.key, isLatest),
-    inline: content?.kind === "inline" ? content.content : undefined,
-    read: (range, sink) => readRange(core.reader, version, range, sink),
+    details: detailsOf(found, input.key),
+    inline: inlineOf(found),
+    read: (range, sink) => readRange(core.reader, found, range, sink),
   };
 }
 
@@ -50,12 +51,38 @@ async function readUnder(
   const body = await core.registers.read(registerKey, actingUnder(bucket));
   const found = wanted === undefined ? requireLatest(body) : requireVersion(body, wanted.id);
   const { version } = found;
+  // Before the conditions: who has not got the key learns nothing of what is stored.
+  const keys = await keysOf(core, version, input, bucket);
   const refusal = checkReadConditions(input.conditions, version);
   if (refusal !== undefined) throw new StoreError(refusal);
   if (version.sharded) {
     for (const data of shardsOf(version.meta().content)) core.owners.remember(data, registerKey);
   }
-  return { bucket, ...found };
+  return { bucket, keys, ...found };
+}
+
+function keysOf(
+  core: ObjectCore,
+  version: StoredVersion,
+  input: ReadObjectInput,
+  bucket: BucketEntry,
+): Promise<ObjectKeys | undefined> | undefined {
+  const { encryption } = version.meta();
+  if (input.headersOnly || (encryption === undefined && input.customerKey === undefined)) {
+    return undefined;
+  }
+  return core.encryption.openAny(encryption, { bucket: bucket.name, key: input.key }, input);
+}
+
+/** Small content in the clear. */
+function inlineOf({ version, keys }: FoundVersion): Uint8Array | undefined {
+  const { content, encryption } = version.meta();
+  if (content?.kind !== "inline") return undefined;
+  if (encryption === undefined) return content.content;
+  if (keys === undefined) return undefined;
+  const plainBytes = version.contentBytes;
+  const dataKey = { key: keys.dataKey(undefined), plainBytes };
+  return openContent(content.content, { offset: 0, length: plainBytes }, dataKey);
 }
 
 interface Found {
@@ -104,24 +131,30 @@ export function shownVersion(
   };
 }
 
-function detailsOf(version: StoredVersion, key: string, isLatest: boolean): ObjectDetails {
-  const { headers, checksum } = version.meta();
-  const parts = version.partCount === 0 ? NO_PARTS : partsOf(version);
+function detailsOf({ version, keys, isLatest }: FoundVersion, key: string): ObjectDetails {
+  const { headers, checksum: stored, encryption } = version.meta();
+  const parts = version.partCount === 0 ? NO_PARTS : partsOf(version, keys);
   // Grown, not copied: this is on the way of every GET.
   const details = Object.assign(shownVersion(version, key, isLatest), { headers, parts });
+  if (encryption !== undefined) Object.assign(details, shownEncryption(encryption));
+  const checksum = readableChecksum(stored, undefined, { encryption, keys });
   if (checksum === undefined) return details;
   return { ...details, checksum: shownChecksum(checksum, version.partCount) };
 }
 
 const NO_PARTS: readonly ObjectPart[] = [];
 
-function partsOf(version: StoredVersion): ObjectPart[] {
-  const { content } = version.meta();
+function partsOf(version: StoredVersion, keys: ObjectKeys | undefined): ObjectPart[] {
+  const { content, encryption } = version.meta();
   if (content?.kind !== "parts") return [];
-  return content.parts.map(({ number, bytes, etag, checksum }) => ({
-    number,
-    bytes,
-    etag: Buffer.from(etag).toString("hex"),
-    ...(checksum === undefined ? {} : { checksum: checksumText(checksum, 0) }),
-  }));
+  return content.parts.map((part) => {
+    const { number, bytes, etag } = part;
+    const checksum = readableChecksum(part.checksum, part, { encryption, keys });
+    return {
+      number,
+      bytes,
+      etag: Buffer.from(etag).toString("hex"),
+      ...(checksum === undefined ? {} : { checksum: checksumText(checksum, 0) }),
+    };
+  });
 }

@@ -5,13 +5,14 @@ import { TIB } from "../base/bytes.ts";
 import type { ChecksumAlgorithm, PayloadSource } from "../base/payload.ts";
 import { actingUnder } from "./bucket-entry.ts";
 import { commitVersion, writtenChecksum } from "./commit-version.ts";
-import type { Data, StorageClass, WrittenData } from "./data.ts";
+import type { Data, StorageClass } from "./data.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { sourceOf } from "./object-source.ts";
 import type {
   Bucket,
   CopyObjectInput,
   CopyObjectResult,
+  EncryptionRequest,
   PutObjectInput,
   PutObjectResult,
   StoredHeaders,
@@ -19,6 +20,7 @@ import type {
 } from "./object-store.ts";
 import { readVersion } from "./open-object.ts";
 import { objectKey } from "./register-keys.ts";
+import { isRotation, rotateKey } from "./rotate-key.ts";
 
 /** As in S3. */
 export const OBJECT_BYTES_MAX = 5 * TIB;
@@ -31,6 +33,7 @@ interface ObjectWrite {
   readonly storageClass: StorageClass;
   readonly conditions: WriteConditions;
   readonly algorithm: ChecksumAlgorithm | undefined;
+  readonly encryption?: EncryptionRequest | undefined;
 }
 
 export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutObjectResult> {
@@ -49,14 +52,16 @@ export async function copyObject(
   const { source, target } = input;
   const found = await readVersion(core, source);
   const { version } = found;
+  if (isRotation(found, input)) return rotateKey(core, found, input);
   const meta = version.meta();
   const kept = meta.checksum?.type === "FULL_OBJECT" ? meta.checksum.algorithm : undefined;
   const result = await writeObject(core, {
     ...target,
-    source: sourceOf(core.reader, version, undefined),
+    source: sourceOf(core.reader, found, undefined),
     headers: input.headers(meta.headers),
     storageClass: input.storageClass ?? version.storageClass,
     algorithm: input.checksumAlgorithm ?? kept ?? "crc64nvme",
+    encryption: input.encryption,
   });
   const versioned = found.bucket.versioning !== "unversioned";
   return { ...result, sourceVersionId: versioned ? version.versionId : undefined };
@@ -72,6 +77,9 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
   const bucket = await core.buckets.current(write.bucket);
   const registerKey = objectKey(bucket, write.key);
   let prepared: PreparedKey | undefined;
+  const place = { bucket: bucket.name, key: write.key };
+  const encrypted = write.encryption && (await core.encryption.create(write.encryption, place));
+  const keys = encrypted?.keys;
   const written = await core.writer.write({
     source,
     ownerKey: registerKey,
@@ -82,27 +90,27 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
     onVerified: () => {
       prepared = core.registers.prepareAhead(registerKey, actingUnder(bucket));
     },
+    sealKey: keys?.dataKey(undefined),
   });
+  const checksum = writtenChecksum(written, algorithm);
   return commitVersion(core, {
     bucket,
     registerKey,
     conditions,
     prepared,
     written: written.data,
+    checksum,
     draft: {
       headers,
-      checksum: writtenChecksum(written, algorithm),
+      checksum: checksum && keys ? keys.sealChecksum(checksum, undefined, core.random) : checksum,
       content: written.data,
       storageClass,
       bytes: written.bytes,
-      etag: etagOf(written),
+      etag: keys?.etag(written.digests.md5) ?? written.digests.md5,
       degraded: isDegraded(core, written.data, storageClass),
+      encryption: encrypted?.stored,
     },
   });
-}
-
-function etagOf(written: WrittenData): Uint8Array {
-  return written.digests.md5;
 }
 
 function isDegraded(core: ObjectCore, data: Data, storageClass: StorageClass): boolean {

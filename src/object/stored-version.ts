@@ -20,6 +20,11 @@ import {
   unpackShards,
 } from "./data-descriptor.ts";
 import { HEALTHY, urgencyOf } from "./data-health.ts";
+import {
+  packEncryption,
+  type StoredEncryption,
+  unpackEncryption,
+} from "./encryption/descriptor.ts";
 import type { StoredHeaders } from "./object-store.ts";
 import { asList, corrupt, pack, U48_BYTES, U48_MAX, unpackArray } from "./record-bytes.ts";
 import { formatVersionId, NULL_VERSION_ID } from "./version-id.ts";
@@ -52,8 +57,10 @@ export type StoredContent =
 
 export interface VersionMeta {
   readonly headers: StoredHeaders;
+  /** Sealed when the object is encrypted. */
   readonly checksum: StoredChecksum | undefined;
   readonly content: StoredContent;
+  readonly encryption?: StoredEncryption | undefined;
 }
 
 /** A version before its id and its time are known. */
@@ -157,6 +164,7 @@ export class StoredVersion extends VersionSummary {
       headers: unpackHeaders(fields[0]),
       checksum: unpackChecksum(fields[1]),
       content: this.#decodeContent(fields[2], metaEnd),
+      encryption: unpackEncryption(fields[3]),
     };
   }
 
@@ -174,12 +182,10 @@ export function sealVersion(
   id: Uint8Array | undefined,
   mtimeMs: number,
 ): StoredVersion {
-  const { content } = draft;
-  const meta = pack([
-    packHeaders(draft.headers),
-    packChecksum(draft.checksum),
-    packContent(content),
-  ]);
+  const { content, encryption } = draft;
+  const fields = [packHeaders(draft.headers), packChecksum(draft.checksum), packContent(content)];
+  if (encryption !== undefined) fields.push(packEncryption(encryption));
+  const meta = pack(fields);
   const inline = content?.kind === "inline" ? content.content : undefined;
   const bytes = takeShortLived(META_AT + meta.length + (inline?.length ?? 0));
   const marker = content === undefined ? FLAG_DELETE_MARKER : 0;
@@ -221,6 +227,7 @@ export function sealDeleteMarker(id: Uint8Array | undefined, mtimeMs: number): S
 export function resealVersion(
   version: StoredVersion,
   change: Partial<VersionMeta & { degraded: boolean }>,
+  mtimeMs: number = version.mtimeMs,
 ): StoredVersion {
   const draft: VersionDraft = {
     ...version.meta(),
@@ -230,7 +237,7 @@ export function resealVersion(
     bytes: version.contentBytes,
     etag: version.bytes.subarray(ETAG_AT, ETAG_AT + ETAG_BYTES),
   };
-  return sealVersion(draft, version.isNull ? undefined : version.id, version.mtimeMs);
+  return sealVersion(draft, version.isNull ? undefined : version.id, mtimeMs);
 }
 
 /** Checks the length that the summary's getters rely on. */

@@ -8,12 +8,12 @@
  */
 
 import type { Arena, Stripe } from "../actors/arena.ts";
+import type { DecodeRequest, SealedFrames } from "../actors/codec-messages.ts";
 import type { CodecPool } from "../actors/codec-pool.ts";
 import { countBits } from "../base/bits.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { StoreError } from "../base/store-error.ts";
 import { type StripeGeometry, stripeFileOffset } from "../codec/stripe.ts";
-import type { LoadedStripe } from "../codec/stripe-codec.ts";
 import type { DriveTable } from "./data-drives.ts";
 import { blockPlace } from "./stripe-places.ts";
 import { type SlotMask, type StripeSlots, slotsOf } from "./stripe-slots.ts";
@@ -32,6 +32,8 @@ export interface StripeWanted {
   readonly wanted: SlotMask;
   /** "rebuild" makes trailers, too, and reads none of the wanted slots. */
   readonly purpose: "decode" | "rebuild";
+  /** Frames to open once their blocks are good. */
+  readonly open?: SealedFrames;
 }
 
 /** What one attempt has learnt. */
@@ -212,8 +214,8 @@ export class StripeLoad {
 
   /** True when the wanted blocks are good now; otherwise corrupt ones were found out. */
   async #decode(buffer: Stripe, known: KnownSlots): Promise<boolean> {
-    const { geometry, stripeIndex, wanted, purpose } = this.#stripe;
-    const loaded: LoadedStripe = {
+    const { geometry, stripeIndex, wanted, purpose, open } = this.#stripe;
+    const loaded: DecodeRequest = {
       offset: buffer.offset,
       length: geometry.dataBytes,
       k: geometry.k,
@@ -222,6 +224,7 @@ export class StripeLoad {
       stripeIndex,
       present: slotsOf(known.good),
       wanted: slotsOf(wanted),
+      ...(open === undefined ? {} : { open }),
     };
     const { codec } = this.#modules;
     const result = await (purpose === "decode" ? codec.decode(loaded) : codec.rebuild(loaded));

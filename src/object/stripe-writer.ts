@@ -14,6 +14,7 @@ import type { EncodeReply, PayloadDigests } from "../actors/codec-messages.ts";
 import type { CodecUpload } from "../actors/codec-pool.ts";
 import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/store-error.ts";
+import { FRAME_BYTES, sealedBytes, stripePlainBytes } from "../codec/sealed-frames.ts";
 import { stripeGeometry } from "../codec/stripe.ts";
 import type { StripePlace } from "../codec/stripe-codec.ts";
 import type { BlockPlace } from "../store/drive.ts";
@@ -33,6 +34,11 @@ export interface StripeWriterLimits extends ShardSetLimits {
   readonly windowMax: number;
   /** Bytes on the heap beyond which a source that was asked to pause may not go on. */
   readonly overflowBytesMax: number;
+}
+
+export interface StripeWriterOptions extends Omit<ShardSetOptions, "onLost"> {
+  /** Seals the payload. */
+  readonly sealKey?: Uint8Array | undefined;
 }
 
 export interface StripeWriterModules extends ShardSetModules {
@@ -56,7 +62,9 @@ export interface StripeWriterEvents {
 const SCARCE_SHARE = 1 / 4;
 
 export class StripeWriter {
-  readonly #shard: Omit<ShardSetOptions, "onLost">;
+  readonly #shard: StripeWriterOptions;
+  /** Payload bytes in every stripe but the last. */
+  readonly #stripeBytes: number;
   readonly #limits: StripeWriterLimits;
   readonly #arena: Arena;
   readonly #upload: CodecUpload;
@@ -79,12 +87,14 @@ export class StripeWriter {
   #waitingForStripe: StripeRequest | undefined;
 
   constructor(
-    shard: Omit<ShardSetOptions, "onLost">,
+    shard: StripeWriterOptions,
     limits: StripeWriterLimits,
     modules: StripeWriterModules,
     events: StripeWriterEvents,
   ) {
     this.#shard = shard;
+    const { stripeDataBytes, sealKey } = shard;
+    this.#stripeBytes = sealKey === undefined ? stripeDataBytes : stripePlainBytes(stripeDataBytes);
     this.#limits = limits;
     this.#arena = modules.arena;
     this.#upload = modules.upload;
@@ -140,14 +150,14 @@ export class StripeWriter {
 
   /** Copies as much as stripes can be had for; returns how much. */
   #fill(chunk: Uint8Array): number {
-    const { stripeDataBytes } = this.#shard;
+    const stripeBytes = this.#stripeBytes;
     let taken = 0;
     while (taken < chunk.length) {
       // A full stripe waits for the next byte: only then is it known not to be the last.
-      if (this.#current !== undefined && this.#filled === stripeDataBytes) this.#submit(false);
+      if (this.#current !== undefined && this.#filled === stripeBytes) this.#submit(false);
       const stripe = this.#current ?? this.#takeStripe();
       if (stripe === undefined) break;
-      const count = Math.min(chunk.length - taken, stripeDataBytes - this.#filled);
+      const count = Math.min(chunk.length - taken, stripeBytes - this.#filled);
       stripe.bytes.set(chunk.subarray(taken, taken + count), this.#filled);
       this.#filled += count;
       taken += count;
@@ -207,20 +217,26 @@ export class StripeWriter {
   #submit(last: boolean): void {
     const stripe = this.#current;
     assert(stripe !== undefined, "there is a stripe to submit");
-    const { dataId, placement } = this.#shard;
+    const { dataId, placement, sealKey } = this.#shard;
     const { k, m } = placement;
     const stripeIndex = this.#stripeIndex++;
     const length = this.#filled;
     const place: StripePlace = { offset: stripe.offset, length, k, m, dataId, stripeIndex };
     const segmentEnds = this.#cutSegmentEnds(length);
     this.#current = undefined;
-    this.#upload.encode({ place, segmentEnds, last }).then(
-      (reply) => this.#onEncoded(stripe, place, reply),
+    const run = sealKey && { key: sealKey, firstFrame: this.#firstFrame(stripeIndex), final: last };
+    const stored = sealKey === undefined ? place : { ...place, length: sealedBytes(length) };
+    this.#upload.encode({ place, segmentEnds, last, ...(run && { seal: run }) }).then(
+      (reply) => this.#onEncoded(stripe, stored, reply),
       (error) => {
         this.#arena.release(stripe);
         this.fail(StoreError.from(error));
       },
     );
+  }
+
+  #firstFrame(stripeIndex: number): number {
+    return stripeIndex * (this.#shard.stripeDataBytes / FRAME_BYTES);
   }
 
   /** Segment ends up to the end of the current stripe, counted from its start. */

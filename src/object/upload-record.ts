@@ -25,6 +25,11 @@ import {
   unpackPart,
 } from "./data-descriptor.ts";
 import { HEALTHY, urgencyOf } from "./data-health.ts";
+import {
+  packEncryption,
+  type StoredEncryption,
+  unpackEncryption,
+} from "./encryption/descriptor.ts";
 import { earliestDue, packTrashItem, type TrashItem, unpackTrashItem } from "./object-record.ts";
 import type { StoredHeaders, WriteConditions } from "./object-store.ts";
 import {
@@ -106,6 +111,7 @@ export interface UploadRecord {
    * gave up is deleted: a completion that has read the parts before begins again.
    */
   readonly revision: number;
+  readonly encryption?: StoredEncryption | undefined;
 }
 
 export interface PartRecord {
@@ -118,8 +124,8 @@ export interface PartRecord {
 }
 
 export function encodeUploadRecord(record: UploadRecord, base: RecordBase): Buffer {
-  const { state } = record;
-  const fields = [
+  const { state, encryption } = record;
+  const fields: unknown[] = [
     STATES.indexOf(state.kind),
     record.initiatedMs,
     packHeaders(record.headers),
@@ -129,6 +135,7 @@ export function encodeUploadRecord(record: UploadRecord, base: RecordBase): Buff
     record.bucketName,
     record.revision,
   ];
+  if (encryption !== undefined) fields.push(packEncryption(encryption));
   const dueMs = state.kind === "open" ? 0 : state.dueMs;
   return assemble({ dueMs, urgency: HEALTHY }, fields, base);
 }
@@ -145,6 +152,7 @@ export function decodeUploadRecord(body: Uint8Array): UploadRecord {
     checksum: unpackChecksumPlan(fields[4]),
     state: unpackState(asChoice(fields[0], STATES, "upload state"), dueMs, fields[5]),
     revision: fields[7] === undefined ? 0 : asCount(fields[7], "revision"),
+    encryption: unpackEncryption(fields[8]),
   };
 }
 

@@ -8,6 +8,9 @@ import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { commitData, writtenChecksum } from "./commit-version.ts";
 
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
+import { shownEncryption } from "./encryption/descriptor.ts";
+import type { ObjectPlace } from "./encryption/object-encryption.ts";
+import { type ObjectKeys, PART_SALT_BYTES, readableChecksum } from "./encryption/object-keys.ts";
 import { readPartRow } from "./list-row.ts";
 import { canBeFullObject } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -52,6 +55,9 @@ export async function createUpload(core: ObjectCore, input: CreateUploadInput): 
     });
   }
   const id = newTimeId(core.clock, core.random);
+  const encrypted =
+    input.encryption &&
+    (await core.encryption.create(input.encryption, { bucket: input.bucket.name, key }));
   const record: UploadRecord = {
     bucketName: input.bucket.name,
     initiatedMs: core.clock.nowMs(),
@@ -60,6 +66,7 @@ export async function createUpload(core: ObjectCore, input: CreateUploadInput): 
     checksum,
     state: { kind: "open" },
     revision: 0,
+    encryption: encrypted?.stored,
   };
   await core.buckets.commit(input.bucket, (entry) =>
     core.registers.update(
@@ -105,16 +112,17 @@ export function shownUpload(
   key: string,
   uploadId: string,
   record: Pick<UploadRecord, "initiatedMs" | "storageClass" | "checksum"> &
-    Partial<Pick<UploadRecord, "headers">>,
+    Partial<Pick<UploadRecord, "headers" | "encryption">>,
 ): Upload {
   const { initiatedMs, storageClass, checksum, headers } = record;
-  const shown = { key, uploadId, initiatedMs, storageClass, checksum };
+  const encryption = shownEncryption(record.encryption);
+  const shown = { key, uploadId, initiatedMs, storageClass, checksum, ...encryption };
   return headers === undefined ? shown : { ...shown, headers };
 }
 
 export async function putPart(core: ObjectCore, input: PutPartInput): Promise<UploadedPart> {
   const upload = await openUpload(core, input);
-  return writePart(core, upload, input.partNumber, input.source);
+  return writePart(core, upload, input, input.source);
 }
 
 export async function copyPart(
@@ -122,14 +130,15 @@ export async function copyPart(
   input: CopyPartInput,
 ): Promise<UploadedPart & { sourceVersionId: string | undefined }> {
   const upload = await openUpload(core, input);
-  const { bucket, version } = await readVersion(core, input.source);
+  const found = await readVersion(core, input.source);
+  const { bucket, version } = found;
   const { range } = input;
   const size = version.contentBytes;
   if (range !== undefined && range.offset + range.length > size) {
     throw new StoreError({ code: "range-not-satisfiable", size });
   }
-  const source = sourceOf(core.reader, version, range);
-  const part = await writePart(core, upload, input.partNumber, source);
+  const source = sourceOf(core.reader, found, range);
+  const part = await writePart(core, upload, input, source);
   const versioned = bucket.versioning !== "unversioned";
   return { ...part, sourceVersionId: versioned ? version.versionId : undefined };
 }
@@ -137,7 +146,7 @@ export async function copyPart(
 async function writePart(
   core: ObjectCore,
   upload: OpenUpload,
-  partNumber: number,
+  { key, partNumber, customerKey }: Pick<PutPartInput, "key" | "partNumber" | "customerKey">,
   source: PayloadSource,
 ): Promise<UploadedPart> {
   const algorithm = partChecksum(upload.record, partNumber, source);
@@ -145,6 +154,10 @@ async function writePart(
   const registerKey = partKey(upload.registerKey, partNumber);
   const entry = await core.buckets.current(upload.bucket);
   let prepared: PreparedKey | undefined;
+  const place = { bucket: upload.bucket.name, key };
+  const keys = await core.encryption.openAny(upload.record.encryption, place, { customerKey });
+  const salt = keys && core.random.bytes(PART_SALT_BYTES);
+  const here = { number: partNumber, salt };
   const written = await core.writer.write({
     source,
     ownerKey: registerKey,
@@ -155,15 +168,20 @@ async function writePart(
     onVerified: () => {
       prepared = core.registers.prepareAhead(registerKey, actingUnder(entry));
     },
+    sealKey: keys?.dataKey(here),
   });
+  const checksum = writtenChecksum(written, algorithm);
   const part: StoredPart = {
     number: partNumber,
     bytes: written.bytes,
-    etag: written.digests.md5,
-    checksum: writtenChecksum(written, algorithm),
+    etag: keys?.etag(written.digests.md5) ?? written.digests.md5,
+    checksum: checksum && keys ? keys.sealChecksum(checksum, here, core.random) : checksum,
     data: written.data,
+    ...(salt === undefined ? {} : { salt }),
   };
-  return commitPart(core, upload, part, prepared);
+  const mtimeMs = await commitPart(core, upload, part, prepared);
+  const shown = shownPart({ ...part, checksum }, mtimeMs);
+  return { ...shown, ...shownEncryption(upload.record.encryption) };
 }
 
 /** The algorithm to compute for a part; rejects what contradicts the upload. */
@@ -191,7 +209,7 @@ async function commitPart(
   upload: OpenUpload,
   part: StoredPart,
   prepared: PreparedKey | undefined,
-): Promise<UploadedPart> {
+): Promise<number> {
   const registerKey = partKey(upload.registerKey, part.number);
   const mtimeMs = core.clock.nowMs();
   const degraded =
@@ -222,7 +240,7 @@ async function commitPart(
       }),
     ),
   );
-  return shownPart(part, mtimeMs);
+  return mtimeMs;
 }
 
 export function gateName(uploadRegisterKey: Buffer): string {
@@ -268,11 +286,22 @@ export async function* partsOf(
   }
 }
 
+/** To show checksums with. Who lists parts brings no key of a customer. */
+async function listingKeys(
+  core: ObjectCore,
+  { encryption }: UploadRecord,
+  place: ObjectPlace,
+): Promise<ObjectKeys | undefined> {
+  if (encryption === undefined || encryption.mode === "customer") return undefined;
+  return core.encryption.open(encryption, place, {});
+}
+
 export async function listParts(
   core: ObjectCore,
   input: UploadAddress & { after: number; limit: number },
 ): Promise<ListPartsPage> {
   const { bucket, registerKey, record } = await openUpload(core, input);
+  const keys = await listingKeys(core, record, { bucket: bucket.name, key: input.key });
   const upload = shownUpload(input.key, input.uploadId, record);
   const parts: UploadedPart[] = [];
   const after = Math.min(Math.max(input.after, 0), PART_NUMBER_MAX);
@@ -283,7 +312,8 @@ export async function listParts(
     if (parts.length === input.limit) {
       return { ...page, truncated: true, nextPartNumber: parts.at(-1)?.number };
     }
-    parts.push(shownPart(part, mtimeMs));
+    const checksum = readableChecksum(part.checksum, part, { ...record, keys });
+    parts.push(shownPart({ ...part, checksum }, mtimeMs));
   }
   return page;
 }

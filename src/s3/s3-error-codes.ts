@@ -99,6 +99,11 @@ export const S3_ERRORS = {
   InvalidTokenId: [403, "The security token included in the request is invalid"],
   InvalidURI: [400, "Couldn't parse the specified URI."],
   InvalidVersionId: [400, "Invalid version id specified"],
+  "KMS.DisabledException": [
+    400,
+    "The request was rejected because the specified key is not enabled.",
+  ],
+  "KMS.NotFoundException": [400, "The key id does not name a key."],
   KeyTooLongError: [400, "Your key is too long"],
   MalformedACLError: [
     400,

@@ -5,7 +5,12 @@
  * An error that nothing here knows becomes InternalError; its text stays in `cause` for the log and
  * never reaches the client.
  */
-import { StoreError, type StoreErrorCode, type StoreErrorData } from "../base/store-error.ts";
+import {
+  type EncryptionProblem,
+  StoreError,
+  type StoreErrorCode,
+  type StoreErrorData,
+} from "../base/store-error.ts";
 import { formatHttpDate } from "./dates.ts";
 import { isS3ErrorCode, S3_ERRORS, type S3ErrorCode } from "./s3-error-codes.ts";
 import { xmlDocument } from "./xml.ts";
@@ -128,6 +133,31 @@ function namedByCaller(data: { readonly s3Code: string; readonly message: string
 
 const MIN_PART_BYTES = 5 * 1024 * 1024;
 
+const ENCRYPTION_ERRORS: Readonly<
+  Record<EncryptionProblem, readonly [code: S3ErrorCode, message: string]>
+> = {
+  "key-required": [
+    "InvalidRequest",
+    "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to retrieve the object.",
+  ],
+  "key-wrong": [
+    "InvalidRequest",
+    "The provided encryption parameters did not match the ones used originally.",
+  ],
+  "key-not-applicable": [
+    "InvalidRequest",
+    "The encryption parameters are not applicable to this object.",
+  ],
+  "not-encrypted": ["InvalidRequest", "The object is not encrypted; copy it to encrypt it."],
+  "no-such-key": ["KMS.NotFoundException", "The key id does not name a key."],
+  "no-default-key": [
+    "InvalidArgument",
+    "Server Side Encryption with KMS managed key requires HTTP header x-amz-server-side-encryption-aws-kms-key-id",
+  ],
+  "no-service": ["NotImplemented", "Server side encryption specified but KMS is not configured"],
+  "service-unavailable": ["ServiceUnavailable", "The key management service does not answer."],
+};
+
 /**
  * What became of the request is unknown, or the data is there and cannot be reached: 503, which
  * every SDK retries. Never a 4xx, which would claim knowledge (invariants a and b).
@@ -175,6 +205,10 @@ const TRANSLATIONS: Translations = {
     new S3Error("AccessDenied", {
       message: "Access Denied because object protected by object lock.",
     }),
+  encryption: (data, cause) => {
+    const [code, message] = ENCRYPTION_ERRORS[data.problem];
+    return new S3Error(code, { message, cause });
+  },
   refused: namedByCaller,
   "payload-rejected": namedByCaller,
   "client-gone": () => new S3Error("ClientDisconnected"),

@@ -235,6 +235,7 @@ export class RequestAccess {
         bucket,
         key,
         conditions: {},
+        headersOnly: true,
         ...named,
       });
       return object.details.headers;

@@ -68,6 +68,7 @@ export async function openForHeaders(
     key: context.key,
     ...(versionId === undefined ? {} : { versionId }),
     conditions: {},
+    headersOnly: true,
   });
   return { bucket, details };
 }

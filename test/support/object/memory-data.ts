@@ -15,12 +15,15 @@ import { crcToBytes, crcUpdateSlow } from "../../../src/codec/crc.ts";
 import type {
   ByteRange,
   Data,
+  DataKey,
+  DataPiece,
   DataReader,
   DataSink,
   DataWriter,
   WriteDataRequest,
   WrittenData,
 } from "../../../src/object/data.ts";
+import { openContent, sealContent } from "../../../src/object/sealed-content.ts";
 
 const SLOTS = 4;
 
@@ -47,13 +50,15 @@ export class MemoryData implements DataWriter, DataReader {
     const checksums: Partial<Record<ChecksumAlgorithm, Uint8Array>> = {};
     for (const algorithm of algorithms) checksums[algorithm] = checksumOf(algorithm, bytes);
     const digests = { md5: createHash("md5").update(bytes).digest(), checksums };
+    const { sealKey } = request;
+    const content = Buffer.from(sealKey === undefined ? bytes : sealContent(bytes, sealKey));
     if (bytes.length <= request.inlineBytesMax) {
-      return { data: { kind: "inline", content: bytes }, bytes: bytes.length, digests };
+      return { data: { kind: "inline", content }, bytes: bytes.length, digests };
     }
     request.onVerified?.();
     await this.finishing();
     const dataId = newDataId(this.#random);
-    this.contents.set(dataId, bytes);
+    this.contents.set(dataId, content);
     this.owners.set(dataId, Buffer.from(request.ownerKey));
     for (let slot = 0; slot < SLOTS; slot++) this.shards.add(`${dataId}/${slot}`);
     const data: Data = {
@@ -62,7 +67,7 @@ export class MemoryData implements DataWriter, DataReader {
       k: 2,
       m: 2,
       stripeDataBytes: 1 << 20,
-      bytes: bytes.length,
+      bytes: content.length,
       drives: [0, 1, 2, 3],
       missing: 0,
     };
@@ -81,17 +86,21 @@ export class MemoryData implements DataWriter, DataReader {
     if (!left) this.contents.delete(dataId);
   }
 
-  async read(data: Data, range: ByteRange, sink: DataSink): Promise<void> {
-    await sink.write(this.#slice(data, range));
+  async read(data: Data, range: ByteRange, sink: DataSink, dataKey?: DataKey): Promise<void> {
+    await sink.write(this.#slice(data, range, dataKey));
   }
 
-  source(parts: readonly { data: Data; range: ByteRange }[]): PayloadSource {
-    return bytesSource(Buffer.concat(parts.map(({ data, range }) => this.#slice(data, range))));
+  source(parts: readonly DataPiece[]): PayloadSource {
+    return bytesSource(
+      Buffer.concat(parts.map(({ data, range, dataKey }) => this.#slice(data, range, dataKey))),
+    );
   }
 
-  #slice(data: Data, { offset, length }: ByteRange): Buffer {
+  #slice(data: Data, range: ByteRange, dataKey: DataKey | undefined): Buffer {
+    const { offset, length } = range;
     const bytes = data.kind === "inline" ? data.content : this.contents.get(data.dataId);
     if (bytes === undefined) throw new StoreError({ code: "data-unavailable", message: "gone" });
+    if (dataKey !== undefined) return asBuffer(openContent(bytes, range, dataKey));
     return asBuffer(bytes).subarray(offset, offset + length);
   }
 }

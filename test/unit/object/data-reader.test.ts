@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { test } from "tap";
 import { StoreError } from "../../../src/base/store-error.ts";
-import type { ByteRange, ShardedData } from "../../../src/object/data.ts";
-import type { DataPart } from "../../../src/object/data-source.ts";
+import type { ByteRange, DataPiece, ShardedData } from "../../../src/object/data.ts";
+
 import { BufferSource, chunksOf } from "../../support/buffer-source.ts";
 import { CollectingSink } from "../../support/collecting-sink.ts";
 import { DataWorld, HEDGE, settle } from "../../support/data-world.ts";
@@ -279,7 +279,7 @@ test("DataReader: refuses data whose stripes are larger than the arena's buffers
 test("DataReader.source: copies parts through a writer, pulled by its back-pressure", async (t) => {
   const world = new DataWorld({ drives: 4, stripes: 4, windowMax: 2 });
   const contents = [5000, 300, 9000].map((bytes) => world.random.bytes(bytes));
-  const parts: DataPart[] = [];
+  const parts: DataPiece[] = [];
   for (const content of contents) {
     const source = new BufferSource(chunksOf(content, 1000));
     const { data } = await world.writer.write(world.request(source, { inlineBytesMax: 500 }));
