@@ -138,6 +138,11 @@ export const clusterSchema = z.strictObject({
     default: "24h",
     example: "24h",
   }),
+  accessLogInterval: durationKind({ msMin: 1000, msMax: 24 * HOUR_MS }).register(settingNotes, {
+    doc: "How long a node collects lines of a bucket's access log before they become an object.",
+    default: "5m",
+    example: "5m",
+  }),
 });
 
 export const nodeSchema = z.strictObject({

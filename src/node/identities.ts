@@ -56,6 +56,10 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
     return this.store.directory.nameOf(canonicalId);
   }
 
+  idOf(canonicalId: string): string | undefined {
+    return this.store.directory.idOf(canonicalId);
+  }
+
   findByEmail(address: string): string | undefined {
     return this.store.directory.findByEmail(address);
   }

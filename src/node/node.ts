@@ -14,9 +14,11 @@ import type { Logger } from "../base/log.ts";
 import type { HttpHandler } from "../http/request.ts";
 import type { RunningObjectStore } from "../object/create-object-store.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
+import type { AccessLog } from "../s3/access-log/access-log.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
 import { sendBusy } from "../s3/respond.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
+import { startAccessLog } from "./access-logs.ts";
 import { createAdminFront } from "./admin-front.ts";
 import { endpointUrls } from "./banner.ts";
 import {
@@ -92,19 +94,15 @@ export async function startNode(
     closers.push(() => objects.stop());
     log.info("drives opened", describeDrives(store));
     await objects.start();
-    const { records } = objects;
-    const identities = new NodeIdentities(settings, {
-      records,
-      shared: opened !== undefined,
-      clock,
-      random,
-      log,
-    });
+    const identities = createIdentities(settings, { objects, opened, log });
     closers.push(() => identities.stop());
     await identities.start();
     const phase: Phase = { name: "ready" };
+    const logs = startAccessLogs(settings, { objects, identities, store, log });
+    closers.push(() => logs.stop());
     const handler = createHandler(settings, {
       objects,
+      accessLog: logs.accessLog,
       identities,
       store,
       opened,
@@ -157,6 +155,7 @@ interface Phase {
 
 interface FrontParts {
   readonly objects: RunningObjectStore;
+  readonly accessLog: AccessLog;
   readonly identities: NodeIdentities;
   readonly store: Store;
   readonly opened: OpenedCluster | undefined;
@@ -172,7 +171,7 @@ function listen(settings: Settings, handler: HttpHandler, log: Logger): Promise<
 function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
   const { cluster, node } = settings;
   const { objects, identities, digester, log } = parts;
-  const hostId = createHash("sha256").update(hostname()).digest("hex");
+  const hostId = hostIdOf();
   const s3 = createS3Handler(
     { region: cluster.region, domains: cluster.domains, hostId },
     {
@@ -180,6 +179,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       digester,
       credentials: identities,
       accounts: identities,
+      accessLog: parts.accessLog,
       clock,
       log,
     },
@@ -193,6 +193,35 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       health: (busy) => healthOf(settings, parts, busy),
       peerCard: parts.opened?.card,
     },
+  );
+}
+
+function createIdentities(
+  settings: Settings,
+  { objects, opened, log }: Pick<FrontParts, "objects" | "opened" | "log">,
+): NodeIdentities {
+  const { records } = objects;
+  const shared = opened !== undefined;
+  return new NodeIdentities(settings, { records, shared, clock, random, log });
+}
+
+/** Names this machine in answers. */
+function hostIdOf(): string {
+  return createHash("sha256").update(hostname()).digest("hex");
+}
+
+function startAccessLogs(
+  { cluster }: Settings,
+  { objects, identities, store, log }: Pick<FrontParts, "objects" | "identities" | "store" | "log">,
+) {
+  return startAccessLog(
+    {
+      nodeId: store.nodeId,
+      intervalMs: cluster.accessLogInterval,
+      region: cluster.region,
+      hostId: hostIdOf(),
+    },
+    { store: objects.store, records: objects.records, accounts: identities, clock, random, log },
   );
 }
 

@@ -11,6 +11,7 @@ import type { HttpRequest, HttpResponse } from "../http/request.ts";
 import type { SignedCaller } from "../iam/access/caller.ts";
 import type { Bucket, ObjectStore } from "../object/object-store.ts";
 import type { RequestAccess } from "./access/request-access.ts";
+import type { LoggedDeletion } from "./access-log/access-log.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import type { BucketName } from "./bucket-name.ts";
 import type { ObjectKey } from "./object-key.ts";
@@ -29,6 +30,8 @@ export interface Identity {
 export interface AccountDirectory {
   /** What an account is called; undefined when there is none with that canonical id. */
   nameOf(canonicalId: string): string | undefined;
+  /** The twelve digits of an account. */
+  idOf(canonicalId: string): string | undefined;
   /** The canonical id of the account with that e-mail address. */
   findByEmail(address: string): string | undefined;
 }
@@ -73,6 +76,8 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: S3Options;
+  /** Where the bucket is logged: the log has a line for each key of a DeleteObjects. */
+  readonly deletions?: LoggedDeletion[];
 }
 
 export interface BucketContext extends ServiceContext {

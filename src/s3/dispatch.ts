@@ -15,6 +15,8 @@ import { ANONYMOUS } from "../iam/access/caller.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";
+import type { AccessLog } from "./access-log/access-log.ts";
+import { beginLog, finishLog, logRefused } from "./access-log/logged-requests.ts";
 import { parseAddress, type S3Address } from "./address.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import { Authenticator } from "./auth/authenticate.ts";
@@ -36,9 +38,10 @@ import { BUCKET_DOCUMENT_BYTES_MAX } from "./operations/bucket-documents.ts";
 import { formHeaders, formKey, postObject, readPostForm } from "./operations/post-object.ts";
 import { BUCKET_HANDLERS, OBJECT_HANDLERS, SERVICE_HANDLERS } from "./operations.ts";
 import { QueryParameters } from "./query.ts";
-import { commonHeaders, type HeaderList, sendError } from "./respond.ts";
+import { commonHeaders, sendError } from "./respond.ts";
 import { S3Error, toS3Error } from "./s3-error.ts";
 import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
+import type { Trace } from "./trace.ts";
 import { DOCUMENTS_BYTES_MAX, readVerifiedBody } from "./verified-body.ts";
 
 export interface S3Modules {
@@ -46,6 +49,8 @@ export interface S3Modules {
   readonly digester: DocumentDigester;
   readonly credentials: CredentialSource<Identity>;
   readonly accounts: AccountDirectory;
+  /** Writes down the requests to buckets that are logged. */
+  readonly accessLog?: AccessLog;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -63,23 +68,24 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
       address: undefined,
       cors: [],
       access: undefined,
+      auth: undefined,
+      logged: undefined,
+      startMs: modules.clock.nowMs(),
     };
+    let failure: S3Error | undefined;
     try {
       await run({ request, response, trace, options, modules, authenticator, documents });
     } catch (error) {
-      const failure = toS3Error(await shown(error, trace.access));
+      failure = toS3Error(await shown(error, trace.access));
       report(failure, { request, trace, log: modules.log });
-      sendError(failure, errorPlace(request, response, { trace, options }));
+      if (trace.logged === undefined) await logRefused(trace, { request, response, modules });
+      const shownTo = trace.logged?.response ?? response;
+      sendError(failure, errorPlace(request, shownTo, { trace, options }));
+    }
+    if (modules.accessLog !== undefined) {
+      await finishLog(trace, { request, failure, accessLog: modules.accessLog });
     }
   };
-}
-
-/** What is known of a request so far, for the log and for error answers. */
-interface Trace {
-  operation: S3Operation | undefined;
-  address: S3Address | undefined;
-  cors: HeaderList;
-  access: RequestAccess | undefined;
 }
 
 /** The error that the caller may see; asking for it may fail itself. */
@@ -118,6 +124,7 @@ async function run(begun: Run): Promise<void> {
     trace.cors = await crossOriginHeaders(store, address, request);
   }
   const auth = authenticator.authenticate(request);
+  trace.auth = auth;
   const query = QueryParameters.parse(request.rawQuery);
   const headers = effectiveHeaders(request.headers, query, auth);
   const operation = detectOperation(address, { method: request.method, query, headers });
@@ -148,6 +155,7 @@ async function run(begun: Run): Promise<void> {
     readVerifiedBody(context, BUCKET_DOCUMENT_BYTES_MAX, { digestRequired: false }),
   );
   trace.access = access;
+  await beginLog(trace, context, modules);
   if (isNotImplemented(operation)) throw notImplemented(operation);
   await runOperation(operation, address, context);
 }
@@ -208,9 +216,12 @@ async function runForm(
   const headers = formHeaders(form.fields);
   const target = targetOf(trace.address);
   const access = accessOf({ request, auth, headers, query, target }, { options, modules });
+  trace.auth = auth;
   await access.authorise("PutObject");
   trace.access = access;
-  await postObject({ ...context, access, auth, key, headers }, form);
+  const writing = { ...context, access, auth, key, headers };
+  await beginLog(trace, writing, modules);
+  await postObject(writing, form);
 }
 
 /** Detection only names operations that fit the address, so the casts below cannot lie. */

@@ -15,6 +15,7 @@ import {
   putBucketLifecycle,
   websiteHandlers,
 } from "./operations/bucket-documents.ts";
+import { getBucketLogging, putBucketLogging } from "./operations/bucket-logging.ts";
 import {
   deleteBucketPolicy,
   getBucketPolicy,
@@ -37,13 +38,9 @@ import {
   deleteAbsent,
   emptyList,
   getBucketAccelerate,
-  getBucketLogging,
   getBucketNotification,
-  getBucketRequestPayment,
   putBucketAccelerate,
-  putBucketLogging,
   putBucketNotification,
-  putBucketRequestPayment,
 } from "./operations/fixed-documents.ts";
 import { getObject, headObject } from "./operations/get-object.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
@@ -70,6 +67,7 @@ import {
   putObjectTagging,
 } from "./operations/object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
+import { getBucketRequestPayment, putBucketRequestPayment } from "./operations/request-payment.ts";
 import { restoreObject } from "./operations/restore-object.ts";
 import type { BucketOperation, ObjectOperation, ServiceOperation } from "./s3-operations.ts";
 

@@ -59,3 +59,13 @@ export function withoutPublicGrants(acl: Acl): Acl {
   );
   return { owner: acl.owner, grants };
 }
+
+/** The group that delivers logs may write what it delivers. */
+export function matchesLogDelivery({ grants }: Acl): boolean {
+  return grants.some(
+    ({ grantee, permission }) =>
+      grantee.kind === "group" &&
+      grantee.group === "log-delivery" &&
+      (permission === "WRITE" || permission === "FULL_CONTROL"),
+  );
+}

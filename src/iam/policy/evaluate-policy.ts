@@ -42,7 +42,7 @@ function isSettled(verdict: PolicyVerdict): boolean {
 }
 
 function applies(statement: Statement, request: PolicyRequest): PrincipalMatch {
-  const match = statement.principals?.match(request.caller) ?? "direct";
+  const match = statement.principals?.match(request.caller, statement.effect) ?? "direct";
   if (match === "none" || !coversResource(statement, request)) return "none";
   const { values } = request;
   const holds = statement.conditions.every((one) => one.holds(values, statement.effect));

@@ -59,7 +59,6 @@ export function parsePolicy(text: string, kind: PolicyKind): Policy {
     throw new PolicyError(`A policy has at most ${POLICY_STATEMENTS_MAX} statements`);
   }
   const statements = items.map((item, index) => parseStatement(item, { index, kind, version }));
-  checkSids(statements);
   return new Policy({ version, id }, statements);
 }
 
@@ -204,16 +203,5 @@ function optionalText(object: JsonObject, field: string): string | undefined {
 function checkFields(object: JsonObject, known: ReadonlySet<string>): void {
   for (const field of object.keys()) {
     if (!known.has(field)) throw new PolicyError(`Unknown field ${field}`);
-  }
-}
-
-function checkSids(statements: readonly Statement[]): void {
-  const seen = new Set<string>();
-  for (const { sid } of statements) {
-    if (sid === undefined || sid === "") continue;
-    if (seen.has(sid)) {
-      throw new PolicyError(`Statement IDs (SID) in a single policy must be unique - ${sid}`);
-    }
-    seen.add(sid);
   }
 }

@@ -4,12 +4,15 @@
  * Naming an account hands the decision over to it: its root is meant itself, its users only as far
  * as their own policies go ("account"). Naming a user means that user ("direct").
  */
+import type { Effect } from "./effect.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json-reader.ts";
 import { PolicyError } from "./policy-error.ts";
 
 /** Who asks, as far as principals are concerned. */
 export type PolicyCaller =
   | { readonly kind: "anonymous" }
+  /** A part of this server that acts for a bucket's owner, such as "logging.s3.amazonaws.com". */
+  | { readonly kind: "service"; readonly service: string }
   | {
       readonly kind: "signed";
       readonly accountId: string;
@@ -27,6 +30,7 @@ export interface PrincipalSet {
   readonly accountIds: ReadonlySet<string>;
   readonly canonicalIds: ReadonlySet<string>;
   readonly arns: ReadonlySet<string>;
+  readonly services: ReadonlySet<string>;
 }
 
 export class Principals {
@@ -43,15 +47,25 @@ export class Principals {
     return this.#set.everyone !== this.#negated;
   }
 
-  match(caller: PolicyCaller): PrincipalMatch {
+  match(caller: PolicyCaller, effect: Effect): PrincipalMatch {
+    if (caller.kind === "service") return this.#matchService(caller.service, effect);
     const named = matchSet(this.#set, caller);
     if (!this.#negated) return named;
     // An account on the list exempts its root only: each user must be named as well.
     return named === "direct" ? "none" : "direct";
   }
+
+  /** "Everybody" lets no service in, which must be named, but keeps services out like anybody. */
+  #matchService(service: string, effect: Effect): PrincipalMatch {
+    const named = this.#set.services.has(service);
+    if (effect === "Allow") return named && !this.#negated ? "direct" : "none";
+    return (named || this.#set.everyone) !== this.#negated ? "direct" : "none";
+  }
 }
 
-function matchSet(set: PrincipalSet, caller: PolicyCaller): PrincipalMatch {
+type Requester = Exclude<PolicyCaller, { readonly kind: "service" }>;
+
+function matchSet(set: PrincipalSet, caller: Requester): PrincipalMatch {
   if (set.everyone) return "direct";
   if (caller.kind === "anonymous") return "none";
   if (caller.arns.some((arn) => set.arns.has(arn))) return "direct";
@@ -67,6 +81,7 @@ export function parsePrincipals(value: JsonValue, negated: boolean): Principals 
     accountIds: new Set<string>(),
     canonicalIds: new Set<string>(),
     arns: new Set<string>(),
+    services: new Set<string>(),
   };
   if (value === "*") return new Principals({ ...target, everyone: true }, negated);
   if (!isJsonObject(value) || value.size === 0) throw invalid(value);
@@ -79,6 +94,7 @@ interface PrincipalTarget {
   readonly accountIds: Set<string>;
   readonly canonicalIds: Set<string>;
   readonly arns: Set<string>;
+  readonly services: Set<string>;
 }
 
 const ACCOUNT_ID = /^\d{12}$/;
@@ -98,8 +114,10 @@ function addPrincipals(target: PrincipalTarget, kind: string, names: readonly st
         if (!CANONICAL_ID.test(name)) throw invalid(name);
         target.canonicalIds.add(name);
         break;
-      case "Federated":
       case "Service":
+        target.services.add(name);
+        break;
+      case "Federated":
         // Understood, and nobody here: such a principal never sends a request.
         break;
       default:

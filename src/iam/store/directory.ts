@@ -88,6 +88,11 @@ export class Directory {
     return this.allAccounts().find((account) => account.canonicalId === canonicalId)?.name;
   }
 
+  /** The twelve digits of the account with that canonical id. */
+  idOf(canonicalId: string): string | undefined {
+    return this.allAccounts().find((account) => account.canonicalId === canonicalId)?.id;
+  }
+
   /** The canonical id of the account with that address. */
   findByEmail(address: string): string | undefined {
     const wanted = address.toLowerCase();

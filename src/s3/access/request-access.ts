@@ -56,12 +56,24 @@ export class RequestAccess {
   /** Those of the request, and what its body says. */
   #values: RequestValues;
   readonly #modules: RequestAccessModules;
+  #bucket: Bucket | undefined;
+  #usedList = false;
 
   constructor(input: RequestAccessInput, modules: RequestAccessModules) {
     this.caller = input.caller;
     this.#input = input;
     this.#values = input.values;
     this.#modules = modules;
+  }
+
+  /** That of the request's path, once it was looked at. */
+  get bucket(): Bucket | undefined {
+    return this.#bucket;
+  }
+
+  /** Something was allowed by an access control list alone. */
+  get usedList(): boolean {
+    return this.#usedList;
   }
 
   /** Rejects with AccessDenied unless the operation may run. `readBody` is for small documents. */
@@ -107,6 +119,7 @@ export class RequestAccess {
     found: { readonly bucket?: Bucket | undefined } = {},
   ): Promise<void> {
     const decision = await this.#decide(action, target, found);
+    if (decision.reason === "acl") this.#usedList = true;
     if (decision.allowed) return;
     this.#modules.log.debug("access denied", { action, ...decision });
     throw new S3Error("AccessDenied");
@@ -219,7 +232,9 @@ export class RequestAccess {
   async #findBucket(name: string | undefined): Promise<Bucket | undefined> {
     if (name === undefined) return undefined;
     try {
-      return await this.#modules.store.bucket(name);
+      const bucket = await this.#modules.store.bucket(name);
+      if (name === this.#input.target.bucket) this.#bucket = bucket;
+      return bucket;
     } catch (error) {
       if (error instanceof StoreError && error.code === "no-such-bucket") return undefined;
       throw error;

@@ -1,6 +1,7 @@
 /** DeleteObject, and DeleteObjects with its up to 1,000 keys at once. */
 import type { DeleteConditions, DeleteObjectResult } from "../../object/object-store.ts";
 import { deletionNeeds } from "../access/operation-access.ts";
+import type { LoggedDeletion } from "../access-log/access-log.ts";
 import { parseDeleteConditions } from "../conditions.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
@@ -64,10 +65,19 @@ export async function deleteObjects(context: BucketContext): Promise<void> {
     const batch = entries.slice(first, first + PARALLEL_MAX);
     outcomes.push(...(await Promise.all(batch.map(remove))));
   }
+  context.deletions?.push(...outcomes.map(loggedDeletion));
   const answer = xmlDocument("DeleteResult", (xml) => {
     for (const outcome of outcomes) writeOutcome(xml, outcome, quiet);
   });
   sendXml(context, answer);
+}
+
+function loggedDeletion(outcome: Outcome): LoggedDeletion {
+  const { key, versionId } = outcome.entry;
+  if ("error" in outcome) {
+    return { key, versionId, status: outcome.error.status, errorCode: outcome.error.code };
+  }
+  return { key, versionId: outcome.result.versionId, status: 204, errorCode: undefined };
 }
 
 /** Each key by itself: what one may not delete does not keep the others. */

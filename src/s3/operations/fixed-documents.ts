@@ -11,22 +11,6 @@ import { xmlDocument } from "../xml.ts";
 import { leaves, parseChoice, parseRoot } from "../xml-fields.ts";
 import { readDocumentBody } from "./bucket-documents.ts";
 
-export async function getBucketRequestPayment(context: BucketContext): Promise<void> {
-  await bucketOf(context);
-  sendXml(
-    context,
-    xmlDocument("RequestPaymentConfiguration", (xml) => xml.element("Payer", "BucketOwner")),
-  );
-}
-
-export async function putBucketRequestPayment(context: BucketContext): Promise<void> {
-  const root = parseRoot(await readDocumentBody(context), "RequestPaymentConfiguration");
-  const payer = parseChoice(leaves(root, ["Payer"]).get("Payer"), ["BucketOwner", "Requester"]);
-  await bucketOf(context);
-  if (payer === "Requester") throw notImplemented("PutBucketRequestPayment");
-  sendEmpty(context, 200);
-}
-
 export async function getBucketAccelerate(context: BucketContext): Promise<void> {
   await bucketOf(context);
   sendXml(
@@ -60,22 +44,6 @@ export async function putBucketNotification(context: BucketContext): Promise<voi
       message: "A specified destination ARN does not exist or is not well-formed.",
     });
   }
-  sendEmpty(context, 200);
-}
-
-export async function getBucketLogging(context: BucketContext): Promise<void> {
-  await bucketOf(context);
-  sendXml(
-    context,
-    xmlDocument("BucketLoggingStatus", () => undefined),
-  );
-}
-
-/** Without a target there is nothing to change; logs are not delivered yet. */
-export async function putBucketLogging(context: BucketContext): Promise<void> {
-  const root = parseRoot(await readDocumentBody(context), "BucketLoggingStatus");
-  await bucketOf(context);
-  if (root.children.length > 0) throw notImplemented("PutBucketLogging");
   sendEmpty(context, 200);
 }
 

@@ -118,13 +118,6 @@ const REFUSED_DOCUMENTS: ReadonlyArray<readonly [string, string]> = [
     '{"Statement":{"Effect":"Deny","Effect":"Allow"}}',
     'Policy document has the key "Effect" twice',
   ],
-  [
-    document([
-      { ...STATEMENT, Sid: "a" },
-      { ...STATEMENT, Sid: "a" },
-    ]),
-    "Statement IDs (SID) in a single policy must be unique - a",
-  ],
 ];
 
 test("parsePolicy: says precisely what is wrong with a document", async (t) => {
