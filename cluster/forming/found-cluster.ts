@@ -5,6 +5,7 @@ import type { Random } from "../../src/base/random.ts";
 import type { Layout } from "../layout/layout.ts";
 import { encodeLayout, layoutRefOf } from "../layout/layout-codec.ts";
 import type { ClusterMembers, MemberNode } from "../layout/members.ts";
+import { firstRing } from "../layout/ring-state.ts";
 import type { PeerId } from "../peers/peer-id.ts";
 import type { ClusterRecord } from "./cluster-record.ts";
 import type { ListedNode, NodeOffer } from "./form-messages.ts";
@@ -36,7 +37,8 @@ export function foundCluster(
   const members = { revision: 1, nodes };
   const layout = buildLayout(members);
   const clusterId = random.bytes(ID_BYTES).toString("hex");
-  return { record: { clusterId, members, layout: layoutRefOf(encodeLayout(layout)) }, layout };
+  const ring = firstRing(layoutRefOf(encodeLayout(layout)));
+  return { record: { clusterId, members, ring, membersBefore: undefined }, layout };
 }
 
 function memberOf(listed: ListedNode, { peer, offer }: OfferedNode, random: Random): MemberNode {

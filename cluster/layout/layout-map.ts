@@ -49,12 +49,16 @@ export function positionOfData(dataId: DataId): number {
   return hashBytes(Buffer.from(dataId, "hex"));
 }
 
+/** The highest bits, so that a partition's halves are 2p and 2p + 1 when partitions double. */
+export function partitionAt(position: number, partitions: number): number {
+  return partitions === 1 ? 0 : position >>> (POSITION_BITS - Math.log2(partitions));
+}
+
 export class LayoutMap {
   readonly layout: Layout;
   /** In the order of the layout's table. */
   readonly drives: readonly PlacedDrive[];
   readonly #drivesOfNode: readonly PlacedDrive[][];
-  readonly #shift: number;
 
   constructor(layout: Layout) {
     this.layout = layout;
@@ -66,12 +70,10 @@ export class LayoutMap {
       this.#drivesOfNode[node]?.push(drive);
       return drive;
     });
-    this.#shift = POSITION_BITS - Math.log2(layout.partitions);
   }
 
-  /** The highest bits, so that a partition's halves are 2p and 2p + 1 when partitions double. */
   partitionAt(position: number): number {
-    return this.#shift === POSITION_BITS ? 0 : position >>> this.#shift;
+    return partitionAt(position, this.layout.partitions);
   }
 
   /** The drives of a partition, slot by slot. */

@@ -126,9 +126,7 @@ export async function openCluster(
   const { arena, store, clock, random, log, version } = parts;
   const { identity, known, list, member } = place;
   const { record } = known;
-  const [layout] = known.layouts;
-  if (layout === undefined) throw new Error("the stored cluster has no layout");
-  const map = new ClusterMap(record, layout);
+  const map = new ClusterMap(record, known.layouts);
   const network = await openNetwork(
     { settings, identity, clusterId: record.clusterId, version },
     arena.memory.buffer,

@@ -71,9 +71,9 @@ export async function formCluster(
 }
 
 /** The layout that a first record names: every node builds the same. */
-export function firstLayout(record: Pick<ClusterRecord, "members" | "layout">): Layout {
+export function firstLayout(record: Pick<ClusterRecord, "members" | "ring">): Layout {
   const layout = buildFirst(record.members);
-  if (layoutRefOf(encodeLayout(layout)).hash !== record.layout.hash) {
+  if (layoutRefOf(encodeLayout(layout)).hash !== record.ring.current.hash) {
     throw new Error(
       "this version builds another first layout than the node that founded the cluster; " +
         "form a cluster with the same version on all nodes",

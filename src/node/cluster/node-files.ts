@@ -77,7 +77,7 @@ export async function loadKnownCluster(
     const content = await readChecked(join(path, CLUSTER_FILE), CLUSTER_MAGIC);
     const known = content === undefined ? undefined : decodeKnown(content);
     if (known === undefined) continue;
-    if (known.record.members.revision >= (newest?.record.members.revision ?? 0)) newest = known;
+    if (known.record.ring.epoch >= (newest?.record.ring.epoch ?? 0)) newest = known;
   }
   return newest;
 }

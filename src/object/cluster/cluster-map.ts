@@ -1,13 +1,16 @@
 /**
- * The cluster as the object layer sees it: a record and its layout, and what follows from them for
- * registers and data. Immutable; a change is a new map.
+ * The cluster as the object layer sees it: a record and the layouts that it names, and what follows
+ * from them for registers and data. Immutable; a change is a new map.
  */
 import type { ClusterRecord } from "../../../cluster/forming/cluster-record.ts";
-import { driveAt, type Layout } from "../../../cluster/layout/layout.ts";
+import type { Layout, LayoutRef } from "../../../cluster/layout/layout.ts";
+import { LayoutMap, positionOfData } from "../../../cluster/layout/layout-map.ts";
 import type { MemberDrive, MemberNode } from "../../../cluster/layout/members.ts";
+import { type RingState, routingOf } from "../../../cluster/layout/ring-state.ts";
 import type { RegisterLayout } from "../../../cluster/register/layout-replicas.ts";
 import { assert } from "../../base/assert.ts";
 import type { DataId, DriveId } from "../../base/ids.ts";
+import { StoreError } from "../../base/store-error.ts";
 
 export interface MappedDrive {
   readonly node: MemberNode;
@@ -16,22 +19,33 @@ export interface MappedDrive {
 
 export class ClusterMap {
   readonly record: ClusterRecord;
-  readonly layout: Layout;
+  /** Those that the record names. */
+  readonly layouts: readonly Layout[];
   /** Which drives keep which registers. */
   readonly registers: RegisterLayout;
   /** Those that have not been removed, by id. */
   readonly drives: ReadonlyMap<DriveId, MappedDrive>;
+  /** By which new data is placed. */
+  readonly data: LayoutMap;
   readonly #orders = new Map<number, readonly number[]>();
 
-  constructor(record: ClusterRecord, layout: Layout) {
+  /** Throws StoreError `internal` when a layout that the record names is not among them. */
+  constructor(record: ClusterRecord, layouts: readonly Layout[]) {
     this.record = record;
-    this.layout = layout;
-    const { version, partitions, geometry } = layout;
-    this.registers = {
-      version,
-      partitions,
-      groupsOf: (partition) => [this.#slotIds(partition).slice(0, geometry.replicas)],
+    const routing = routingOf(record.ring);
+    const maps = new Map(
+      [record.ring.current, ...(record.ring.next === undefined ? [] : [record.ring.next])].map(
+        (ref) => [ref.version, new LayoutMap(find(layouts, ref))],
+      ),
+    );
+    const mapOf = (ref: LayoutRef): LayoutMap => {
+      const map = maps.get(ref.version);
+      assert(map !== undefined, "a routing names layouts of its state");
+      return map;
     };
+    this.layouts = [...maps.values()].map(({ layout }) => layout);
+    this.data = mapOf(routing.data);
+    this.registers = registersOf(record.ring, routing.metadata.map(mapOf));
     const drives = new Map<DriveId, MappedDrive>();
     for (const node of record.members.nodes) {
       if (node.state === "removed") continue;
@@ -42,37 +56,47 @@ export class ClusterMap {
     this.drives = drives;
   }
 
+  /** What requests carry. */
+  get epoch(): number {
+    return this.record.ring.epoch;
+  }
+
   /** Slots of data at full strength. */
   get slots(): number {
-    return this.layout.geometry.slots;
+    return this.data.layout.geometry.slots;
   }
 
   /**
-   * Numbers of all drives in the order in which new data should use them: the slots of its
-   * partition, then those of the partitions that follow, so that a node's failure spreads its load.
+   * Numbers of all drives that take data, in the order in which new data should use them: the slots
+   * of its partition, then those that stand in for them.
    */
   orderFor(dataId: DataId): readonly number[] {
-    const { partitions } = this.layout;
-    const partition = Number.parseInt(dataId.slice(0, 8), 16) & (partitions - 1);
+    const partition = this.data.partitionAt(positionOfData(dataId));
     const known = this.#orders.get(partition);
     if (known !== undefined) return known;
-    const order = new Set<number>();
-    for (let step = 0; step < partitions && order.size < this.drives.size; step++) {
-      for (const id of this.#slotIds((partition + step) & (partitions - 1))) {
-        const mapped = this.drives.get(id);
-        if (mapped !== undefined) order.add(mapped.drive.number);
-      }
-    }
-    const list = [...order];
-    this.#orders.set(partition, list);
-    return list;
+    const placed = [...this.data.slots(partition), ...this.data.handoffs(partition)];
+    const order = placed.flatMap(({ driveId }) => this.drives.get(driveId)?.drive.number ?? []);
+    this.#orders.set(partition, order);
+    return order;
   }
+}
 
-  #slotIds(partition: number): DriveId[] {
-    return Array.from({ length: this.slots }, (_, slot) => {
-      const drive = this.layout.drives[driveAt(this.layout, partition, slot)];
-      assert(drive !== undefined, "the table names drives of the layout");
-      return drive.driveId;
-    });
-  }
+/** During a change there may be more partitions in one of the layouts: theirs are halves. */
+function registersOf(ring: RingState, maps: readonly LayoutMap[]): RegisterLayout {
+  const partitions = Math.max(...maps.map(({ layout }) => layout.partitions));
+  return {
+    version: ring.epoch,
+    partitions,
+    groupsOf: (partition) =>
+      maps.map((map) => {
+        const own = Math.floor(partition / (partitions / map.layout.partitions));
+        return map.replicas(own).map(({ driveId }) => driveId);
+      }),
+  };
+}
+
+function find(layouts: readonly Layout[], ref: LayoutRef): Layout {
+  const layout = layouts.find(({ version }) => version === ref.version);
+  if (layout !== undefined) return layout;
+  throw new StoreError({ code: "internal", message: `layout ${ref.version} is not here` });
 }

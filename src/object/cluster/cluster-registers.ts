@@ -8,6 +8,7 @@
  * ones behind a ReplicaGuard, others behind a client of one. A drive that is not known is one that
  * does not answer.
  */
+import { partitionAt } from "../../../cluster/layout/layout-map.ts";
 import type { PreparedKey } from "../../../cluster/register/base.ts";
 import { LayoutReplicas, type RegisterLayout } from "../../../cluster/register/layout-replicas.ts";
 import type {
@@ -58,7 +59,7 @@ const NO_RESULT = new Uint8Array(0);
 
 /** The partition of a register: all of a bucket's shard lie in one. */
 export function partitionOfKey(key: Uint8Array, partitions: number): number {
-  return hashBytes(placementHead(key)) & (partitions - 1);
+  return partitionAt(hashBytes(placementHead(key)), partitions);
 }
 
 export class ClusterRegisters implements Registers {

@@ -26,6 +26,7 @@ import {
   type TokenRecordStore,
   TokenRecords,
 } from "../../../../cluster/forming/token-records.ts";
+import { firstRing } from "../../../../cluster/layout/ring-state.ts";
 import { type PeerId, readPeerIdentity } from "../../../../cluster/peers/peer-id.ts";
 import { newNodeId } from "../../../../src/base/ids.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
@@ -88,8 +89,9 @@ class World {
       state: "active" as const,
       drives: [],
     }));
-    const layout = { version: 1, hash: "00".repeat(32) };
-    return { clusterId: CLUSTER, members: { revision: 1, nodes }, layout };
+    const ring = firstRing({ version: 1, hash: "00".repeat(32) });
+    const members = { revision: 1, nodes };
+    return { clusterId: CLUSTER, members, ring, membersBefore: undefined };
   }
 
   readonly #desks = new Map<PeerId, TokenDesk>();
