@@ -12,6 +12,7 @@ import { SETTINGS, type SettingDefinition, type SettingName } from "./catalogue.
 import { didYouMean } from "./did-you-mean.ts";
 import type { Candidate, Findings, Layer, ReadTextFile } from "./layer.ts";
 import { isServiceLink, standingOf } from "./minio-variables.ts";
+import { isWebhookVariable, readWebhookVariables } from "./webhook-targets.ts";
 
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -78,13 +79,17 @@ export function readVariables(
       }
     }
   }
+  const webhooks = readWebhookVariables(variables, prefix, modules.findings);
+  if (webhooks !== undefined && !layer.has("notifyWebhooks")) layer.set("notifyWebhooks", webhooks);
   return layer;
 }
 
 /** Reports variables that are no setting: unknown ones, and MinIO's that have no effect yet. */
 export function reportOtherVariables(variables: Variables, findings: Findings): void {
   const known = knownNames();
-  const others = Object.keys(variables).filter((name) => !known.has(name) && variables[name]);
+  const others = Object.keys(variables).filter(
+    (name) => !known.has(name) && !isWebhookVariable(name) && variables[name],
+  );
   const notInForce: string[] = [];
   for (const name of others) {
     if (name.startsWith("RINGFORT_") && !isServiceLink(name)) {

@@ -26,6 +26,7 @@ const RELATIONS: readonly Relation[] = [
   memoryHoldsStripes,
   inlineIsLessThanAStripe,
   listenersDiffer,
+  websitesDiffer,
   threadsHaveDrives,
 ];
 
@@ -89,6 +90,21 @@ function listenersDiffer(known: KnownSettings): RelationProblem | undefined {
   if (address.port !== consoleAddress.port) return undefined;
   const problem = `has the port of the S3 address (${address.port}); choose another`;
   return { setting: "consoleAddress", problem };
+}
+
+/** A host must not mean a bucket's website and its S3 address at once. */
+function websitesDiffer(known: KnownSettings): RelationProblem | undefined {
+  const { domains = [], websiteDomains = [] } = known;
+  for (const website of websiteDomains) {
+    const clash = domains.find(
+      (domain) =>
+        domain === website || domain.endsWith(`.${website}`) || website.endsWith(`.${domain}`),
+    );
+    if (clash === undefined) continue;
+    const problem = `has ${website}, and ${clash} of domains overlaps with it; choose another`;
+    return { setting: "websiteDomains", problem };
+  }
+  return undefined;
 }
 
 function threadsHaveDrives(known: KnownSettings): RelationProblem | undefined {

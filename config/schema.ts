@@ -25,6 +25,7 @@ import {
   regionKind,
   storageClassKind,
   switchKind,
+  webhooksKind,
 } from "./setting-kinds.ts";
 
 /** What people read about a setting, and where else its value may come from. */
@@ -99,6 +100,18 @@ export const clusterSchema = z.strictObject({
     default: [],
     example: "s3.example.com,s3.internal",
     minio: ["MINIO_DOMAIN"],
+  }),
+  websiteDomains: domainsKind().register(settingNotes, {
+    doc: "Host names below which a bucket is served as a website (bucket.DOMAIN), without keys.",
+    default: [],
+    example: "s3-website.example.com",
+  }),
+  notifyWebhooks: webhooksKind().register(settingNotes, {
+    doc: "Webhooks that bucket notifications may name; or MINIO_NOTIFY_WEBHOOK_ENDPOINT_ID and so on.",
+    default: "{}",
+    example: '{"PRIMARY":{"endpoint":"https://hooks.example.com/s3","auth-token":"a-secret"}}',
+    fromFile: true,
+    secret: true,
   }),
   storageClassStandard: storageClassKind().register(settingNotes, {
     doc: "Parity drives of an object in the STANDARD storage class, at most half of the drives.",

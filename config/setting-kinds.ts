@@ -12,6 +12,7 @@ import { formatDurationText, parseDurationText } from "./duration-text.ts";
 import { type IdentitySeed, readIdentitySeed } from "./identity-seed.ts";
 import { Secret } from "./secret.ts";
 import { parseStorageClass } from "./storage-class.ts";
+import { readWebhookTargets, type WebhookTarget } from "./webhook-targets.ts";
 
 /** What a source may give for a setting before it is understood. */
 export type RawValue = string | number | boolean | readonly string[];
@@ -216,6 +217,14 @@ export function identitiesKind() {
       return fail("must be a section with users, groups, policies, keys");
     const seed = readIdentitySeed(raw);
     return "problem" in seed ? fail(seed.problem) : { value: seed };
+  });
+}
+
+export function webhooksKind() {
+  return kind((raw): Reading<readonly WebhookTarget[]> => {
+    if (typeof raw !== "string") return fail("must be a section with a part for each target");
+    const targets = readWebhookTargets(raw);
+    return "problem" in targets ? fail(targets.problem) : { value: targets };
   });
 }
 

@@ -86,9 +86,10 @@ function readSetting(key: string, entry: Entry, { findings, layer }: Reading): v
   }
 }
 
-/** The one setting that is a section of its own travels as JSON, as it does in a variable. */
+/** Settings that are sections of their own travel as JSON, as they do in a variable. */
 function settingValue(name: SettingName, node: unknown): RawValue | null | undefined {
-  return name === "identities" && isMap(node) ? JSON.stringify(node) : plainValue(node);
+  const section = name === "identities" || name === "notifyWebhooks";
+  return section && isMap(node) ? JSON.stringify(node) : plainValue(node);
 }
 
 function settingOfKey(key: string) {

@@ -9,8 +9,10 @@ import { hostname, networkInterfaces } from "node:os";
 import { formatBytesText } from "../../config/bytes-text.ts";
 import { STRIPES_MIN, stripeMemoryBytes } from "../../config/relations.ts";
 import type { Settings } from "../../config/schema.ts";
+import type { Arena } from "../actors/arena.ts";
 import type { HealthState } from "../admin/health.ts";
 import type { Logger } from "../base/log.ts";
+import type { EventHub } from "../events/event-hub.ts";
 import type { HttpHandler } from "../http/request.ts";
 import type { RunningObjectStore } from "../object/create-object-store.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
@@ -29,6 +31,7 @@ import {
   takePlace,
 } from "./cluster/cluster-backend.ts";
 import { StartingHandler } from "./cluster/starting-handler.ts";
+import { startEvents } from "./events.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
 import { NodeIdentities } from "./identities.ts";
@@ -73,17 +76,7 @@ export async function startNode(
       codecThreads: node.codecThreads,
       limits: DATA_LIMITS,
     });
-    const store = await openStore(
-      {
-        paths,
-        ...(place && identityOf(place)),
-        memory: arena.memory.buffer,
-        threads: node.driveThreads,
-        stripeDataBytes: cluster.stripeDataBytes,
-        limits: storeLimits(node.freeSpaceReserve),
-      },
-      { clock, random, log },
-    );
+    const store = await openDrives(settings, { place, arena, log });
     closers.push(() => store.close());
     const parts = { arena, store, clock, random, log, version };
     const opened = place && (await openCluster(settings, place, parts));
@@ -97,6 +90,8 @@ export async function startNode(
     const identities = createIdentities(settings, { objects, opened, log });
     closers.push(() => identities.stop());
     await identities.start();
+    const events = startEvents(settings, { ...parts, records: objects.records });
+    closers.push(() => events.stop());
     const phase: Phase = { name: "ready" };
     const logs = startAccessLogs(settings, { objects, identities, store, log });
     closers.push(() => logs.stop());
@@ -104,6 +99,7 @@ export async function startNode(
       objects,
       accessLog: logs.accessLog,
       identities,
+      events: events.hub,
       store,
       opened,
       phase,
@@ -117,6 +113,7 @@ export async function startNode(
     closers.push(() => monitor.stop());
     closers.push(async () => {
       phase.name = "stopping";
+      events.hub.endListeners();
       await front.stop(node.shutdownGrace, shutdownDelay(settings, opened !== undefined));
     });
     return {
@@ -140,6 +137,27 @@ function shutdownDelay({ node }: Settings, inCluster: boolean): number {
   return node.shutdownDelay ?? (inCluster ? CLUSTER_SHUTDOWN_DELAY_MS : 0);
 }
 
+function openDrives(
+  { cluster, node }: Settings,
+  {
+    place,
+    arena,
+    log,
+  }: { place: ClusterPlace | undefined; readonly arena: Arena; readonly log: Logger },
+): Promise<Store> {
+  return openStore(
+    {
+      paths: place?.own.paths ?? node.drives,
+      ...(place && identityOf(place)),
+      memory: arena.memory.buffer,
+      threads: node.driveThreads,
+      stripeDataBytes: cluster.stripeDataBytes,
+      limits: storeLimits(node.freeSpaceReserve),
+    },
+    { clock, random, log },
+  );
+}
+
 /** What the drives of a node of a cluster must be, or are to be made. */
 function identityOf({ known, member }: ClusterPlace) {
   return {
@@ -157,6 +175,7 @@ interface FrontParts {
   readonly objects: RunningObjectStore;
   readonly accessLog: AccessLog;
   readonly identities: NodeIdentities;
+  readonly events: EventHub;
   readonly store: Store;
   readonly opened: OpenedCluster | undefined;
   readonly phase: Phase;
@@ -170,12 +189,13 @@ function listen(settings: Settings, handler: HttpHandler, log: Logger): Promise<
 
 function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
   const { cluster, node } = settings;
-  const { objects, identities, digester, log } = parts;
+  const { objects, identities, events, digester, log } = parts;
   const hostId = hostIdOf();
   const s3 = createS3Handler(
     { region: cluster.region, domains: cluster.domains, hostId },
     {
       store: objects.store,
+      events,
       digester,
       credentials: identities,
       accounts: identities,

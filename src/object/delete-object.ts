@@ -103,6 +103,7 @@ function answer(
   versioned: boolean,
 ): DeleteObjectResult {
   const deleteMarker = result?.deleteMarker ?? false;
-  if (input.versionId !== undefined) return { versionId: input.versionId, deleteMarker };
-  return { versionId: versioned ? result?.versionId : undefined, deleteMarker };
+  const found = result !== undefined;
+  if (input.versionId !== undefined) return { found, versionId: input.versionId, deleteMarker };
+  return { found, versionId: versioned ? result?.versionId : undefined, deleteMarker };
 }

@@ -168,6 +168,8 @@ export interface DeleteObjectInput {
 }
 
 export interface DeleteObjectResult {
+  /** False: there was nothing to delete, and nothing has changed. */
+  readonly found: boolean;
   /** The version removed, or the delete marker made; undefined when unversioned. */
   readonly versionId: string | undefined;
   readonly deleteMarker: boolean;

@@ -6,6 +6,7 @@ import type { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { ChecksumAlgorithm } from "../base/payload.ts";
+import type { EventSink } from "../events/event-hub.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
 import type { SignedCaller } from "../iam/access/caller.ts";
@@ -69,6 +70,8 @@ export interface ServiceContext {
   /** For what an operation learns to be about only on its way. */
   readonly access: RequestAccess;
   readonly store: ObjectStore;
+  /** Who is told of what operations do. */
+  readonly events: EventSink;
   readonly digester: DocumentDigester;
   /** For documents that are being read, of all requests together. */
   readonly documents: ByteBudget;

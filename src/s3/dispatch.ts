@@ -9,6 +9,7 @@ import { assertNever } from "../base/assert.ts";
 import { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import type { EventSink } from "../events/event-hub.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
 import { ANONYMOUS } from "../iam/access/caller.ts";
@@ -46,6 +47,7 @@ import { DOCUMENTS_BYTES_MAX, readVerifiedBody } from "./verified-body.ts";
 
 export interface S3Modules {
   readonly store: ObjectStore;
+  readonly events: EventSink;
   readonly digester: DocumentDigester;
   readonly credentials: CredentialSource<Identity>;
   readonly accounts: AccountDirectory;
@@ -110,7 +112,7 @@ interface Run {
 
 async function run(begun: Run): Promise<void> {
   const { request, response, trace, options, modules, authenticator, documents } = begun;
-  const { store, digester, accounts, clock, log } = modules;
+  const { store, events, digester, accounts, clock, log } = modules;
   const host = request.headers.get("host");
   const address = parseAddress(host, request.rawPath, options.domains);
   trace.address = address;
@@ -139,6 +141,7 @@ async function run(begun: Run): Promise<void> {
     auth,
     access,
     store,
+    events,
     digester,
     documents,
     accounts,

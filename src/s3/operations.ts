@@ -38,9 +38,7 @@ import {
   deleteAbsent,
   emptyList,
   getBucketAccelerate,
-  getBucketNotification,
   putBucketAccelerate,
-  putBucketNotification,
 } from "./operations/fixed-documents.ts";
 import { getObject, headObject } from "./operations/get-object.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
@@ -53,6 +51,7 @@ import {
   createMultipartUpload,
   uploadPart,
 } from "./operations/multipart.ts";
+import { getBucketNotification, putBucketNotification } from "./operations/notification.ts";
 import {
   getObjectLegalHold,
   getObjectLockConfiguration,

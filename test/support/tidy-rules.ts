@@ -5,7 +5,7 @@ export const LADDER: ReadonlyArray<readonly string[]> = [
   ["src/base"],
   ["src/codec"],
   ["src/actors", "src/store", "src/http", "cluster"],
-  ["src/object", "src/iam"],
+  ["src/object", "src/iam", "src/events"],
   ["src/s3", "src/admin"],
   ["src/node"],
 ];

@@ -19,7 +19,7 @@ import { sendEmpty, sendXml } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 import { readDocumentBody } from "./bucket-documents.ts";
 import { openForHeaders } from "./get-object.ts";
-import { updateVersion, versionHeader } from "./object-tagging.ts";
+import { announceUpdate, updateVersion, versionHeader } from "./object-tagging.ts";
 
 export async function getBucketAcl(context: BucketContext): Promise<void> {
   sendAcl(context, bucketAclOf(await bucketOf(context)));
@@ -55,6 +55,7 @@ export async function putObjectAcl(context: ObjectContext): Promise<void> {
       return withAcl(headers, checked(listFor(owner, bucket), bucket), bucket);
     }),
   );
+  await announceUpdate(context, ["s3:ObjectAcl:Put"], result);
   sendEmpty(context, 200, versionHeader(result));
 }
 

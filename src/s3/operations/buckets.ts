@@ -5,6 +5,7 @@ import { encodeLockConfiguration, LOCK_DOCUMENT } from "../../object/object-lock
 import type { Bucket, BucketSettings } from "../../object/object-store.ts";
 import { accessOfBucket } from "../access/bucket-access.ts";
 import { aclOfRequest, parseAclHeaders } from "../access-lists.ts";
+import { announce } from "../announce.ts";
 import { isCreatableBucketName } from "../bucket-name.ts";
 import { type BucketContext, bucketOf, type ServiceContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
@@ -105,7 +106,8 @@ export async function createBucket(context: BucketContext): Promise<void> {
   }
   const settings = newBucketSettings(context);
   try {
-    await context.store.createBucket(bucketName, settings);
+    const bucket = await context.store.createBucket(bucketName, settings);
+    await announce(context, { names: ["s3:BucketCreated:*"], bucket, key: "", object: {} });
   } catch (error) {
     if (!isBucketExists(error)) throw error;
     const owner = accessOfBucket(await bucketOf(context)).owner;
@@ -146,8 +148,10 @@ export async function headBucket(context: BucketContext): Promise<void> {
 }
 
 export async function deleteBucket(context: BucketContext): Promise<void> {
-  if (asksForContents(context)) await deleteContents(context, await bucketOf(context));
+  const bucket = await bucketOf(context);
+  if (asksForContents(context)) await deleteContents(context, bucket);
   await context.store.deleteBucket(context.bucketName);
+  await announce(context, { names: ["s3:BucketRemoved:*"], bucket, key: "", object: {} });
   sendEmpty(context, 204);
 }
 

@@ -1,6 +1,7 @@
 /** CopyObject and UploadPartCopy: a source named by a header instead of a body. */
 import { StoreError } from "../../base/store-error.ts";
 import type { CopyObjectInput, StoredHeaders } from "../../object/object-store.ts";
+import { announceStored } from "../announce.ts";
 import { checksumXml, parseChecksumAlgorithm } from "../checksum-headers.ts";
 import { parseCopyConditions, parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
@@ -42,6 +43,12 @@ export async function copyObject(context: ObjectContext): Promise<void> {
       checksumAlgorithm: parseChecksumAlgorithm(context.headers.get("x-amz-checksum-algorithm")),
     }),
   );
+  await announceStored(context, {
+    names: ["s3:ObjectCreated:Copy"],
+    bucket,
+    key,
+    versionId: result.versionId,
+  });
   const headers: HeaderList = [];
   if (result.sourceVersionId !== undefined) {
     headers.push(["x-amz-copy-source-version-id", result.sourceVersionId]);

@@ -1,7 +1,9 @@
 /** DeleteObject, and DeleteObjects with its up to 1,000 keys at once. */
-import type { DeleteConditions, DeleteObjectResult } from "../../object/object-store.ts";
+import type { EventName } from "../../events/event-names.ts";
+import type { Bucket, DeleteConditions, DeleteObjectResult } from "../../object/object-store.ts";
 import { deletionNeeds } from "../access/operation-access.ts";
 import type { LoggedDeletion } from "../access-log/access-log.ts";
+import { announce } from "../announce.ts";
 import { parseDeleteConditions } from "../conditions.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
@@ -29,6 +31,7 @@ export async function deleteObject(context: ObjectContext): Promise<void> {
     conditions,
     bypassGovernance: bypassesGovernance(context),
   });
+  await announceRemoval(context, bucket, { key: context.key, versionId, result });
   const headers: HeaderList = [];
   if (result.deleteMarker) headers.push(["x-amz-delete-marker", "true"]);
   if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);
@@ -55,6 +58,7 @@ export async function deleteObjects(context: BucketContext): Promise<void> {
         conditions: conditionsOf(entry),
         bypassGovernance,
       });
+      await announceRemoval(context, bucket, { key, versionId, result });
       return { entry, result };
     } catch (error) {
       return { entry, error: toS3Error(error) };
@@ -78,6 +82,28 @@ function loggedDeletion(outcome: Outcome): LoggedDeletion {
     return { key, versionId, status: outcome.error.status, errorCode: outcome.error.code };
   }
   return { key, versionId: outcome.result.versionId, status: 204, errorCode: undefined };
+}
+
+interface Removal {
+  readonly key: string;
+  /** The version that was named. */
+  readonly versionId: string | undefined;
+  readonly result: DeleteObjectResult;
+}
+
+export function announceRemoval(
+  context: BucketContext,
+  bucket: Bucket,
+  { key, versionId, result }: Removal,
+): Promise<void> | undefined {
+  const names = [removalName(versionId, result)];
+  return announce(context, { names, bucket, key, object: { versionId: result.versionId } });
+}
+
+function removalName(versionId: string | undefined, result: DeleteObjectResult): EventName {
+  if (!result.found) return "s3:ObjectRemoved:NoOP";
+  const hidden = versionId === undefined && result.deleteMarker;
+  return hidden ? "s3:ObjectRemoved:DeleteMarkerCreated" : "s3:ObjectRemoved:Delete";
 }
 
 /** Each key by itself: what one may not delete does not keep the others. */

@@ -27,26 +27,6 @@ export async function putBucketAccelerate(context: BucketContext): Promise<void>
   sendEmpty(context, 200);
 }
 
-export async function getBucketNotification(context: BucketContext): Promise<void> {
-  await bucketOf(context);
-  sendXml(
-    context,
-    xmlDocument("NotificationConfiguration", () => undefined),
-  );
-}
-
-/** No target is configured that a rule could name; without rules there is nothing to change. */
-export async function putBucketNotification(context: BucketContext): Promise<void> {
-  const root = parseRoot(await readDocumentBody(context), "NotificationConfiguration");
-  await bucketOf(context);
-  if (root.children.length > 0) {
-    throw new S3Error("InvalidArgument", {
-      message: "A specified destination ARN does not exist or is not well-formed.",
-    });
-  }
-  sendEmpty(context, 200);
-}
-
 /** The answer to GET of a document that no bucket has. */
 export function alwaysAbsent(code: S3ErrorCode): (context: BucketContext) => Promise<void> {
   return async (context) => {

@@ -6,6 +6,7 @@ import { LOCK_DOCUMENT } from "../../object/object-lock.ts";
 import type { Bucket } from "../../object/object-store.ts";
 import type { BucketContext } from "../context.ts";
 import { S3Error } from "../s3-error.ts";
+import { announceRemoval } from "./delete-objects.ts";
 
 const PAGE_VERSIONS = 1000;
 /** Deletions under way at once. */
@@ -35,9 +36,11 @@ export async function deleteContents(context: BucketContext, bucket: Bucket): Pr
     for (let first = 0; first < page.versions.length; first += PARALLEL_MAX) {
       const batch = page.versions.slice(first, first + PARALLEL_MAX);
       await Promise.all(
-        batch.map(({ key, versionId }) =>
-          context.store.deleteObject({ bucket, key, versionId, conditions: {} }),
-        ),
+        batch.map(async ({ key, versionId }) => {
+          const input = { bucket, key, versionId, conditions: {} };
+          const result = await context.store.deleteObject(input);
+          await announceRemoval(context, bucket, { key, versionId, result });
+        }),
       );
     }
   }

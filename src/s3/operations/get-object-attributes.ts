@@ -1,5 +1,6 @@
 /** GetObjectAttributes: chosen facts about an object, with its parts paged. */
 import type { ObjectDetails } from "../../object/object-store.ts";
+import { announceRead } from "../announce.ts";
 import { checksumXml } from "../checksum-headers.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatHttpDate } from "../dates.ts";
@@ -7,7 +8,7 @@ import { PAGE_SIZE_MAX } from "../paging.ts";
 import { type HeaderList, sendXml } from "../respond.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";
-import { requestedVersion } from "./get-object.ts";
+import { requestedVersion, touched } from "./get-object.ts";
 
 const ATTRIBUTES = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"] as const;
 type Attribute = (typeof ATTRIBUTES)[number];
@@ -26,6 +27,12 @@ export async function getObjectAttributes(context: ObjectContext): Promise<void>
     key,
     ...(versionId === undefined ? {} : { versionId }),
     conditions: {},
+  });
+  announceRead(context, {
+    names: ["s3:ObjectAccessed:Attributes"],
+    bucket,
+    key,
+    object: touched(details, bucket),
   });
   const headers: HeaderList = [["Last-Modified", formatHttpDate(details.mtimeMs)]];
   if (bucket.versioning !== "unversioned") headers.push(["x-amz-version-id", details.versionId]);

@@ -1,12 +1,16 @@
 /** GetObject and HeadObject: the same answer, with and without the bytes. */
 
 import { StoreError } from "../../base/store-error.ts";
+import type { EventName } from "../../events/event-names.ts";
+import type { TouchedObject } from "../../events/happening.ts";
 import type { ByteRange } from "../../object/data.ts";
 import type { Bucket, ObjectDetails, OpenObject } from "../../object/object-store.ts";
+import { announceRead } from "../announce.ts";
 import { checksumHeaders } from "../checksum-headers.ts";
 import { parseReadConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatHttpDate } from "../dates.ts";
+import { NOTIFICATION_DOCUMENT } from "../documents/notification.ts";
 import { expirationHeader } from "../expiration.ts";
 import { responseMetadataHeaders, responseOverrides } from "../metadata-headers.ts";
 import { parsePartNumber } from "../part-number.ts";
@@ -20,6 +24,7 @@ export async function getObject(context: ObjectContext): Promise<void> {
   const selection = select(context, object.details);
   const headers = objectHeaders(context, { bucket, details: object.details, selection });
   headers.push(...overrides);
+  announceAccess(context, "s3:ObjectAccessed:Get", { bucket, details: object.details });
   const { range, status } = selection;
   if (object.inline !== undefined) {
     const content = object.inline.subarray(range.offset, range.offset + range.length);
@@ -38,8 +43,28 @@ export async function headObject(context: ObjectContext): Promise<void> {
   const selection = select(context, object.details);
   const headers = objectHeaders(context, { bucket, details: object.details, selection });
   headers.push(...overrides);
+  announceAccess(context, "s3:ObjectAccessed:Head", { bucket, details: object.details });
   beginBytes(context, selection.status, headers, selection.range.length);
   context.response.end();
+}
+
+function announceAccess(
+  context: ObjectContext,
+  name: EventName,
+  { bucket, details }: { readonly bucket: Bucket; readonly details: ObjectDetails },
+): void {
+  const { documents } = bucket;
+  // The way that is gone a hundred thousand times a second.
+  if (documents[NOTIFICATION_DOCUMENT] === undefined && !context.events.hasListeners) return;
+  const object = touched(details, bucket);
+  announceRead(context, { names: [name], bucket, key: context.key, object });
+}
+
+/** What an event tells of a version that was read. */
+export function touched(details: ObjectDetails, bucket: Bucket): TouchedObject {
+  const { bytes, etag, headers, versionId } = details;
+  const shown = bucket.versioning === "unversioned" ? undefined : versionId;
+  return { bytes, etag, headers, versionId: shown };
 }
 
 async function openRequested(

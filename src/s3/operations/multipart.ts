@@ -1,4 +1,5 @@
 /** The multipart family, except the copy of a part (`copy-object.ts`). */
+import { announceStored } from "../announce.ts";
 import { createPayloadSource } from "../auth/payload-source.ts";
 import {
   checksumHeaders,
@@ -83,6 +84,12 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
     ...(checksum === undefined ? {} : { checksum }),
     ...(checksumType === undefined ? {} : { checksumType }),
     ...(bytes === undefined ? {} : { bytes }),
+  });
+  await announceStored(context, {
+    names: ["s3:ObjectCreated:CompleteMultipartUpload"],
+    bucket,
+    key,
+    versionId: result.versionId,
   });
   const headers: HeaderList = [];
   if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);

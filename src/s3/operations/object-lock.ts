@@ -1,5 +1,6 @@
 /** Object lock: a bucket's configuration, retention and legal hold of a version. */
 import { StoreError } from "../../base/store-error.ts";
+import type { EventName } from "../../events/event-names.ts";
 import {
   checkRetentionChange,
   encodeLockConfiguration,
@@ -12,6 +13,7 @@ import {
   withRetention,
 } from "../../object/object-lock.ts";
 import type { Bucket, StoredHeaders } from "../../object/object-store.ts";
+import { announceRead } from "../announce.ts";
 import {
   type BucketContext,
   bucketOf,
@@ -31,8 +33,8 @@ import { asRefusal } from "../refusal.ts";
 import { sendEmpty, sendXml } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 import { readDocumentBody } from "./bucket-documents.ts";
-import { openForHeaders } from "./get-object.ts";
-import { updateVersion, versionHeader } from "./object-tagging.ts";
+import { openForHeaders, touched } from "./get-object.ts";
+import { announceUpdate, updateVersion, versionHeader } from "./object-tagging.ts";
 
 export async function getObjectLockConfiguration(context: BucketContext): Promise<void> {
   const configuration = lockConfigurationOf(await bucketOf(context));
@@ -63,7 +65,7 @@ export function bypassesGovernance({ headers }: Pick<ServiceContext, "headers">)
 }
 
 export async function getObjectRetention(context: ObjectContext): Promise<void> {
-  const retention = retentionOf(await lockHeaders(context));
+  const retention = retentionOf(await lockHeaders(context, "s3:ObjectAccessed:GetRetention"));
   if (retention === undefined) throw new S3Error("NoSuchObjectLockConfiguration");
   sendXml(context, renderRetention(retention));
 }
@@ -80,11 +82,12 @@ export async function putObjectRetention(context: ObjectContext): Promise<void> 
     if (refusal !== undefined) throw new StoreError(refusal);
     return withRetention(headers, wanted);
   });
+  await announceUpdate(context, ["s3:ObjectCreated:PutRetention"], result);
   sendEmpty(context, 200, versionHeader(result));
 }
 
 export async function getObjectLegalHold(context: ObjectContext): Promise<void> {
-  const headers = await lockHeaders(context);
+  const headers = await lockHeaders(context, "s3:ObjectAccessed:GetLegalHold");
   if (headers[LEGAL_HOLD_HEADER] === undefined) {
     throw new S3Error("NoSuchObjectLockConfiguration");
   }
@@ -99,11 +102,18 @@ export async function putObjectLegalHold(context: ObjectContext): Promise<void> 
     ...headers,
     [LEGAL_HOLD_HEADER]: status,
   }));
+  await announceUpdate(context, ["s3:ObjectCreated:PutLegalHold"], result);
   sendEmpty(context, 200, versionHeader(result));
 }
 
-async function lockHeaders(context: ObjectContext): Promise<StoredHeaders> {
+async function lockHeaders(context: ObjectContext, name: EventName): Promise<StoredHeaders> {
   requireLock(await bucketOf(context));
-  const { details } = await openForHeaders(context);
+  const { bucket, details } = await openForHeaders(context);
+  announceRead(context, {
+    names: [name],
+    bucket,
+    key: context.key,
+    object: touched(details, bucket),
+  });
   return details.headers;
 }

@@ -1,5 +1,7 @@
 /** GetObjectTagging, PutObjectTagging, DeleteObjectTagging. */
+import type { EventName } from "../../events/event-names.ts";
 import type { StoredHeaders } from "../../object/object-store.ts";
+import { announceStored } from "../announce.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import {
   formatTaggingHeader,
@@ -25,11 +27,14 @@ export async function putObjectTagging(context: ObjectContext): Promise<void> {
   const body = await readDocumentBody(context);
   const { tags } = parseTagging(body, OBJECT_TAGS_MAX);
   const result = await updateVersion(context, (headers) => withTags(headers, tags));
+  await announceUpdate(context, ["s3:ObjectTagging:Put", "s3:ObjectCreated:PutTagging"], result);
   sendEmpty(context, 200, versionHeader(result));
 }
 
 export async function deleteObjectTagging(context: ObjectContext): Promise<void> {
   const result = await updateVersion(context, (headers) => withTags(headers, []));
+  const names = ["s3:ObjectTagging:Delete", "s3:ObjectCreated:DeleteTagging"] as const;
+  await announceUpdate(context, names, result);
   sendEmpty(context, 204, versionHeader(result));
 }
 
@@ -50,6 +55,16 @@ export async function updateVersion(
     ...(versionId === undefined ? {} : { versionId }),
     change,
   });
+}
+
+/** Tells that something beside the bytes of a version has changed. */
+export async function announceUpdate(
+  context: ObjectContext,
+  names: readonly EventName[],
+  { versionId }: { readonly versionId: string | undefined },
+): Promise<void> {
+  const bucket = await bucketOf(context);
+  await announceStored(context, { names, bucket, key: context.key, versionId });
 }
 
 export function versionHeader(

@@ -3,6 +3,7 @@ import type { PayloadSink, PayloadSource } from "../../base/payload.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { HttpHeaders } from "../../http/headers.ts";
 import type { PutObjectResult } from "../../object/object-store.ts";
+import { announce } from "../announce.ts";
 import { decodeBase64, parseBodyChecksum } from "../checksum-headers.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatTaggingHeader, OBJECT_TAGS_MAX, parseTagging } from "../documents/tagging.ts";
@@ -92,6 +93,12 @@ export async function postObject(context: ObjectContext, form: Form): Promise<vo
     storageClass,
     conditions: {},
     checksumAlgorithm: undefined,
+  });
+  await announce(context, {
+    names: ["s3:ObjectCreated:Post"],
+    bucket,
+    key,
+    object: { ...result, headers },
   });
   sendResult(context, form.fields, {
     result,

@@ -1,4 +1,5 @@
 /** PutObject: headers become a domain input, the store does the rest, the result becomes headers. */
+import { announce } from "../announce.ts";
 import { createPayloadSource } from "../auth/payload-source.ts";
 import { checksumHeaders } from "../checksum-headers.ts";
 import { parseWriteConditions } from "../conditions.ts";
@@ -26,6 +27,13 @@ export async function putObject(context: ObjectContext): Promise<void> {
     conditions,
     checksumAlgorithm: undefined,
   });
+  const told = announce(context, {
+    names: ["s3:ObjectCreated:Put"],
+    bucket,
+    key,
+    object: { ...result, headers },
+  });
+  if (told !== undefined) await told;
   const answer: HeaderList = [["ETag", `"${result.etag}"`]];
   if (result.versionId !== undefined) answer.push(["x-amz-version-id", result.versionId]);
   if (result.checksum !== undefined) answer.push(...checksumHeaders(result.checksum));

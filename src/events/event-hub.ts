@@ -1,0 +1,181 @@
+/**
+ * Where events come together: an operation tells what it has done, and the hub says which targets and
+ * which listeners hear of it. Without rules in the bucket and without listeners that costs nothing,
+ * because nobody asks.
+ */
+import type { Clock, Timer } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import { EventDelivery, type EventTarget } from "./event-delivery.ts";
+import type { EventName } from "./event-names.ts";
+import { EventQueue } from "./event-queue.ts";
+import { type Happening, RecordWriter } from "./happening.ts";
+import { type EventFilter, matchesFilter, type NotificationRules } from "./notification-rules.ts";
+import type { RecordStore } from "./record-store.ts";
+import { parseTargetArn, webhookArn } from "./target-arn.ts";
+
+/** Who listens to events as they happen. Best effort: nothing is kept for it. */
+export interface Listener {
+  readonly filter: EventFilter;
+  /** Undefined: of every bucket. */
+  readonly bucket: string | undefined;
+  /** One record set as JSON without a line end; must not throw. */
+  hear(line: string): void;
+  /** The node stops. */
+  end(): void;
+}
+
+/** What operations and handlers use of the hub. */
+export interface EventSink {
+  readonly hasListeners: boolean;
+  /** Undefined: nobody wants it. Resolves when every target's queue has it for good. */
+  publish(happening: Happening, rules: NotificationRules | undefined): Promise<void> | undefined;
+  /** Whether the settings have the target. */
+  knowsTarget(arn: string): boolean;
+  /** Queues a body of its own form: the test event of a new configuration. */
+  sendTo(arn: string, body: string): Promise<void>;
+  /** Undefined: there are too many. The function ends it. */
+  listen(listener: Listener): (() => void) | undefined;
+}
+
+export interface HubTarget {
+  readonly id: string;
+  readonly queueLimit: number;
+  readonly target: EventTarget;
+}
+
+export interface EventHubOptions {
+  readonly region: string | undefined;
+  readonly deploymentId: string;
+  readonly node: string;
+  readonly targets: readonly HubTarget[];
+}
+
+export interface EventHubModules {
+  readonly records: RecordStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+  formatTime(timeMs: number): string;
+}
+
+/** Streams of events that one node serves. */
+export const LISTENERS_MAX = 256;
+const LOAD_RETRY_MS = 2_000;
+
+interface Outlet {
+  readonly queue: EventQueue;
+  readonly delivery: EventDelivery;
+}
+
+export class EventHub implements EventSink {
+  readonly #options: EventHubOptions;
+  readonly #modules: EventHubModules;
+  readonly #writer: RecordWriter;
+  readonly #outlets = new Map<string, Outlet>();
+  readonly #listeners = new Set<Listener>();
+  #retry: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: EventHubOptions, modules: EventHubModules) {
+    this.#options = options;
+    this.#modules = modules;
+    this.#writer = new RecordWriter(options.deploymentId, modules);
+    for (const { id, queueLimit, target } of options.targets) {
+      const { node } = options;
+      const queue = new EventQueue({ target: id, node, limit: queueLimit }, modules);
+      this.#outlets.set(id, {
+        queue,
+        delivery: new EventDelivery(id, { ...modules, queue, target }),
+      });
+    }
+  }
+
+  get hasListeners(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  /** What `mc` shows of the targets there are. */
+  get arns(): readonly string[] {
+    return [...this.#outlets.keys()].map((id) => webhookArn(id, this.#options.region));
+  }
+
+  /** Begins to deliver, with what an earlier process left first. */
+  async start(): Promise<void> {
+    try {
+      for (const { queue, delivery } of this.#outlets.values()) {
+        await queue.load();
+        if (!this.#stopped) delivery.start();
+      }
+    } catch (error) {
+      this.#modules.log.warn("queued events cannot be looked for yet", { error });
+      if (this.#stopped) return;
+      this.#retry = this.#modules.clock.after(LOAD_RETRY_MS, () => void this.start());
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    this.endListeners();
+    const outlets = [...this.#outlets.values()];
+    for (const { queue } of outlets) queue.stop();
+    await Promise.all(outlets.map(({ delivery }) => delivery.stop()));
+  }
+
+  /** A node that stops does not wait for streams that never end. */
+  endListeners(): void {
+    for (const listener of [...this.#listeners]) listener.end();
+  }
+
+  publish(happening: Happening, rules: NotificationRules | undefined): Promise<void> | undefined {
+    const { names, key } = happening;
+    const lines = new Map<EventName, string>();
+    const lineOf = (name: EventName): string => {
+      const line = lines.get(name) ?? this.#writer.write(name, happening);
+      lines.set(name, line);
+      return line;
+    };
+    const queued: Array<Promise<void>> = [];
+    for (const [arn, name] of rules?.targetsOf(names, key) ?? []) {
+      const outlet = this.#outletOf(arn);
+      if (outlet !== undefined) queued.push(outlet.queue.add(lineOf(name)));
+    }
+    for (const listener of this.#listeners) {
+      if (listener.bucket !== undefined && listener.bucket !== happening.bucket) continue;
+      const name = matchesFilter(listener.filter, names, key);
+      if (name !== undefined) listener.hear(lineOf(name));
+    }
+    return queued.length === 0 ? undefined : Promise.all(queued).then(() => undefined);
+  }
+
+  knowsTarget(arn: string): boolean {
+    return this.#outletOf(arn) !== undefined;
+  }
+
+  async sendTo(arn: string, body: string): Promise<void> {
+    await this.#outletOf(arn)?.queue.add(body);
+  }
+
+  listen(listener: Listener): (() => void) | undefined {
+    if (this.#listeners.size >= LISTENERS_MAX || this.#stopped) return undefined;
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A target that the settings no longer have hears nothing; its queue waits for it. */
+  #outletOf(arn: string): Outlet | undefined {
+    const parsed = parseTargetArn(arn);
+    if (parsed === undefined || parsed.type !== "webhook") return undefined;
+    const { region } = this.#options;
+    const fits = parsed.region === "" || region === undefined || parsed.region === region;
+    return fits ? this.#outlets.get(parsed.id) : undefined;
+  }
+}
+
+/** For whoever has no use for events. */
+export const NO_EVENTS: EventSink = {
+  hasListeners: false,
+  publish: () => undefined,
+  knowsTarget: () => false,
+  sendTo: () => Promise.resolve(),
+  listen: () => undefined,
+};
