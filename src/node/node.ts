@@ -52,7 +52,7 @@ export async function startNode(
   log: Logger,
   version: string,
 ): Promise<RunningNode> {
-  const { cluster, node } = settings;
+  const { node } = settings;
   const closers: Array<() => Promise<void> | void> = [];
   const closeAll = async (): Promise<void> => {
     for (const close of closers.reverse()) await close();
@@ -69,13 +69,7 @@ export async function startNode(
     const paths = place?.own.paths ?? node.drives;
     const stripesOnDrives = await findStripeDataBytesMax(paths);
     checkMemory(settings, stripesOnDrives);
-    const arena = createDataArena({
-      memoryBytes: node.memory,
-      // Data keeps the stripes that it was written with, and reading it takes buffers as large.
-      stripeDataBytes: Math.max(cluster.stripeDataBytes, stripesOnDrives),
-      codecThreads: node.codecThreads,
-      limits: DATA_LIMITS,
-    });
+    const arena = createArena(settings, stripesOnDrives);
     const store = await openDrives(settings, { place, arena, log });
     closers.push(() => store.close());
     const parts = { arena, store, clock, random, log, version };
@@ -279,6 +273,16 @@ function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean)
     parityStandard: parity,
     parityRrs: cluster.storageClassRrs.parity,
   };
+}
+
+function createArena({ cluster, node }: Settings, stripesOnDrives: number): Arena {
+  return createDataArena({
+    memoryBytes: node.memory,
+    // Data keeps the stripes that it was written with, and reading it takes buffers as large.
+    stripeDataBytes: Math.max(cluster.stripeDataBytes, stripesOnDrives),
+    codecThreads: node.codecThreads,
+    limits: DATA_LIMITS,
+  });
 }
 
 /** The settings alone were checked before anybody knew what is on the drives. */
