@@ -265,8 +265,7 @@ export const nodeSchema = z.strictObject({
     flag: "--shutdown-timeout",
   }),
   shutdownDelay: durationKind({ msMin: 0, msMax: HOUR_MS }).optional().register(settingNotes, {
-    doc: "How long a stopping server still takes requests after it has said that it is not ready.",
-    computed: "2s in a cluster, otherwise 0s",
+    doc: "How long a stopping server goes on after it says not ready; 2s in a cluster if not set.",
     example: "10s",
     flag: "--shutdown-delay",
   }),
