@@ -6,6 +6,7 @@ import type { SignedCaller } from "../iam/access/caller.ts";
 import type { ConditionValues } from "../iam/policy/condition-values.ts";
 import type { IdentityStore } from "../iam/store/identity-store.ts";
 import type { Argon2 } from "./body-encryption.ts";
+import type { ClusterControl } from "./cluster/cluster-control.ts";
 
 /** Who signed the request. Its body is verified against the signature when it is read. */
 export interface AdminCaller {
@@ -20,6 +21,8 @@ export interface AdminCaller {
 export interface AdminModules {
   readonly identities: IdentityStore;
   readonly argon2: Argon2;
+  /** Undefined: this node is alone. */
+  readonly cluster: ClusterControl | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

@@ -5,6 +5,14 @@
  */
 import type { AdminAnswer, AdminContext } from "./admin-context.ts";
 import {
+  abandonChange,
+  applyChange,
+  clusterHeal,
+  clusterStatus,
+  issueToken,
+  planChange,
+} from "./cluster/cluster-routes.ts";
+import {
   addServiceAccount,
   deleteServiceAccount,
   infoServiceAccount,
@@ -76,4 +84,10 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["delete-service-account", asking("DELETE", OWN_KEYS, deleteServiceAccount)],
   ["list-accounts", route("GET", "ListUsers", listAccounts)],
   ["add-account", route("PUT", "CreateUser", addAccount)],
+  ["cluster/status", route("GET", "ClusterStatus", clusterStatus)],
+  ["cluster/heal", route("GET", "ClusterHeal", clusterHeal)],
+  ["cluster/plan", route("POST", "ClusterPlan", planChange)],
+  ["cluster/apply", route("POST", "ClusterApply", applyChange)],
+  ["cluster/abandon", route("POST", "ClusterAbandon", abandonChange)],
+  ["cluster/token", route("POST", "ClusterToken", issueToken)],
 ]);

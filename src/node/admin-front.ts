@@ -6,6 +6,7 @@
 
 import { AdminError, toAdminError } from "../admin/admin-error.ts";
 import { type AdminHandlerModules, createAdminHandler } from "../admin/admin-handler.ts";
+import type { ClusterControl } from "../admin/cluster/cluster-control.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -21,6 +22,8 @@ import type { NodeIdentities } from "./identities.ts";
 
 export interface AdminFrontModules {
   readonly identities: NodeIdentities;
+  /** Undefined: this node is alone. */
+  readonly cluster: ClusterControl | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -51,6 +54,7 @@ export function createAdminFront(
     authenticate,
     identities: identities.store,
     argon2: argon2InWorker,
+    cluster: modules.cluster,
     clock,
     random: modules.random,
     log: modules.log,

@@ -11,6 +11,7 @@ import type { Candidate } from "../../config/layer.ts";
 import type { CommandLineLayer } from "../../config/load.ts";
 import { type AdminWords, addAdminCommands } from "./admin-words.ts";
 import { HELP_AFTER, HELP_BEFORE, SERVER_HELP_AFTER } from "./help-text.ts";
+import { addClusterCommands, type ClusterWords } from "./operator/cluster-words.ts";
 
 export type Invocation =
   | { readonly kind: "server"; readonly line: CommandLineLayer }
@@ -19,6 +20,7 @@ export type Invocation =
   | { readonly kind: "config-document" }
   | { readonly kind: "health"; readonly line: CommandLineLayer }
   | { readonly kind: "admin"; readonly line: CommandLineLayer; readonly words: AdminWords }
+  | { readonly kind: "cluster"; readonly line: CommandLineLayer; readonly words: ClusterWords }
   /** Help and version. */
   | { readonly kind: "print"; readonly text: string }
   | { readonly kind: "usage-error"; readonly text: string };
@@ -111,7 +113,7 @@ export function parseCommandLine(words: readonly string[], version: string): Inv
     program.parse(own, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    const text = printed.join("").trimEnd();
+    const text = printed.join("").trimEnd() || `error: ${error.message}`;
     if (error.exitCode === 0) return { kind: "print", text };
     return { kind: "usage-error", text: explainUsage(text, error.code, own) };
   }
@@ -191,6 +193,9 @@ function buildProgram(
   addAdminCommands(program, (words) => {
     choose({ kind: "admin", line: lineOf(program, program), words });
   });
+  addClusterCommands(program, (words) => {
+    choose({ kind: "cluster", line: lineOf(program, program), words });
+  });
   return program;
 }
 
@@ -238,7 +243,7 @@ function explainUsage(text: string, code: string, words: readonly string[]): str
   if (words.length === 0) {
     return "error: no command is given\nTo serve a folder: ringfort server DIR. More: ringfort --help";
   }
-  if (looksLikeDrive && !["server", "config", "health", "admin"].includes(command)) {
+  if (looksLikeDrive && !["server", "config", "health", "admin", "cluster"].includes(command)) {
     return `error: "${command}" is no command\nTo serve it: ringfort server ${words.join(" ")}`;
   }
   const help = command === "server" ? "ringfort server --help" : "ringfort --help";

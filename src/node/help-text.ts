@@ -12,6 +12,7 @@ Examples:
   ringfort server --config /etc/ringfort.yaml
   ringfort config show /mnt/drive{1...4}      what would be in force, and why
   ringfort admin user add alice SECRET --policy readwrite
+  ringfort cluster status                     nodes and drives of a cluster; more: ringfort cluster --help
 
 Environment:
   RINGFORT_ROOT_USER, RINGFORT_ROOT_PASSWORD  the root account (default minioadmin, minioadmin)

@@ -202,7 +202,10 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
     { requestsMax: node.requestsMax },
     {
       s3,
-      admin: createAdminFront({ region: cluster.region }, { identities, clock, random, log }),
+      admin: createAdminFront(
+        { region: cluster.region },
+        { identities, cluster: undefined, clock, random, log },
+      ),
       refuse: (request, response) => sendBusy(request, response, hostId),
       health: (busy) => healthOf(settings, parts, busy),
       peerCard: parts.opened?.card,

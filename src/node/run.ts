@@ -7,16 +7,21 @@ import { settingsDocument } from "../../config/document.ts";
 import type { CommandLineLayer } from "../../config/load.ts";
 import { type LoadResult, loadSettings, readSettingsFile, thisMachine } from "../../config/load.ts";
 import { showSettings } from "../../config/show.ts";
-import { callAdmin } from "./admin-client.ts";
+import { type AdminCall, type AdminTarget, callAdmin } from "./admin-client.ts";
 import type { AdminWords } from "./admin-words.ts";
 import { type Invocation, parseCommandLine, parseServerOptions } from "./command-line.ts";
 import { isServerAlive, localHost } from "./health-check.ts";
+import { runClusterCommand } from "./operator/cluster-command.ts";
+import type { ClusterWords } from "./operator/cluster-words.ts";
 import { type LoadNode, serve } from "./serve.ts";
 
 /** The exit codes of the help text. */
 export const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+
+/** Between two looks of a command that goes on showing. */
+const WATCH_PAUSE_MS = 2_000;
 
 /** Does what the words say and returns the exit code. `loadNode` is called only to serve. */
 export async function runRingfort(words: readonly string[], loadNode: LoadNode): Promise<number> {
@@ -36,6 +41,8 @@ export async function runRingfort(words: readonly string[], loadNode: LoadNode):
       return await runHealth(invocation.line);
     case "admin":
       return await runAdmin(invocation.line, invocation.words);
+    case "cluster":
+      return await runCluster(invocation.line, invocation.words);
     default:
       return await runWithSettings(invocation, { version, loadNode });
   }
@@ -71,21 +78,12 @@ async function runHealth(line: CommandLineLayer): Promise<number> {
   return (await isServerAlive(address)) ? EXIT_OK : EXIT_FAILED;
 }
 
-/** As the root account of this machine's settings, unless the words say otherwise. */
 async function runAdmin(line: CommandLineLayer, words: AdminWords): Promise<number> {
-  const loaded = load(line);
-  const known = loaded.ok ? { ...loaded.settings.cluster, ...loaded.settings.node } : loaded.known;
-  const { address, rootUser, rootPassword } = known;
-  const url = words.url ?? (address === undefined ? undefined : localUrl(address));
-  const accessKey = words.accessKey ?? rootUser;
-  const secretKey = words.secretKey ?? (words.accessKey ? undefined : rootPassword?.reveal());
-  if (url === undefined || accessKey === undefined || secretKey === undefined) {
-    complain("error: --url, --access-key and --secret-key say whom to ask and as whom");
-    return EXIT_USAGE;
-  }
+  const target = adminTarget(line, words);
+  if (target === undefined) return EXIT_USAGE;
   try {
     const call = words.call((path) => readFileSync(path, "utf8"));
-    const { status, text } = await callAdmin(call, { url, accessKey, secretKey });
+    const { status, text } = await callAdmin(call, target);
     if (status >= 300) {
       complain(`error: the server answers ${status}: ${text}`);
       return EXIT_FAILED;
@@ -96,6 +94,32 @@ async function runAdmin(line: CommandLineLayer, words: AdminWords): Promise<numb
     complain(`error: ${error instanceof Error ? reasonOf(error) : String(error)}`);
     return EXIT_FAILED;
   }
+}
+
+async function runCluster(line: CommandLineLayer, words: ClusterWords): Promise<number> {
+  const target = adminTarget(line, words);
+  if (target === undefined) return EXIT_USAGE;
+  const call = (what: AdminCall) => callAdmin(what, target);
+  const done = await runClusterCommand(words, { call, print, complain, pauseMs: WATCH_PAUSE_MS });
+  return done ? EXIT_OK : EXIT_FAILED;
+}
+
+/** The root account of this machine's settings, unless the words say otherwise. */
+function adminTarget(
+  line: CommandLineLayer,
+  words: Pick<AdminWords, "url" | "accessKey" | "secretKey">,
+): AdminTarget | undefined {
+  const loaded = load(line);
+  const known = loaded.ok ? { ...loaded.settings.cluster, ...loaded.settings.node } : loaded.known;
+  const { address, rootUser, rootPassword } = known;
+  const url = words.url ?? (address === undefined ? undefined : localUrl(address));
+  const accessKey = words.accessKey ?? rootUser;
+  const secretKey = words.secretKey ?? (words.accessKey ? undefined : rootPassword?.reveal());
+  if (url !== undefined && accessKey !== undefined && secretKey !== undefined) {
+    return { url, accessKey, secretKey };
+  }
+  complain("error: --url, --access-key and --secret-key say whom to ask and as whom");
+  return undefined;
 }
 
 /** What `fetch` says of a failed connection stands in the cause. */

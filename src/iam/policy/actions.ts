@@ -45,7 +45,8 @@ const SERVICE_ACTIONS = `
   GetAccountPublicAccessBlock ListAllMyBuckets ListenNotification PutAccountPublicAccessBlock`;
 
 const ADMIN_ACTIONS = `
-  AddUserToGroup AttachUserOrGroupPolicy BandwidthMonitor CancelBatchJob ClusterInfo ConfigUpdate
+  AddUserToGroup AttachUserOrGroupPolicy BandwidthMonitor CancelBatchJob ClusterAbandon
+  ClusterApply ClusterHeal ClusterInfo ClusterPlan ClusterStatus ClusterToken ConfigUpdate
   ConsoleLog CreatePolicy CreateServiceAccount CreateUser DataUsageInfo Decommission DeletePolicy
   DeleteUser DescribeBatchJob DisableGroup DisableUser DriveInfo EnableGroup EnableUser
   ExportBucketMetadata ExportIAM ForceUnlock GenerateBatchJob GetBucketQuota GetBucketTarget
