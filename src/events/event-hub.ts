@@ -58,7 +58,7 @@ export interface EventHubModules {
 }
 
 /** Streams of events that one node serves. */
-export const LISTENERS_MAX = 256;
+export const LISTENERS_MAX = 64;
 const LOAD_RETRY_MS = 2_000;
 
 interface Outlet {

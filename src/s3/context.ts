@@ -14,6 +14,7 @@ import type { Bucket, ObjectStore } from "../object/object-store.ts";
 import type { RequestAccess } from "./access/request-access.ts";
 import type { LoggedDeletion } from "./access-log/access-log.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
+import type { CredentialSource } from "./auth/credentials.ts";
 import type { BucketName } from "./bucket-name.ts";
 import type { ObjectKey } from "./object-key.ts";
 import type { QueryParameters } from "./query.ts";
@@ -76,6 +77,8 @@ export interface ServiceContext {
   /** For documents that are being read, of all requests together. */
   readonly documents: ByteBudget;
   readonly accounts: AccountDirectory;
+  /** For what lasts longer than the look at its signature. */
+  readonly credentials: CredentialSource<Identity>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly options: S3Options;

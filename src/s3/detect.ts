@@ -42,7 +42,9 @@ type MethodTable<Operation> = { readonly [M in Method]?: Choice<Operation> };
 type SubresourceTable<Operation> = Readonly<Record<string, MethodTable<Operation>>>;
 
 function detectServiceOperation(request: DetectableRequest): ServiceOperation {
-  if (request.method === "GET") return "ListBuckets";
+  if (request.method === "GET") {
+    return request.query.has("events") ? "ListenNotification" : "ListBuckets";
+  }
   throw methodNotAllowed(request.method, "SERVICE");
 }
 
@@ -70,7 +72,7 @@ const BUCKET_SUBRESOURCES: SubresourceTable<BucketOperation> = {
     PUT: "PutBucketEncryption",
     DELETE: "DeleteBucketEncryption",
   },
-  events: { GET: "ListenNotification" },
+  events: { GET: "ListenBucketNotification" },
   "intelligent-tiering": {
     GET: byId(
       "GetBucketIntelligentTieringConfiguration",

@@ -112,7 +112,7 @@ interface Run {
 
 async function run(begun: Run): Promise<void> {
   const { request, response, trace, options, modules, authenticator, documents } = begun;
-  const { store, events, digester, accounts, clock, log } = modules;
+  const { store, events, digester, accounts, credentials, clock, log } = modules;
   const host = request.headers.get("host");
   const address = parseAddress(host, request.rawPath, options.domains);
   trace.address = address;
@@ -145,6 +145,7 @@ async function run(begun: Run): Promise<void> {
     digester,
     documents,
     accounts,
+    credentials,
     clock,
     log,
     options,

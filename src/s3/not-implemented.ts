@@ -26,7 +26,6 @@ export const NOT_IMPLEMENTED = [
   "GetBucketMetadataTableConfiguration",
   "GetObjectLambda",
   "GetObjectTorrent",
-  "ListenNotification",
   "PutBucketAbac",
   "PutBucketAnalyticsConfiguration",
   "PutBucketEncryption",

@@ -45,6 +45,7 @@ import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { listMultipartUploads, listParts } from "./operations/list-multipart.ts";
 import { listObjectVersions } from "./operations/list-object-versions.ts";
 import { listObjectsV1, listObjectsV2 } from "./operations/list-objects.ts";
+import { listenBucketNotification, listenNotification } from "./operations/listen.ts";
 import {
   abortMultipartUpload,
   completeMultipartUpload,
@@ -76,6 +77,7 @@ type Handlers<Name extends string, Context> = {
 
 export const SERVICE_HANDLERS: Handlers<ServiceOperation, ServiceContext> = {
   ListBuckets: listBuckets,
+  ListenNotification: listenNotification,
 };
 
 /** PostObject is dispatched by itself: its context is in its body. */
@@ -126,6 +128,7 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   ListBucketInventoryConfigurations: emptyList("ListInventoryConfigurationsResult"),
   ListBucketMetricsConfigurations: emptyList("ListMetricsConfigurationsResult"),
   ListMultipartUploads: listMultipartUploads,
+  ListenBucketNotification: listenBucketNotification,
   ListObjects: listObjectsV1,
   ListObjectsV2: listObjectsV2,
   ListObjectVersions: listObjectVersions,

@@ -68,6 +68,11 @@ export function beginBytes(
   context.response.begin(status, headersOf(context, headers), contentLength);
 }
 
+/** Starts an answer of unknown length. */
+export function beginStream(context: ServiceContext, headers: HeaderList): void {
+  context.response.begin(200, headersOf(context, headers), undefined);
+}
+
 /** Answers a request that nobody has looked at: too many are being served. */
 export function sendBusy(request: HttpRequest, response: HttpResponse, hostId: string): void {
   const place = { requestId: request.id, hostId, resource: request.rawPath };

@@ -3,7 +3,7 @@
  * implemented (`not-implemented.ts`), so that each request gets a truthful answer by its name.
  */
 
-export const SERVICE_OPERATIONS = ["ListBuckets"] as const;
+export const SERVICE_OPERATIONS = ["ListBuckets", "ListenNotification"] as const;
 
 export const BUCKET_OPERATIONS = [
   "CorsPreflight",
@@ -62,7 +62,7 @@ export const BUCKET_OPERATIONS = [
   "ListObjectVersions",
   "ListObjects",
   "ListObjectsV2",
-  "ListenNotification",
+  "ListenBucketNotification",
   "PostObject",
   "PutBucketAbac",
   "PutBucketAccelerateConfiguration",

@@ -10,8 +10,8 @@ import type { S3Operation } from "../s3-operations.ts";
 export interface AccessNeed {
   /** `s3:GetObject` */
   readonly action: string;
-  /** `source`: the object that `x-amz-copy-source` names. */
-  readonly on: "bucket" | "object" | "source";
+  /** `source`: the object that `x-amz-copy-source` names. `service`: all buckets as a whole. */
+  readonly on: "bucket" | "object" | "source" | "service";
 }
 
 export interface OperationFacts {
@@ -148,6 +148,10 @@ function deleteBucketNeeds({ headers }: OperationFacts): readonly AccessNeed[] {
 const GET_OBJECT = byVersion(["GetObject"], ["GetObjectVersion"]);
 const METADATA_TABLE = "BucketMetadataTableConfiguration";
 
+const LISTEN_EVERYWHERE: readonly AccessNeed[] = [
+  { action: "s3:ListenNotification", on: "service" },
+];
+
 export const OPERATION_ACCESS: Readonly<Record<S3Operation, AccessRule>> = {
   AbortMultipartUpload: onObject("AbortMultipartUpload"),
   AppendObject: rule(writeNeeds),
@@ -226,7 +230,8 @@ export const OPERATION_ACCESS: Readonly<Record<S3Operation, AccessRule>> = {
   ListObjectsV2: onBucket("ListBucket"),
   ListObjectVersions: onBucket("ListBucketVersions"),
   ListParts: onObject("ListMultipartUploadParts"),
-  ListenNotification: onBucket("ListenBucketNotification"),
+  ListenBucketNotification: onBucket("ListenBucketNotification"),
+  ListenNotification: rule(() => LISTEN_EVERYWHERE),
   PostObject: { kind: "handler" },
   PutBucketAbac: onBucket("PutBucketAbac"),
   PutBucketAccelerateConfiguration: onBucket("PutAccelerateConfiguration"),

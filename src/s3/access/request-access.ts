@@ -76,6 +76,11 @@ export class RequestAccess {
     return this.#usedList;
   }
 
+  /** The same request as if somebody else, or the same one as of now, had sent it. */
+  as(caller: Caller): RequestAccess {
+    return new RequestAccess({ ...this.#input, caller, values: this.#values }, this.#modules);
+  }
+
   /** Rejects with AccessDenied unless the operation may run. `readBody` is for small documents. */
   async authorise(
     operation: S3Operation,
@@ -175,6 +180,8 @@ export class RequestAccess {
   #targetOf({ on }: AccessNeed): AccessTarget {
     const { target, facts } = this.#input;
     switch (on) {
+      case "service":
+        return { bucket: undefined };
       case "bucket":
         return { bucket: target.bucket };
       case "object":

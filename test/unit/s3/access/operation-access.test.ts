@@ -58,7 +58,7 @@ test("OPERATION_ACCESS: every operation needs at least one action that policies 
       for (const need of found) {
         const [action = "", on] = need.split(" ");
         const scope = scopeOfAction(action);
-        t.equal(scope, on === "bucket" ? "bucket" : "object", `${operation}: ${need}`);
+        t.equal(scope, on === "source" ? "object" : on, `${operation}: ${need}`);
       }
     }
   }
