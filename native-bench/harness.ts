@@ -38,12 +38,13 @@ export interface BenchGroup {
   readonly skipped?: readonly string[];
 }
 
-/** What was observed on the way and is no rate: memory, delays. The less, the better. */
+/** What was observed on the way and is no rate: memory, delays, costs. The less, the better. */
 export interface BenchReading {
   readonly name: string;
-  readonly unit: "MiB" | "ms" | "s/GB";
+  readonly unit: "MiB" | "ms" | "s/GB" | "s/1000" | "×" | "requests";
   readonly value: number;
-  readonly goal: number;
+  /** Undefined: shown for comparison. */
+  readonly goal?: number;
 }
 
 /** What a `*.bench.ts` exports as `bench`. */

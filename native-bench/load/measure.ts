@@ -15,7 +15,20 @@ export async function measure(
   server: ServerUnderTest,
   round: Round,
 ): Promise<LoadResult> {
-  const result = await load.run({
+  const result = await measureAnyway(load, server, round);
+  if (result.failures > 0) {
+    throw new Error(`${result.failures} requests failed, the first: ${result.firstFailure}`);
+  }
+  return result;
+}
+
+/** The same; failures are for the caller to count. */
+export function measureAnyway(
+  load: LoadProcess,
+  server: ServerUnderTest,
+  round: Round,
+): Promise<LoadResult> {
+  return load.run({
     host: HOST,
     port: server.port,
     credentials: CREDENTIALS,
@@ -23,10 +36,6 @@ export async function measure(
     ...round,
     connections: Math.min(round.connections ?? CONNECTIONS, round.count),
   });
-  if (result.failures > 0) {
-    throw new Error(`${result.failures} requests failed, the first: ${result.firstFailure}`);
-  }
-  return result;
 }
 
 /** A bucket for the benchmark's keys; the path names it. */

@@ -37,12 +37,18 @@ export async function startRingfort(
     },
   );
   const server = wrap(child, { port, folder });
-  for (let tries = 0; tries < 400; tries++) {
-    const ready = await fetch(`http://${HOST}:${port}/minio/health/ready`).then(
+  await untilReady(server);
+  return server;
+}
+
+/** Throws with what the server printed when it does not serve in time. */
+export async function untilReady(server: ServerUnderTest): Promise<void> {
+  for (let tries = 0; tries < 1200; tries++) {
+    const ready = await fetch(`http://${HOST}:${server.port}/minio/health/ready`).then(
       (answer) => answer.ok,
       () => false,
     );
-    if (ready) return server;
+    if (ready) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   await server.stop();
@@ -71,7 +77,7 @@ export async function startYardstick(
   return wrap(child, { port, folder });
 }
 
-function wrap(
+export function wrap(
   child: ChildProcess,
   { port, folder }: { port: number; folder: string },
 ): ServerUnderTest {
@@ -97,11 +103,11 @@ function wrap(
   };
 }
 
-function newFolder(): string {
+export function newFolder(): string {
   return mkdtempSync(join(process.env["RINGFORT_BENCH_DIR"] ?? tmpdir(), "ringfort-bench-"));
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", reject);
