@@ -28,7 +28,7 @@ import type { RegisterEngineOptions, RegisterModules } from "./register-contract
 import type { AcceptReply, CellReport, Proposal, ReadReply, RegisterReplica } from "./replica.ts";
 import type { ReplicaSet } from "./replica-set.ts";
 import { type Judge, Round, type RoundReply, type Verdict } from "./round.ts";
-import { Hopeless, MemberRead, Stragglers } from "./round-delays.ts";
+import { Hopeless, MemberRead, SlowStart, Stragglers } from "./round-delays.ts";
 import { SettledValues } from "./settled-values.ts";
 import { UnsettledKeys } from "./unsettled-keys.ts";
 import { decodeBody } from "./value-envelope.ts";
@@ -98,14 +98,37 @@ export class Proposer {
 
   /**
    * Rule 2: what an accept quorum reports alike, while no reply reports anything higher, is chosen
-   * and current. Undefined when this round cannot tell.
+   * and current. Undefined when this round cannot tell. Asks no more than a quorum while that agrees
+   * and is quick: the others are mostly on other nodes.
    */
   readQuorum(key: KeyName, set: ReplicaSet): Promise<Findings | undefined> {
     const judge = this.hazards.readUnchosen === true ? judgeReadLoosely : judgeRead;
     const round = this.#startRound(key, set, judge);
-    this.#hedges.add(new Stragglers(round));
-    round.send(set.memberCount, (replica) => replica.read(key.bytes, key.bucketEpoch));
+    const ask = (replica: RegisterReplica) => replica.read(key.bytes, key.bucketEpoch);
+    const first = this.options.soleProposer ? set.memberMask : this.#nearestQuorum(set);
+    round.send(set.memberCount, ask, first);
+    if (first === set.memberMask) this.#hedges.add(new Stragglers(round));
+    else this.#hedges.add(new SlowStart(round, () => this.#onSlowStart(round)));
     return findingsWhenReached(round);
+  }
+
+  #onSlowStart(round: Round): void {
+    const late = round.askedMask & ~round.answeredMask;
+    for (const [index, { id }] of round.sentTo.replicas.entries()) {
+      if ((late & (1 << index)) !== 0) this.#slow.add(id);
+    }
+    this.#hedges.add(new Stragglers(round));
+  }
+
+  /** The first members in the order of the set that are a quorum without those known to be slow. */
+  #nearestQuorum(set: ReplicaSet): number {
+    let mask = 0;
+    for (let index = 0; index < set.memberCount; index++) {
+      if (this.#slow.has(set.replicas[index]?.id ?? "")) continue;
+      mask |= 1 << index;
+      if (set.isAcceptQuorum(mask) && set.isPrepareQuorum(mask)) return mask;
+    }
+    return set.memberMask;
   }
 
   /** What all members report; undefined unless all of them do. */

@@ -96,11 +96,11 @@ export function judgeAcceptAcrossChange(round: Round): Verdict | "wait" {
   return set.isAcceptQuorum(yes | hopeful) ? "wait" : "missed";
 }
 
-/** Asked and not answered yet, as a mask over the round's set. */
+/** Not answered yet, asked or still to be asked, as a mask over the round's set. */
 function openMask(round: Round): number {
   return round.inSet(stillOpen(round));
 }
 
 function stillOpen(round: Round): number {
-  return round.askedMask & ~round.answeredMask;
+  return round.askableMask & ~round.answeredMask;
 }

@@ -4,6 +4,26 @@ import { judgeAccept } from "./quorum-rules.ts";
 import type { ReadReply } from "./replica.ts";
 import type { Round } from "./round.ts";
 
+/** Asks the others as well when those that a read round asked first are slow. */
+export class SlowStart implements Delayed {
+  readonly #round: Round;
+  readonly #onSlow: (round: Round) => void;
+
+  constructor(round: Round, onSlow: (round: Round) => void) {
+    this.#round = round;
+    this.#onSlow = onSlow;
+  }
+
+  get finished(): boolean {
+    return this.#round.finished;
+  }
+
+  onDelay(): void {
+    this.#onSlow(this.#round);
+    this.#round.askEveryone();
+  }
+}
+
 /** Ends a read round that has a quorum of differing reports and waits for slow members only. */
 export class Stragglers implements Delayed {
   readonly #round: Round;

@@ -15,6 +15,7 @@ import type { ReplicaSet } from "./replica-set.ts";
 
 export type Verdict = "reached" | "missed";
 export type RoundReply = CellReport | Done | AcceptorRefusal | Refusal;
+export type AskReplica = (replica: RegisterReplica) => Promise<RoundReply>;
 export type Judge = (round: Round) => Verdict | "wait";
 
 /** A replica whose promise rejects breaks its contract; nothing is known then. */
@@ -40,7 +41,8 @@ export class Round implements Delayed {
   set: ReplicaSet;
   /** The cells reported before the verdict, by index in `sentTo.replicas`. */
   reports: Array<CellReport | undefined> = [];
-  /** Masks over `sentTo`: who was asked, answered, said yes. */
+  /** Masks over `sentTo`: who may be asked, was asked, answered, said yes. */
+  askableMask = 0;
   askedMask = 0;
   answeredMask = 0;
   okMask = 0;
@@ -65,6 +67,7 @@ export class Round implements Delayed {
   readonly #watcher: RoundWatcher;
   readonly #verdict: Deferred<Verdict> = createDeferred();
   #everyone: Everyone | undefined;
+  #ask: AskReplica | undefined;
 
   constructor(options: RoundOptions) {
     this.key = options.key;
@@ -78,12 +81,26 @@ export class Round implements Delayed {
     return this.#verdict.promise;
   }
 
-  /** Asks the first `count` replicas of the set. Called once. */
-  send(count: number, ask: (replica: RegisterReplica) => Promise<RoundReply>): void {
-    this.askedMask = 2 ** count - 1;
-    for (let index = 0; index < count; index++) {
+  /**
+   * Asks the first `count` replicas of the set: those of the mask `first` now, the others when one of
+   * these refuses, when all have answered without a verdict, or at `askEveryone`. Called once.
+   */
+  send(count: number, ask: AskReplica, first = 2 ** count - 1): void {
+    this.askableMask = 2 ** count - 1;
+    this.#ask = ask;
+    this.#sendTo(first);
+  }
+
+  askEveryone(): void {
+    if (!this.finished) this.#sendTo(this.askableMask & ~this.askedMask);
+  }
+
+  #sendTo(mask: number): void {
+    const ask = this.#ask;
+    this.askedMask |= mask;
+    for (let index = 0; ask !== undefined && mask >>> index !== 0; index++) {
       const replica = this.sentTo.replicas[index];
-      if (replica === undefined) break;
+      if ((mask & (1 << index)) === 0 || replica === undefined) continue;
       ask(replica).then(
         (reply) => this.#take(index, replica, reply),
         () => this.#take(index, replica, BROKEN),
@@ -101,6 +118,7 @@ export class Round implements Delayed {
       this.#countRefusal(bit, reply);
     }
     this.judge();
+    if (!reply.ok || this.answeredMask === this.askedMask) this.askEveryone();
     this.#everyone?.check();
     this.#watcher.onReply(this, replica, reply);
   }

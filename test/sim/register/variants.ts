@@ -146,7 +146,7 @@ export const VARIANTS: readonly Variant[] = [
   losing("recent-ignored", 500, runDrives, { membership: { skipRecent: true } }),
   losing("ring-at-once", 20, runCluster, { ring: { switchAtOnce: true } }),
   losing("ring-unsynced", 30, runCluster, { ring: { skipSync: true } }),
-  losing("ring-unfenced", 100, runCluster, { guard: { ignoreLayout: true } }),
+  losing("ring-unfenced", 1000, runCluster, { guard: { ignoreLayout: true } }),
   losing("stale-buckets", 20, runBuckets, { guard: { ignoreBucketEpoch: true } }),
   losing("rot-unbounded", 1000, runCluster, {
     guard: { ignoreCeiling: true },

@@ -37,11 +37,14 @@ test("RegisterEngine: a sole proposer reads a settled key from one member and sk
   t.strictSame(asked, ["read,read,accept", "accept", "accept", "accept"]);
 });
 
-test("RegisterEngine: with other proposers about, every write prepares and every read asks all", async (t) => {
+test("RegisterEngine: with other proposers about, every write prepares and every read asks a quorum", async (t) => {
   const { engine, replicas } = createFixture(3, { soleProposer: false });
   await engine.update(KEY, put("one"));
   await engine.read(KEY);
-  for (const replica of replicas) t.strictSame(replica.asked, ["prepare", "accept", "read"]);
+  t.strictSame(
+    replicas.map((replica) => replica.asked.join()),
+    ["prepare,accept,read", "prepare,accept,read", "prepare,accept"],
+  );
 });
 
 test("RegisterEngine: before its recent keys are settled, a sole proposer trusts no member alone", async (t) => {
