@@ -12,13 +12,12 @@ import { ExchangeWatch } from "./exchange-watch.ts";
 import { type ListenAddress, listenError } from "./listen-address.ts";
 import { probeListen } from "./listen-probe.ts";
 import { ReadBudget } from "./read-budget.ts";
-import { formatRemoteAddress } from "./remote-address.ts";
-import type { HttpRequest } from "./request.ts";
 import { parseRequestHead, type RawHead } from "./request-head.ts";
 import { statusText } from "./response-head.ts";
 import { runHandler } from "./run-handler.ts";
 import type { HttpServer, HttpServerModules, HttpServerOptions } from "./server.ts";
 import { UwsExchange, type UwsResponse, type UwsServerState } from "./uws-exchange.ts";
+import { hasBody, UwsRequest } from "./uws-request.ts";
 
 export function createUwsServer(
   options: HttpServerOptions,
@@ -238,34 +237,18 @@ class UwsServer implements HttpServer {
       res.end("", true);
       return;
     }
-    const { method, rawPath, rawQuery, headers, contentLength, chunked } = head;
-    const hasBody = chunked || (contentLength ?? 0) > 0;
-    const exchange = new UwsExchange(res, this.#state, { method, hasBody });
-    let remoteAddress: string | undefined;
-    const request: HttpRequest = {
-      method,
-      rawPath,
-      rawQuery,
-      headers,
-      // Dear to find out and seldom asked for; the library cannot tell once the exchange is over.
-      get remoteAddress() {
-        remoteAddress ??= exchange.over ? "" : addressOf(res);
-        return remoteAddress;
-      },
+    const exchange = new UwsExchange(res, this.#state, {
+      method: head.method,
+      hasBody: hasBody(head),
+    });
+    const id = this.#modules.requestId();
+    const request = new UwsRequest(head, id, exchange.body ?? emptyBody, {
       secure: this.#secure,
-      id: this.#modules.requestId(),
-      contentLength,
-      chunked,
-      hasBody,
-      body: exchange.body ?? emptyBody,
-    };
+      remoteAddress: () => (exchange.over ? undefined : res.getRemoteAddress()),
+    });
     runHandler(this.#modules, request, exchange);
     if (!exchange.over) res.onAborted(() => exchange.connectionLost());
   }
-}
-
-function addressOf(res: Res): string {
-  return formatRemoteAddress(new Uint8Array(res.getRemoteAddress()));
 }
 
 /** The library's request is dead once its callback returns. */
