@@ -4,27 +4,31 @@
  * after that request's round and its key's operation have ended. Nothing may be compared with such
  * a drive before.
  */
+import { Places } from "../../src/base/places.ts";
+
 export class Outstanding {
-  readonly #byReplica = new Map<string, Set<Promise<void>>>();
+  readonly #byReplica = new Map<string, Places<Promise<unknown>>>();
 
   /** Returns `request`, remembered until it is settled. */
   add<Reply>(replicaId: string, request: Promise<Reply>): Promise<Reply> {
-    const known = this.#byReplica.get(replicaId);
-    const requests = known ?? new Set<Promise<void>>();
-    if (known === undefined) this.#byReplica.set(replicaId, requests);
-    const forget = (): void => {
-      requests.delete(answered);
-      if (requests.size === 0 && this.#byReplica.get(replicaId) === requests) {
-        this.#byReplica.delete(replicaId);
-      }
-    };
-    const answered = request.then(forget, forget);
-    requests.add(answered);
+    const requests = this.#sentTo(replicaId);
+    const place = requests.put(request);
+    const forget = (): void => void requests.take(place);
+    request.then(forget, forget);
     return request;
   }
 
   /** Resolves when everything sent to the replica up to now is answered. */
   async answered(replicaId: string): Promise<void> {
-    await Promise.all(this.#byReplica.get(replicaId) ?? []);
+    await Promise.allSettled(this.#sentTo(replicaId));
+  }
+
+  #sentTo(replicaId: string): Places<Promise<unknown>> {
+    let requests = this.#byReplica.get(replicaId);
+    if (requests === undefined) {
+      requests = new Places();
+      this.#byReplica.set(replicaId, requests);
+    }
+    return requests;
   }
 }

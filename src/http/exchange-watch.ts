@@ -5,6 +5,7 @@
  * Progress is noted as the number of the current look, which costs no clock call per chunk.
  */
 import type { Clock, Timer } from "../base/clock.ts";
+import { Places } from "../base/places.ts";
 
 export interface WatchedExchange {
   /** Called at every look. */
@@ -15,7 +16,7 @@ export const LOOK_INTERVAL_MS = 4_000;
 
 export class ExchangeWatch {
   readonly #clock: Clock;
-  readonly #exchanges = new Set<WatchedExchange>();
+  readonly #exchanges = new Places<WatchedExchange>();
   #looks = 0;
   #timer: Timer | undefined;
   #onIdle: (() => void) | undefined;
@@ -46,12 +47,14 @@ export class ExchangeWatch {
     this.#timer = undefined;
   }
 
-  add(exchange: WatchedExchange): void {
-    this.#exchanges.add(exchange);
+  /** The exchange's number among those in flight. */
+  add(exchange: WatchedExchange): number {
+    return this.#exchanges.put(exchange);
   }
 
-  remove(exchange: WatchedExchange): void {
-    this.#exchanges.delete(exchange);
+  /** Once for each exchange, with the number that `add` gave. */
+  remove(number: number): void {
+    this.#exchanges.take(number);
     if (this.#exchanges.size === 0) this.#onIdle?.();
   }
 

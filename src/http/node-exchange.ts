@@ -28,6 +28,8 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
   readonly #incoming: IncomingMessage;
   readonly #outgoing: ServerResponse;
   readonly #server: NodeServerState;
+  /** Among those in flight. */
+  readonly #number: number;
   readonly #abortCallbacks: Array<() => void> = [];
   #started = false;
   #aborted = false;
@@ -51,7 +53,7 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
     this.#incoming.on("error", () => {});
     this.#outgoing.on("error", () => {});
     this.#outgoing.on("close", () => this.#connectionLost());
-    server.watch.add(this);
+    this.#number = server.watch.add(this);
   }
 
   get started(): boolean {
@@ -196,7 +198,7 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#server.watch.remove(this);
+    this.#server.watch.remove(this.#number);
   }
 
   #release(): void {

@@ -56,7 +56,9 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
   readonly #res: UwsResponse;
   readonly #server: UwsServerState;
   readonly #isHead: boolean;
-  /** Where a body is read from. */
+  /** Among those in flight. */
+  readonly #number: number;
+  /** Where a body is read from, once there is more of it to come. */
   #socket: Readable | undefined;
   #stage: Stage = "idle";
   #aborted = false;
@@ -83,7 +85,7 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
     this.#isHead = request.method === "HEAD";
     this.#progressAt = server.watch.looks;
     this.body = request.hasBody ? this.#receiveBody() : undefined;
-    server.watch.add(this);
+    this.#number = server.watch.add(this);
   }
 
   get started(): boolean {
@@ -226,9 +228,12 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
         if (!this.#over) reads.resume(socket);
       },
     });
-    this.#socket = socket;
-    reads.add(socket);
     this.#res.onData((bytes, isLast) => {
+      // A body that comes whole, as small ones do, is never in line.
+      if (!isLast && this.#socket === undefined) {
+        this.#socket = socket;
+        reads.add(socket);
+      }
       this.#progressAt = watch.looks;
       const count = bytes.byteLength;
       flow.push(new Uint8Array(bytes));
@@ -345,7 +350,7 @@ export class UwsExchange implements HttpResponse, WatchedExchange {
     this.#over = true;
     if (this.#stage !== "bodyless") this.#stage = "done";
     this.#stopReading();
-    this.#server.watch.remove(this);
+    this.#server.watch.remove(this.#number);
   }
 
   /** After an abort: whoever waits learns it. */

@@ -18,6 +18,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { DataId, DriveId } from "../base/ids.ts";
 import type { KvRow } from "../base/kv-row.ts";
 import type { Logger } from "../base/log.ts";
+import { Places } from "../base/places.ts";
 import { REGISTER_KEY_BYTES_MAX } from "../base/register-cell.ts";
 import type { ShardHeader } from "../codec/shard-header.ts";
 import type {
@@ -60,6 +61,8 @@ interface Waiting {
   readonly name: DriveCallName;
   /** The number of the sweep that finds it late. */
   readonly dueSweep: number;
+  /** Among those that wait; undefined when it does not any more. */
+  place: number | undefined;
   expire(): void;
 }
 
@@ -92,7 +95,7 @@ export class DriveClient implements Drive {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #stateCallbacks: ((status: DriveStatus) => void)[] = [];
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Places<Waiting>();
   #link: DriveLink;
   #path: string;
   #report: DriveReport;
@@ -300,17 +303,23 @@ export class DriveClient implements Drive {
       // The link never rejects. A reply after the deadline only frees the place in the mailbox.
       void answer.then((reply) => {
         this.#inFlight -= 1;
-        if (waiting !== undefined) this.#waiting.delete(waiting);
+        if (waiting !== undefined) this.#forget(waiting);
         resolve(reply);
       });
     });
   }
 
   #await(name: DriveCallName, expire: () => void): Waiting {
-    const waiting = { name, dueSweep: this.#sweeps + SWEEPS_PER_DEADLINE + 1, expire };
-    this.#waiting.add(waiting);
+    const dueSweep = this.#sweeps + SWEEPS_PER_DEADLINE + 1;
+    const waiting: Waiting = { name, dueSweep, place: undefined, expire };
+    waiting.place = this.#waiting.put(waiting);
     if (!this.#sweeping) this.#scheduleSweep();
     return waiting;
+  }
+
+  #forget(waiting: Waiting): void {
+    if (waiting.place !== undefined) this.#waiting.take(waiting.place);
+    waiting.place = undefined;
   }
 
   #offline(): DriveRefusal {
@@ -330,15 +339,13 @@ export class DriveClient implements Drive {
   }
 
   #sweep(): void {
+    let hanging: DriveCallName | undefined;
     for (const waiting of this.#waiting) {
-      // In order of arrival, hence of deadlines.
-      if (waiting.dueSweep > this.#sweeps) return;
-      if (!FILES.has(waiting.name)) {
-        this.#hang(waiting.name);
-        return;
-      }
-      this.#expire(waiting);
+      if (waiting.dueSweep > this.#sweeps) continue;
+      if (FILES.has(waiting.name)) this.#expire(waiting);
+      else hanging ??= waiting.name;
     }
+    if (hanging !== undefined) this.#hang(hanging);
   }
 
   /** Nobody waits for a drive that hangs, and it is not asked again before it has ended. */
@@ -349,7 +356,7 @@ export class DriveClient implements Drive {
   }
 
   #expire(waiting: Waiting): void {
-    this.#waiting.delete(waiting);
+    this.#forget(waiting);
     waiting.expire();
   }
 
@@ -360,7 +367,7 @@ export class DriveClient implements Drive {
       const link = this.#link;
       const waiting = this.#await("probe", () => {});
       void link.call("probe", {}).then((report) => {
-        this.#waiting.delete(waiting);
+        this.#forget(waiting);
         if (this.#link !== link) return;
         this.#takeReport(report);
         this.#scheduleProbe();

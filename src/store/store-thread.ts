@@ -5,6 +5,7 @@
 import { Worker } from "node:worker_threads";
 import { assert } from "../base/assert.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
+import { Places } from "../base/places.ts";
 import { ByteReader } from "./byte-writer.ts";
 import { readReply, writeRequest } from "./drive-wire.ts";
 import { reportReply } from "./drive-wire-fields.ts";
@@ -37,20 +38,17 @@ interface Channel {
 }
 
 interface Pending {
-  readonly slot: number;
   /** Reads the reply that follows in the frame and hands it over. */
   take(reader: ByteReader): void;
   lose(report: DriveReport): void;
 }
 
-const ID_MAX = 2 ** 32 - 1;
-
 export class StoreThread {
   readonly #modules: StoreThreadModules;
-  readonly #pending = new Map<number, Pending>();
+  /** Each request's id is its place here and one. */
+  readonly #pending = new Places<Pending>();
   readonly #channels = new Map<number, Channel>();
   readonly #controls = new Map<number, Deferred<ControlReply>>();
-  #lastId = 0;
   readonly #sender: FrameSender;
   #closing = false;
   #endReason: string | undefined;
@@ -117,7 +115,7 @@ export class StoreThread {
     }
     const report = lostReport("faulty", message);
     for (const channel of this.#channels.values()) channel.onReport(report);
-    for (const pending of this.#pending.values()) pending.lose(report);
+    for (const pending of this.#pending) pending.lose(report);
     this.#pending.clear();
   }
 
@@ -140,26 +138,17 @@ export class StoreThread {
       const report = lostReport("faulty", this.#endReason ?? "the drive was closed");
       return Promise.resolve(lostReply(name, report, "no"));
     }
-    const id = this.#nextId();
     const writer = this.#sender.nextEntry();
-    writer.u32(id);
-    writer.u16(slot);
-    writeRequest(writer, name, request);
     return new Promise((resolve) => {
-      this.#pending.set(id, {
-        slot,
+      const place = this.#pending.put({
         take: (reader) => resolve(readReply(reader, name)),
         lose: (report) => resolve(lostReply(name, report, "unknown")),
       });
+      // 0 stands for a report.
+      writer.u32(place + 1);
+      writer.u16(slot);
+      writeRequest(writer, name, request);
     });
-  }
-
-  /** Never 0, never one that is waiting. */
-  #nextId(): number {
-    do {
-      this.#lastId = this.#lastId === ID_MAX ? 1 : this.#lastId + 1;
-    } while (this.#pending.has(this.#lastId));
-    return this.#lastId;
   }
 
   #takeFrame(frame: ArrayBuffer): void {
@@ -174,9 +163,8 @@ export class StoreThread {
         this.#channels.get(slot)?.onReport(report);
         continue;
       }
-      const pending = this.#pending.get(id);
+      const pending = this.#pending.take(id - 1);
       assert(pending !== undefined, "a reply belongs to a request");
-      this.#pending.delete(id);
       pending.take(reader);
     }
   }

@@ -8,9 +8,9 @@ test("ExchangeWatch: looks at what is in flight, and at nothing after the stop",
   const seen: number[] = [];
   const exchange = { look: (looks: number) => seen.push(looks) };
   watch.start();
-  watch.add(exchange);
+  const number = watch.add(exchange);
   clock.advance(LOOK_INTERVAL_MS * 2);
-  watch.remove(exchange);
+  watch.remove(number);
   clock.advance(LOOK_INTERVAL_MS);
   t.strictSame(seen, [1, 2]);
   t.equal(watch.looks, 3);
@@ -24,17 +24,16 @@ test("ExchangeWatch.idle: resolves with the last exchange or after the grace tim
   const watch = new ExchangeWatch(clock);
   await watch.idle(1_000);
   const [one, other] = [{ look() {} }, { look() {} }];
-  watch.add(one);
-  watch.add(other);
+  const numbers = [watch.add(one), watch.add(other)] as const;
   t.equal(watch.count, 2);
   let idle = false;
   const waiting = watch.idle(1_000).then(() => {
     idle = true;
   });
-  watch.remove(one);
+  watch.remove(numbers[0]);
   await Promise.resolve();
   t.notOk(idle);
-  watch.remove(other);
+  watch.remove(numbers[1]);
   await waiting;
   watch.add(one);
   const timed = watch.idle(1_000);
