@@ -44,6 +44,13 @@ export interface AcceptOutcome {
   readonly staleEpoch: number;
 }
 
+/** An accept on its way to the replicas. */
+interface SentProposal {
+  readonly round: Round;
+  readonly ballot: Ballot;
+  readonly proposal: Proposal;
+}
+
 /**
  * Who has to promise: a quorum; all members; or all that can read their cell, which is the same as
  * `all` but excuses the others from being reported.
@@ -253,17 +260,24 @@ export class Proposer {
    * late, would make the replica forget a vote for a newer. With other proposers nobody can know,
    * and the replica itself takes what is above all that it can have promised (ReplicaGuard).
    */
-  async #acceptOn(
-    replica: RegisterReplica,
-    accept: { round: Round; ballot: Ballot; proposal: Proposal },
-  ): Promise<AcceptReply> {
+  #acceptOn(replica: RegisterReplica, accept: SentProposal): Promise<AcceptReply> {
     const { round, ballot, proposal } = accept;
-    const { bytes, text, bucketEpoch } = round.key;
-    const reply = await replica.accept(bytes, ballot, proposal, bucketEpoch);
-    if (reply.ok || reply.reason !== "corrupt" || !this.options.soleProposer) return reply;
+    const { bytes, bucketEpoch } = round.key;
+    const request = replica.accept(bytes, ballot, proposal, bucketEpoch);
+    if (!this.options.soleProposer) return request;
+    return request.then((reply) =>
+      reply.ok || reply.reason !== "corrupt" ? reply : this.#giveBack(replica, accept, reply),
+    );
+  }
+
+  async #giveBack(
+    replica: RegisterReplica,
+    { round, ballot, proposal }: SentProposal,
+    reply: AcceptReply,
+  ): Promise<AcceptReply> {
     if ((await round.verdict) === "missed") return reply;
-    if (this.unsettled.get(text)?.round !== round) return reply;
-    return replica.install(bytes, ballot, proposal);
+    if (this.unsettled.get(round.key.text)?.round !== round) return reply;
+    return replica.install(round.key.bytes, ballot, proposal);
   }
 
   /** Purges the tombstone of `ballot` on all members and observers; true when all have done it. */
