@@ -24,7 +24,8 @@ const GRANULARITY = 8;
 export class DelayQueue {
   readonly #clock: Clock;
   readonly #delayMs: number;
-  #entries: Entry[] = [];
+  /** Undefined where they were taken: what finished is let go of at once. */
+  #entries: (Entry | undefined)[] = [];
   #head = 0;
   #armed = false;
 
@@ -42,7 +43,7 @@ export class DelayQueue {
 
   /** Finished items hold replies: let go of them without waiting for the timer. */
   #dropFinished(): void {
-    while (this.#entries[this.#head]?.item.finished === true) this.#head++;
+    while (this.#entries[this.#head]?.item.finished === true) this.#take();
     if (this.#head === this.#entries.length) {
       this.#entries.length = 0;
       this.#head = 0;
@@ -50,6 +51,11 @@ export class DelayQueue {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
     }
+  }
+
+  #take(): void {
+    this.#entries[this.#head] = undefined;
+    this.#head++;
   }
 
   #arm(delayMs: number): void {
@@ -70,7 +76,7 @@ export class DelayQueue {
         if (!this.#armed) this.#arm(wait);
         return;
       }
-      this.#head++;
+      this.#take();
       first.item.onDelay();
     }
   }

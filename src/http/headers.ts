@@ -4,9 +4,12 @@
  * Values are text decoded as UTF-8 (what SDKs put into user metadata), trimmed of outer white space.
  * A lookup is a scan: requests carry a dozen headers, and no table has to be built per request.
  */
+export type Header = readonly [name: string, value: string];
+
 export class HttpHeaders {
   /** name, value, name, value … */
   readonly #flat: readonly string[];
+  #pairs: Header[] | undefined;
 
   constructor(flat: readonly string[]) {
     this.#flat = flat;
@@ -44,10 +47,15 @@ export class HttpHeaders {
     return values;
   }
 
-  *entries(): Generator<readonly [name: string, value: string]> {
-    for (let index = 0; index < this.#flat.length; index += 2) {
-      yield [this.#flat[index] ?? "", this.#flat[index + 1] ?? ""];
+  /** Made once: each request is asked for them several times. */
+  entries(): readonly Header[] {
+    if (this.#pairs === undefined) {
+      this.#pairs = [];
+      for (let index = 0; index < this.#flat.length; index += 2) {
+        this.#pairs.push([this.#flat[index] ?? "", this.#flat[index + 1] ?? ""]);
+      }
     }
+    return this.#pairs;
   }
 
   #indexOf(name: string, from: number): number {

@@ -37,8 +37,9 @@ interface ObjectWrite {
 }
 
 export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutObjectResult> {
-  const algorithm = declaredChecksum(input.source) ?? input.checksumAlgorithm;
-  return writeObject(core, { ...input, algorithm });
+  const { bucket, key, source, headers, storageClass, conditions } = input;
+  const algorithm = declaredChecksum(source) ?? input.checksumAlgorithm;
+  return writeObject(core, { bucket, key, source, headers, storageClass, conditions, algorithm });
 }
 
 /**

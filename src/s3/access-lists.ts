@@ -171,7 +171,7 @@ export function newObjectAcl(
   if (given !== undefined) checkNotPublic(given, bucket);
   const handsOver =
     ownership === "BucketOwnerPreferred" && request?.canned === "bucket-owner-full-control";
-  if (handsOver) return undefined;
+  if (handsOver || (given === undefined && writer === bucketOwner)) return undefined;
   return given ?? cannedAcl("private", writer, bucketOwner);
 }
 

@@ -37,7 +37,8 @@ export async function putObject(context: ObjectContext): Promise<void> {
   const answer: HeaderList = [["ETag", `"${result.etag}"`]];
   if (result.versionId !== undefined) answer.push(["x-amz-version-id", result.versionId]);
   if (result.checksum !== undefined) answer.push(...checksumHeaders(result.checksum));
-  answer.push(...expirationHeader(bucket, { ...result, key, headers }));
+  const { mtimeMs, bytes } = result;
+  answer.push(...expirationHeader(bucket, { key, mtimeMs, bytes, headers }));
   sendEmpty(context, 200, answer);
 }
 
