@@ -137,7 +137,8 @@ function putResult(
   if (result === undefined) throw corrupt("write result: nothing written");
   return {
     etag: Buffer.from(draft.etag).toString("hex"),
-    versionId: entry.versioning === "unversioned" ? undefined : result.versionId,
+    // While versioning is suspended a write makes no version that could be named.
+    versionId: entry.versioning === "enabled" ? result.versionId : undefined,
     bytes: draft.bytes,
     mtimeMs: result.mtimeMs,
     ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, 0) }),

@@ -236,7 +236,7 @@ async function checkedManifest(
   const readable = input.parts.map((wanted) => {
     const stored = uploaded.get(wanted.number);
     const checksum = readableChecksum(stored?.checksum, stored, { encryption, keys });
-    return checkPart(wanted, stored && { ...stored, checksum }, record.checksum);
+    return checkPart(wanted, stored && { ...stored, checksum });
   });
   const parts = readable.map((part) => uploaded.get(part.number) ?? part);
   checkSizes(parts, core.options.partBytesMin, input.bytes);
@@ -363,10 +363,10 @@ function shownResult(result: CompletionResult, shown: ShownWith): PutObjectResul
     encryption: shown.encryption,
     keys: shown.keys,
   });
-  const id = versionId === undefined ? undefined : Buffer.from(versionId);
+  const named = result.versioned && versionId !== undefined;
   return {
     etag: `${Buffer.from(etag).toString("hex")}-${partCount}`,
-    versionId: result.versioned ? formatVersionId(id) : undefined,
+    versionId: named ? formatVersionId(Buffer.from(versionId)) : undefined,
     bytes,
     mtimeMs,
     ...(checksum === undefined ? {} : { checksum: shownChecksum(checksum, partCount) }),

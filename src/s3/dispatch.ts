@@ -14,6 +14,7 @@ import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
 import { ANONYMOUS } from "../iam/access/caller.ts";
 import type { ObjectStore } from "../object/object-store.ts";
+import { checkTerms } from "./access/bucket-terms.ts";
 import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";
 import type { AccessLog } from "./access-log/access-log.ts";
@@ -160,9 +161,15 @@ async function run(begun: Run): Promise<void> {
   );
   trace.access = access;
   await beginLog(trace, context, modules);
+  if (await checkTerms(context, address)) {
+    trace.cors = [...trace.cors, CHARGED];
+    Object.assign(context, { cors: trace.cors });
+  }
   if (isNotImplemented(operation)) throw notImplemented(operation);
   await runOperation(operation, address, context);
 }
+
+const CHARGED = ["x-amz-request-charged", "requester"] as const;
 
 interface Asked {
   readonly request: HttpRequest;

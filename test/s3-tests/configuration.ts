@@ -50,7 +50,7 @@ export function suiteConfiguration(options: SuiteOptions): string {
       `email = ${identity.email}`,
     );
     if (section === "s3 main") {
-      lines.push("api_name = ", `lc_debug_interval = ${options.lifecycleDaySeconds}`);
+      lines.push("api_name = eu-central-1", `lc_debug_interval = ${options.lifecycleDaySeconds}`);
     }
     if (section === "s3 tenant") lines.push("tenant = ");
   }

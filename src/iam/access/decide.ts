@@ -8,6 +8,9 @@
  *   4. From another account both sides must allow: the caller's policies, and the bucket's policy or
  *      list. An anonymous caller has only the bucket's side.
  *
+ * What comes with a new object (its list, its tags) is asked of the account of the writer, who is going
+ * to own it where lists are in use; whether it may be written at all is a question of its own.
+ *
  * The operator (the credentials of the settings) owns everything, yet is bound by a Deny of a bucket
  * policy like any owner; and like any owner can always get, put and delete that policy.
  */
@@ -34,6 +37,8 @@ export interface AccessQuestion {
   readonly bucket: BucketAccess | undefined;
   /** The list of the object, where the action is about one that has been looked up. */
   readonly objectAcl?: Acl | undefined;
+  /** It is about something of an object that the caller is about to write. */
+  readonly writing?: boolean;
 }
 
 export type DecisionReason =
@@ -41,6 +46,8 @@ export type DecisionReason =
   | "own-policy"
   | "bucket-policy"
   | "acl"
+  /** The new object is the caller's own. */
+  | "writer"
   | "explicit-deny"
   /** A boundary does not allow it. */
   | "boundary"
@@ -62,7 +69,7 @@ export interface Decision {
 export const BUCKET_POLICY_NAME = "bucket policy";
 
 export function decide(question: AccessQuestion): Decision {
-  const { caller, bucket } = question;
+  const { caller } = question;
   const request: PolicyRequest = {
     caller,
     action: question.action.toLowerCase(),
@@ -72,11 +79,22 @@ export function decide(question: AccessQuestion): Decision {
   const ofBucket = bucketVerdict(request, question);
   if (ofBucket.kind === "denied") return denied(BUCKET_POLICY_NAME, ofBucket.statement);
   const granted = bucketSide(ofBucket, request, question);
-  if (caller.kind === "anonymous") return granted?.decision ?? NO_ALLOW;
+  if (caller.kind === "signed") return decideSigned(caller, question, request, granted);
+  return granted?.decision ?? (isWriters(question) ? WRITER : NO_ALLOW);
+}
+
+function decideSigned(
+  caller: SignedCaller,
+  question: AccessQuestion,
+  request: PolicyRequest,
+  granted: BucketGrant | undefined,
+): Decision {
+  const { bucket } = question;
   const own = ownVerdict(caller, request);
   if (own.denied !== undefined) return own.denied;
   const outside = checkBoundaries(caller, request);
   if (outside !== undefined) return outside;
+  if (own.allowed !== undefined && isWriters(question)) return own.allowed;
   const resourceOwner = ownerOf(question);
   if (caller.operator || bucket === undefined || resourceOwner === caller.canonicalId) {
     if (own.allowed !== undefined) return own.allowed;
@@ -86,6 +104,7 @@ export function decide(question: AccessQuestion): Decision {
   return own.allowed === undefined ? NOT_DELEGATED : granted.decision;
 }
 
+const WRITER: Decision = { allowed: true, reason: "writer" };
 const NO_ALLOW: Decision = { allowed: false, reason: "no-allow" };
 const NOT_DELEGATED: Decision = { allowed: false, reason: "not-delegated" };
 const NO_VERDICT: PolicyVerdict = { kind: "none" };
@@ -110,6 +129,10 @@ function ownerOf({ bucket, objectAcl }: AccessQuestion): string | undefined {
   if (bucket === undefined) return undefined;
   const listed = bucket.ownership === "BucketOwnerEnforced" ? undefined : objectAcl;
   return listed?.owner ?? bucket.owner;
+}
+
+function isWriters({ writing, bucket }: AccessQuestion): boolean {
+  return writing === true && bucket !== undefined && bucket.ownership !== "BucketOwnerEnforced";
 }
 
 interface BucketGrant {

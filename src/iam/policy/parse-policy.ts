@@ -97,11 +97,12 @@ function parseStatement(value: JsonValue, place: StatementPlace): Statement {
   const effect = parseEffect(required(value, "Effect"));
   const principals = readPrincipals(value, { kind, effect });
   const actions = parseActions(value);
-  const resources = parseResources(value, syntax, actions);
+  const lenient = kind.kind === "bucket" && effect === "Allow";
+  const resources = parseResources(value, { ...syntax, lenient }, actions);
   const condition = value.get("Condition");
   const conditions: readonly Condition[] =
     condition === undefined ? [] : parseConditions(condition, syntax);
-  if (kind.kind === "bucket") checkBucketResources(kind.bucket, actions, resources);
+  if (kind.kind === "bucket") checkBucketResources(kind.bucket, { effect, actions, resources });
   const sid = optionalText(value, "Sid");
   return { index, sid, effect, principals, actions, resources, conditions };
 }
@@ -124,7 +125,7 @@ function readPrincipals(
   if (named.negated && effect === "Allow") {
     throw new PolicyError("Allow with NotPrincipal is not allowed.");
   }
-  return parsePrincipals(named.value, named.negated);
+  return parsePrincipals(named.value, { negated: named.negated, effect });
 }
 
 function parseActions(statement: JsonObject): Patterns<ActionPattern> {
@@ -139,7 +140,7 @@ const RESOURCE_FREE = new Set(["admin", "sts", "kms"]);
 
 function parseResources(
   statement: JsonObject,
-  { variables }: { readonly variables: boolean },
+  { variables, lenient }: { readonly variables: boolean; readonly lenient: boolean },
   actions: Patterns<ActionPattern>,
 ): Patterns<Template> | undefined {
   const services = new Set(actions.patterns.flatMap((pattern) => [...pattern.services]));
@@ -147,6 +148,8 @@ function parseResources(
   const named = oneOf(statement, "Resource", "NotResource");
   if (named === undefined) {
     if (free) return undefined;
+    // Without a resource it allows nothing.
+    if (lenient) return { negated: false, patterns: [] };
     throw new PolicyError("Missing required field Resource");
   }
   const patterns = textsOf(named.value, "resource").map((text) => {

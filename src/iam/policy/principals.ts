@@ -75,8 +75,12 @@ function matchSet(set: PrincipalSet, caller: Requester): PrincipalMatch {
 }
 
 /** Throws PolicyError. */
-export function parsePrincipals(value: JsonValue, negated: boolean): Principals {
+export function parsePrincipals(
+  value: JsonValue,
+  { negated, effect }: { readonly negated: boolean; readonly effect: Effect },
+): Principals {
   const target = {
+    effect,
     everyone: false,
     accountIds: new Set<string>(),
     canonicalIds: new Set<string>(),
@@ -90,6 +94,7 @@ export function parsePrincipals(value: JsonValue, negated: boolean): Principals 
 }
 
 interface PrincipalTarget {
+  readonly effect: Effect;
   everyone: boolean;
   readonly accountIds: Set<string>;
   readonly canonicalIds: Set<string>;
@@ -100,6 +105,7 @@ interface PrincipalTarget {
 const ACCOUNT_ID = /^\d{12}$/;
 const CANONICAL_ID = /^[0-9a-f]{64}$/;
 const ACCOUNT_ARN = /^arn:aws[a-z-]*:iam::(\d{12}):root$/;
+const NAMED_ACCOUNT_ARN = /^arn:aws[a-z-]*:iam::[\w+=,.@-]+:(?:root|user\/[\w+=,.@/-]+)$/;
 /** The account may be left out: then the first one of this deployment is meant. */
 const PRINCIPAL_ARN =
   /^arn:aws[a-z-]*:(?:iam::(?:\d{12})?:(?:user|role)|sts::(?:\d{12})?:(?:assumed-role|federated-user))\/[\w+=,.@/:-]+$/;
@@ -131,6 +137,8 @@ function addAws(target: PrincipalTarget, name: string): void {
   if (name === "*") target.everyone = true;
   else if (account !== undefined) target.accountIds.add(account);
   else if (PRINCIPAL_ARN.test(name)) target.arns.add(name);
+  // Other servers name accounts; such a one is nobody here, so an Allow for it lets nobody in.
+  else if (target.effect === "Allow" && NAMED_ACCOUNT_ARN.test(name)) return;
   else throw invalid(name);
 }
 

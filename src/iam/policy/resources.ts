@@ -1,6 +1,7 @@
 /** Names of what actions are about, and what a bucket policy may name. */
 import type { ActionPattern, ActionScope } from "./actions.ts";
 import { NO_VALUES } from "./condition-values.ts";
+import type { Effect } from "./effect.ts";
 import type { Patterns } from "./policy.ts";
 import { PolicyError } from "./policy-error.ts";
 import { Template } from "./template.ts";
@@ -25,15 +26,21 @@ export function isResourceArn(text: string): boolean {
   return text === "*" || RESOURCE_ARN.test(text);
 }
 
+interface StatementReach {
+  readonly effect: Effect;
+  readonly actions: Patterns<ActionPattern>;
+  readonly resources: Patterns<Template> | undefined;
+}
+
 /**
- * Every resource of a bucket policy lies in its bucket, and every action applies to one of them.
+ * Every resource of a bucket policy lies in its bucket, and every action of a Deny applies to one of
+ * them: a Deny that never applies protects nothing, while such an Allow does no harm.
  * Throws PolicyError. AWS wants the bucket spelt out; a wildcard that covers it is as good, since
  * the policy is asked for this bucket only.
  */
 export function checkBucketResources(
   bucket: string,
-  actions: Patterns<ActionPattern>,
-  resources: Patterns<Template> | undefined,
+  { effect, actions, resources }: StatementReach,
 ): void {
   if (resources === undefined) throw new PolicyError("Policy has invalid action");
   const scopes = new Set<ActionScope>();
@@ -46,7 +53,7 @@ export function checkBucketResources(
     if (![...pattern.services].includes("s3")) {
       throw new PolicyError(`Policy has invalid action - ${pattern.source}`);
     }
-    if (actions.negated || resources.negated) continue;
+    if (effect === "Allow" || actions.negated || resources.negated) continue;
     if (![...pattern.scopes].some((scope) => scopes.has(scope))) {
       throw new PolicyError("Action does not apply to any resource(s) in statement");
     }

@@ -10,8 +10,11 @@ import type { S3Operation } from "../s3-operations.ts";
 export interface AccessNeed {
   /** `s3:GetObject` */
   readonly action: string;
-  /** `source`: the object that `x-amz-copy-source` names. `service`: all buckets as a whole. */
-  readonly on: "bucket" | "object" | "source" | "service";
+  /**
+   * `source`: the object that `x-amz-copy-source` names. `service`: all buckets as a whole. `new`:
+   * what comes with a new object.
+   */
+  readonly on: "bucket" | "object" | "source" | "service" | "new";
 }
 
 export interface OperationFacts {
@@ -51,11 +54,12 @@ function byVersion(newest: readonly string[], named: readonly string[]): AccessR
 const PUT_OBJECT = object("PutObject");
 const PUT_OBJECT_ONLY = [PUT_OBJECT];
 
-const PUT_ACL = object("PutObjectAcl");
+const PUT_ACL: AccessNeed = { action: "s3:PutObjectAcl", on: "new" };
+const PUT_TAGGING: AccessNeed = { action: "s3:PutObjectTagging", on: "new" };
 const PUT_RETENTION = object("PutObjectRetention");
 
 const WRITE_EXTRAS: ReadonlyArray<readonly [header: string, need: AccessNeed]> = [
-  ["x-amz-tagging", object("PutObjectTagging")],
+  ["x-amz-tagging", PUT_TAGGING],
   ["x-amz-acl", PUT_ACL],
   ["x-amz-grant-full-control", PUT_ACL],
   ["x-amz-grant-read", PUT_ACL],

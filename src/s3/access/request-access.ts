@@ -98,7 +98,8 @@ export class RequestAccess {
       // What an existing bucket says matters not to whoever wants to make one.
       const unmade = need.action === "s3:CreateBucket";
       const target = this.#targetOf(need);
-      await this.require(need.action, target, unmade ? { bucket: undefined } : {});
+      if (need.on === "new") await this.#requireOfNew(need.action, target);
+      else await this.require(need.action, target, unmade ? { bucket: undefined } : {});
     }
   }
 
@@ -130,8 +131,37 @@ export class RequestAccess {
     throw new S3Error("AccessDenied");
   }
 
+  /** About what comes with the object that the request writes: nothing that is there is looked at. */
+  async #requireOfNew(action: string, target: AccessTarget): Promise<void> {
+    const bucket = await this.#findBucket(target.bucket);
+    const decision = decide({
+      caller: this.caller,
+      action,
+      resource: resourceOf(target),
+      values: this.#values,
+      bucket: bucket === undefined ? undefined : accessOfBucket(bucket),
+      writing: true,
+    });
+    if (decision.allowed) return;
+    this.#modules.log.debug("access denied", { action, ...decision });
+    throw new S3Error("AccessDenied");
+  }
+
   async allows(action: string, target: AccessTarget): Promise<boolean> {
     return (await this.#decide(action, target, {})).allowed;
+  }
+
+  /** May the caller find out by listing whether there is such a key? */
+  async #mayList({ bucket, key = "" }: AccessTarget): Promise<boolean> {
+    const found = await this.#findBucket(bucket);
+    const listing = new Map([["s3:prefix", [key]]]);
+    return decide({
+      caller: this.caller,
+      action: "s3:ListBucket",
+      resource: resourceOf({ bucket }),
+      values: this.#values.with(listing, LISTING_KEYS),
+      bucket: found === undefined ? undefined : accessOfBucket(found),
+    }).allowed;
   }
 
   /** May a bucket that is at hand be shown or used: without another look-up. */
@@ -172,8 +202,7 @@ export class RequestAccess {
     if (!(error instanceof StoreError) || !TELLS_ABSENCE.has(error.code)) return error;
     const source = this.#input.facts.headers.has("x-amz-copy-source");
     const target = source ? this.#targetOf({ action: "", on: "source" }) : this.#input.target;
-    const { bucket } = target;
-    if (bucket === undefined || (await this.allows("s3:ListBucket", { bucket }))) return error;
+    if (target.bucket === undefined || (await this.#mayList(target))) return error;
     return new S3Error("AccessDenied", { cause: error });
   }
 
@@ -185,6 +214,7 @@ export class RequestAccess {
       case "bucket":
         return { bucket: target.bucket };
       case "object":
+      case "new":
         return target.key === undefined
           ? { bucket: target.bucket, versionId: facts.query.get("versionId") }
           : { bucket: target.bucket, key: target.key, versionId: facts.query.get("versionId") };
@@ -209,10 +239,17 @@ export class RequestAccess {
       bucket: bucket === undefined ? undefined : accessOfBucket(bucket),
     };
     if (bucket === undefined || target.key === undefined) return decide(question);
-    if (!readsTags(question)) return this.#withList(decide(question), question, { bucket, target });
+    // A list is its owner's own affair, whoever owns the bucket.
+    const asksOfList = LIST_ACTIONS.has(action) && listsInUse(accessOfBucket(bucket));
+    if (!asksOfList && !readsTags(question)) {
+      return this.#withList(decide(question), question, { bucket, target });
+    }
     const headers = await this.#storedHeaders(bucket, target);
-    const values = this.#values.with(existingTags(headers));
-    const informed = { ...question, values };
+    const informed = {
+      ...question,
+      values: this.#values.with(existingTags(headers)),
+      ...(asksOfList && { objectAcl: aclOf(headers) }),
+    };
     return this.#withList(decide(informed), informed, { bucket, target });
   }
 
@@ -226,14 +263,10 @@ export class RequestAccess {
     const headers = await this.#storedHeaders(bucket, target);
     if (headers === undefined) {
       // Whoever may list the bucket learns that there is nothing.
-      const listing = { bucket: bucket.name };
-      if (await this.allows("s3:ListBucket", listing)) throw new S3Error("NoSuchKey");
+      if (await this.#mayList(target)) throw new S3Error("NoSuchKey");
       return decision;
     }
-    const text = headers[ACL_HEADER];
-    // Written by this layer only.
-    const objectAcl = text === undefined ? undefined : (JSON.parse(text) as Acl);
-    return decide({ ...question, objectAcl });
+    return decide({ ...question, objectAcl: aclOf(headers) });
   }
 
   async #findBucket(name: string | undefined): Promise<Bucket | undefined> {
@@ -268,6 +301,20 @@ export class RequestAccess {
   }
 }
 
+/** Undefined for what belongs to the bucket's owner without a list of its own. */
+function aclOf(headers: StoredHeaders | undefined): Acl | undefined {
+  const text = headers?.[ACL_HEADER];
+  // Written by this layer only.
+  return text === undefined ? undefined : (JSON.parse(text) as Acl);
+}
+
+const LIST_ACTIONS: ReadonlySet<string> = new Set([
+  "s3:GetObjectAcl",
+  "s3:GetObjectVersionAcl",
+  "s3:PutObjectAcl",
+  "s3:PutObjectVersionAcl",
+]);
+
 /** A form's file is no document that conditions could be about. */
 function noDocument(): Promise<Buffer> {
   return Promise.resolve(Buffer.alloc(0));
@@ -285,6 +332,9 @@ function resourceOf({ bucket, key }: AccessTarget): string {
   if (bucket === undefined) return ALL_BUCKETS_ARN;
   return key === undefined ? bucketArn(bucket) : objectArn(bucket, key);
 }
+
+/** What a listing of one key would carry. */
+const LISTING_KEYS = ["s3:prefix", "s3:delimiter", "s3:max-keys"];
 
 const EXISTING_TAG = "s3:existingobjecttag/";
 

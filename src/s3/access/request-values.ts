@@ -133,7 +133,7 @@ const COMPUTED: ReadonlyMap<string, (facts: RequestFacts) => Values> = new Map([
   ["s3:delimiter", ({ query }) => one(query.get("delimiter"))],
   ["s3:max-keys", ({ query }) => one(query.get("max-keys"))],
   ["s3:versionid", ({ query }) => one(query.get("versionId"))],
-  ["s3:x-amz-copy-source", ({ headers }) => one(copySource(headers))],
+  ["s3:x-amz-copy-source", ({ headers }) => copySource(headers)],
   ["s3:object-lock-mode", ({ headers }) => one(headers.get("x-amz-object-lock-mode"))],
   ["s3:object-lock-legal-hold", ({ headers }) => one(headers.get("x-amz-object-lock-legal-hold"))],
   ["s3:object-lock-retain-until-date", ({ headers }) => one(headers.get(RETAIN_UNTIL))],
@@ -172,13 +172,14 @@ function signatureAge({ auth, headers, query, nowMs }: RequestFacts): Values {
   return madeMs === undefined ? undefined : [String(Math.max(0, nowMs - madeMs))];
 }
 
-/** `/bucket/key`, decoded, whether or not it came with its first slash. */
-function copySource(headers: HttpHeaders): string | undefined {
+/** `bucket/key` and `/bucket/key`, decoded: policies are written either way, and so is the header. */
+function copySource(headers: HttpHeaders): Values {
   const text = headers.get("x-amz-copy-source");
   const path =
     text === undefined ? undefined : percentDecode(text.split("?", 1)[0] ?? "", "literal");
   if (path === undefined) return undefined;
-  return path.startsWith("/") ? path : `/${path}`;
+  const bare = path.startsWith("/") ? path.slice(1) : path;
+  return [bare, `/${bare}`];
 }
 
 function remainingDays({ headers, nowMs }: RequestFacts): Values {

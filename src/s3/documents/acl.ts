@@ -176,11 +176,11 @@ function toGroup(group: GranteeGroup, permission: Permission): Grant {
 
 /** `x-amz-grant-*` → the permission it gives. */
 const GRANT_HEADERS: ReadonlyArray<readonly [header: string, permission: Permission]> = [
-  ["x-amz-grant-full-control", "FULL_CONTROL"],
   ["x-amz-grant-read", "READ"],
   ["x-amz-grant-write", "WRITE"],
   ["x-amz-grant-read-acp", "READ_ACP"],
   ["x-amz-grant-write-acp", "WRITE_ACP"],
+  ["x-amz-grant-full-control", "FULL_CONTROL"],
 ];
 
 /** `id="…", uri="…", emailAddress="…"`; quotes may be missing, as in many clients. */
@@ -234,7 +234,7 @@ export function renderAcl(
       entry.optional("DisplayName", nameOf(owner));
     });
     xml.group("AccessControlList", (list) => {
-      for (const { grantee, permission } of grants) {
+      for (const { grantee, permission } of groupsFirst(grants)) {
         list.group("Grant", (grant) => {
           writeGrantee(grant, grantee, nameOf);
           grant.element("Permission", permission);
@@ -242,6 +242,12 @@ export function renderAcl(
       }
     });
   });
+}
+
+/** Groups before accounts, as clients have come to expect; otherwise in the order given. */
+function groupsFirst(grants: readonly Grant[]): readonly Grant[] {
+  const isGroup = ({ grantee }: Grant) => grantee.kind === "group";
+  return [...grants.filter(isGroup), ...grants.filter((grant) => !isGroup(grant))];
 }
 
 function writeGrantee(

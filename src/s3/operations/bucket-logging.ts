@@ -13,10 +13,10 @@ import {
   parseLogging,
   renderLogging,
 } from "../documents/logging.ts";
+import { isRequesterPays } from "../documents/request-payment.ts";
 import { sendEmpty, sendXml } from "../respond.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import { readDocumentBody } from "./bucket-documents.ts";
-import { isRequesterPays } from "./request-payment.ts";
 
 export async function getBucketLogging(context: BucketContext): Promise<void> {
   const bucket = await bucketOf(context);

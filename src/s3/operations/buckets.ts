@@ -23,6 +23,9 @@ import { parseCreateBucket, parseVersioning } from "../xml-requests.ts";
 import { asksForContents, deleteContents } from "./force-delete.ts";
 
 const BUCKETS_PAGE_MAX = 10_000;
+const REGION_NAME = /^[\w-]{1,64}$/;
+/** Kept as it came: a region's name. */
+const LOCATION_DOCUMENT = "location";
 /** Bucket documents are small; see docs/LIMITS.md. */
 const DOCUMENT_BYTES_MAX = 64 * 1024;
 
@@ -44,7 +47,7 @@ export async function listBuckets(context: ServiceContext): Promise<void> {
         buckets.group("Bucket", (entry) => {
           entry.element("Name", bucket.name);
           entry.element("CreationDate", formatIsoDate(bucket.createdMs));
-          entry.optional("BucketRegion", context.options.region);
+          entry.optional("BucketRegion", regionOf(bucket, context));
         });
       }
     });
@@ -104,7 +107,10 @@ export async function createBucket(context: BucketContext): Promise<void> {
   if (location !== undefined && options.region !== undefined && location !== options.region) {
     throw new S3Error("InvalidLocationConstraint");
   }
-  const settings = newBucketSettings(context);
+  if (location !== undefined && !REGION_NAME.test(location)) {
+    throw new S3Error("InvalidLocationConstraint");
+  }
+  const settings = newBucketSettings(context, location);
   try {
     const bucket = await context.store.createBucket(bucketName, settings);
     await announce(context, { names: ["s3:BucketCreated:*"], bucket, key: "", object: {} });
@@ -118,7 +124,10 @@ export async function createBucket(context: BucketContext): Promise<void> {
 }
 
 /** Owner, access list, object ownership and object lock come with the bucket, in one change. */
-function newBucketSettings({ headers, auth, accounts }: BucketContext): BucketSettings {
+function newBucketSettings(
+  { headers, auth, accounts, options }: BucketContext,
+  location: string | undefined,
+): BucketSettings {
   const owner = callerAccount(auth);
   const request = parseAclHeaders(headers, accounts);
   const ownership = parseOwnershipHeader(headers.get("x-amz-object-ownership"));
@@ -132,6 +141,8 @@ function newBucketSettings({ headers, auth, accounts }: BucketContext): BucketSe
     documents: {
       [ACL_DOCUMENT]: encodeDocument(acl),
       [OWNERSHIP_DOCUMENT]: ownership === undefined ? undefined : encodeDocument({ ownership }),
+      // A server without a region of its own lets each bucket have the one that was asked for.
+      [LOCATION_DOCUMENT]: options.region === undefined ? location : undefined,
       [LOCK_DOCUMENT]: locked ? encodeLockConfiguration({}) : undefined,
     },
   };
@@ -142,8 +153,7 @@ function isBucketExists(error: unknown): boolean {
 }
 
 export async function headBucket(context: BucketContext): Promise<void> {
-  await bucketOf(context);
-  const { region } = context.options;
+  const region = regionOf(await bucketOf(context), context);
   sendEmpty(context, 200, region === undefined ? [] : [["x-amz-bucket-region", region]]);
 }
 
@@ -155,9 +165,13 @@ export async function deleteBucket(context: BucketContext): Promise<void> {
   sendEmpty(context, 204);
 }
 
+/** Undefined where neither the server nor the bucket was given one. */
+function regionOf(bucket: Bucket, { options }: ServiceContext): string | undefined {
+  return options.region ?? bucket.documents[LOCATION_DOCUMENT];
+}
+
 export async function getBucketLocation(context: BucketContext): Promise<void> {
-  await bucketOf(context);
-  const { region } = context.options;
+  const region = regionOf(await bucketOf(context), context);
   const shown = region === undefined || region === "us-east-1" ? "" : region;
   sendXml(
     context,

@@ -1,5 +1,7 @@
 /** ListParts and ListMultipartUploads. */
-import { bucketOwnerOf, objectAclOf } from "../access-lists.ts";
+import { StoreError } from "../../base/store-error.ts";
+import type { Bucket, Upload } from "../../object/object-store.ts";
+import { bucketOwnerOf, objectAclOf, ownershipOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
 import { ownerOf, writeOwner } from "../owner.ts";
@@ -78,7 +80,7 @@ export async function listMultipartUploads(context: BucketContext): Promise<void
     uploadIdMarker: uploadIdMarker === "" ? undefined : uploadIdMarker,
     limit,
   });
-  const owner = ownerOf(bucketOwnerOf(bucket), context);
+  const owners = await ownersOf(context, bucket, page.uploads);
   const body = xmlDocument("ListMultipartUploadsResult", (xml) => {
     xml.element("Bucket", context.bucketName);
     xml.element("KeyMarker", encode(keyMarker));
@@ -90,7 +92,8 @@ export async function listMultipartUploads(context: BucketContext): Promise<void
     xml.optional("EncodingType", type);
     xml.element("MaxUploads", limit);
     xml.element("IsTruncated", page.truncated);
-    for (const upload of page.uploads) {
+    for (const [index, upload] of page.uploads.entries()) {
+      const owner = ownerOf(owners[index] ?? bucketOwnerOf(bucket), context);
       xml.group("Upload", (entry) => {
         entry.element("Key", encode(upload.key));
         entry.element("UploadId", upload.uploadId);
@@ -109,4 +112,30 @@ export async function listMultipartUploads(context: BucketContext): Promise<void
     }
   });
   sendXml(context, body);
+}
+
+/** Uploads looked at at once. */
+const PARALLEL_MAX = 32;
+
+/** Who began each upload; undefined for one that has ended meanwhile, and where all is the bucket's. */
+async function ownersOf(
+  { store }: BucketContext,
+  bucket: Bucket,
+  uploads: readonly Upload[],
+): Promise<ReadonlyArray<string | undefined>> {
+  if (ownershipOf(bucket) === "BucketOwnerEnforced") return [];
+  const owners: Array<string | undefined> = [];
+  for (let first = 0; first < uploads.length; first += PARALLEL_MAX) {
+    const batch = uploads.slice(first, first + PARALLEL_MAX).map(async ({ key, uploadId }) => {
+      try {
+        const { headers = {} } = await store.upload({ bucket, key, uploadId });
+        return objectAclOf(headers, bucket).owner;
+      } catch (error) {
+        if (error instanceof StoreError && error.code === "no-such-upload") return undefined;
+        throw error;
+      }
+    });
+    owners.push(...(await Promise.all(batch)));
+  }
+  return owners;
 }

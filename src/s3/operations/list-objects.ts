@@ -14,7 +14,6 @@ import {
   parsePageSize,
 } from "../paging.ts";
 import { sendXml } from "../respond.ts";
-import { invalidArgument } from "../s3-error.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";
 
 export async function listObjectsV1(context: BucketContext): Promise<void> {
@@ -46,14 +45,12 @@ export async function listObjectsV2(context: BucketContext): Promise<void> {
   const prefix = query.get("prefix") ?? "";
   const startAfter = query.get("start-after");
   const token = query.get("continuation-token");
-  if (token === "") {
-    throw invalidArgument("The continuation token provided is incorrect", "continuation-token", "");
-  }
   const delimiter = parseDelimiter(query);
   const { type, encode } = parseEncodingType(query);
   const limit = parsePageSize(query, "max-keys");
   const shown = parseFlag(query, "fetch-owner");
-  const from = token === undefined ? startAfter : decodeToken(token);
+  // An empty token is none, and comes back.
+  const from = token === undefined || token === "" ? startAfter : decodeToken(token);
   const after = from === "" ? undefined : from;
   const { page, owner } = await readPage(context, { prefix, delimiter, after, limit });
   const body = xmlDocument("ListBucketResult", (xml) => {

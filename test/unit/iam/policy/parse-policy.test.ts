@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { test } from "tap";
+import { NO_VALUES } from "../../../../src/iam/policy/condition-values.ts";
+import { evaluatePolicy } from "../../../../src/iam/policy/evaluate-policy.ts";
 import {
   EMBEDDED_POLICY_BYTES_MAX,
   POLICY_BYTES_MAX,
@@ -215,7 +217,26 @@ const REFUSED_STATEMENTS: ReadonlyArray<readonly [object, string]> = [
 test("parsePolicy: says precisely what is wrong with a statement", async (t) => {
   for (const [change, message] of REFUSED_STATEMENTS) {
     t.equal(refusal(document({ ...STATEMENT, ...change }), IDENTITY), message);
-    t.equal(refusal(document({ ...BUCKET_STATEMENT, ...change }), BUCKET), message);
+    const lenient = "Resource" in change && change.Resource === undefined;
+    if (!lenient) t.equal(refusal(document({ ...BUCKET_STATEMENT, ...change }), BUCKET), message);
+  }
+});
+
+test("parsePolicy: takes an Allow that can let nobody in, where a Deny like it is refused", async (t) => {
+  for (const change of [
+    { Action: "s3:ListBucket" },
+    { Resource: "arn:aws:s3:::photos" },
+    { Resource: undefined },
+    { Principal: { AWS: "arn:aws:iam::tenant:root" } },
+  ]) {
+    const policy = parsePolicy(document({ ...BUCKET_STATEMENT, ...change }), BUCKET);
+    const verdict = evaluatePolicy(policy, {
+      caller: { kind: "anonymous" },
+      action: "s3:listbucket",
+      resource: "arn:aws:s3:::photos",
+      values: NO_VALUES,
+    });
+    t.equal(verdict.kind, "none");
   }
 });
 
@@ -240,8 +261,19 @@ const REFUSED_BUCKET_STATEMENTS: ReadonlyArray<readonly [object, string]> = [
   [{ Resource: "arn:aws:s3:::other/*" }, "Policy has invalid resource - arn:aws:s3:::other/*"],
   [{ Resource: "arn:aws:s3:::photo/*" }, "Policy has invalid resource - arn:aws:s3:::photo/*"],
   [{ Resource: "arn:minio:kms:::key" }, "Policy has invalid resource - arn:minio:kms:::key"],
-  [{ Action: "s3:ListBucket" }, "Action does not apply to any resource(s) in statement"],
-  [{ Resource: "arn:aws:s3:::photos" }, "Action does not apply to any resource(s) in statement"],
+  [
+    { Effect: "Deny", Action: "s3:ListBucket" },
+    "Action does not apply to any resource(s) in statement",
+  ],
+  [
+    { Effect: "Deny", Resource: "arn:aws:s3:::photos" },
+    "Action does not apply to any resource(s) in statement",
+  ],
+  [{ Effect: "Deny", Resource: undefined }, "Missing required field Resource"],
+  [
+    { Effect: "Deny", Principal: { AWS: "arn:aws:iam::tenant:root" } },
+    "Invalid principal in policy - arn:aws:iam::tenant:root",
+  ],
   [{ Action: "admin:ServerInfo" }, "Policy has invalid action"],
   [
     { Action: ["s3:GetObject", "admin:ServerInfo"] },

@@ -92,9 +92,9 @@ test("OPERATION_ACCESS: what a request asks for besides needs permission too", a
     ["GetObject", {}, ["versionId"], ["s3:GetObjectVersion object"]],
     ["HeadObject", {}, ["versionId"], ["s3:GetObjectVersion object"]],
     ["PutObject", {}, [], [put]],
-    ["PutObject", { "x-amz-tagging": "a=b" }, [], [put, "s3:PutObjectTagging object"]],
-    ["PutObject", { "x-amz-acl": "public-read" }, [], [put, "s3:PutObjectAcl object"]],
-    ["PutObject", { "x-amz-grant-read": "id=x" }, [], [put, "s3:PutObjectAcl object"]],
+    ["PutObject", { "x-amz-tagging": "a=b" }, [], [put, "s3:PutObjectTagging new"]],
+    ["PutObject", { "x-amz-acl": "public-read" }, [], [put, "s3:PutObjectAcl new"]],
+    ["PutObject", { "x-amz-grant-read": "id=x" }, [], [put, "s3:PutObjectAcl new"]],
     ["PutObject", { "if-match": '"x"' }, [], [put, "s3:GetObject object"]],
     [
       "CreateMultipartUpload",

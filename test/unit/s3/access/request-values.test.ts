@@ -130,7 +130,7 @@ test("RequestValues: what a request may say itself comes from one place", async 
     "aws:referer": ["https://example.com/"],
     "s3:x-amz-acl": ["private"],
     "s3:x-amz-storage-class": ["STANDARD"],
-    "s3:x-amz-copy-source": ["/b/a k"],
+    "s3:x-amz-copy-source": ["b/a k", "/b/a k"],
     "s3:requestobjecttagkeys": ["class", "team", "empty"],
     "s3:requestobjecttag/class": ["secret"],
     "s3:requestobjecttag/team": ["red one"],
