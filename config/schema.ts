@@ -19,6 +19,7 @@ import {
   drivesKind,
   durationKind,
   identitiesKind,
+  namedKeyKind,
   passwordKind,
   pathKind,
   type RawValue,
@@ -87,6 +88,26 @@ export const clusterSchema = z.strictObject({
     example: '{"users":[{"name":"alice","secret":"a-long-secret","policies":["readwrite"]}]}',
     fromFile: true,
     secret: true,
+  }),
+  kmsSecretKey: namedKeyKind()
+    .optional()
+    .register(settingNotes, {
+      doc: "NAME:KEY, the default key of the key store, which also seals the keys made at run time; 32 bytes in base64. Without it they are sealed under the root password.",
+      example: "my-key:bXktc2VjcmV0LWtleS1vZi0zMi1ieXRlcy1sb25nISE=",
+      minio: ["MINIO_KMS_SECRET_KEY"],
+      fromFile: true,
+      secret: true,
+    }),
+  autoEncryption: switchKind().register(settingNotes, {
+    doc: "Encrypts what is written to buckets without a default encryption: SSE-KMS with the default key, or SSE-S3 where there is none.",
+    default: "off",
+    example: "on",
+    minio: ["MINIO_KMS_AUTO_ENCRYPTION"],
+  }),
+  customerKeys: choiceKind(["tls", "local", "any"]).register(settingNotes, {
+    doc: "From where keys of customers (SSE-C) are taken: over TLS only, over TLS and from this machine, where a proxy may have ended it, or from anywhere, in the clear.",
+    default: "local",
+    example: "tls",
   }),
   region: regionKind()
     .optional()

@@ -211,6 +211,30 @@ export function passwordKind(lengthMin: number) {
   });
 }
 
+/** A key of the key store: its name, and base64 of its 32 bytes. */
+export interface NamedKey {
+  readonly name: string;
+  readonly key: Secret;
+}
+
+/** As MinIO has it, `name:base64`; never quoted. */
+export function namedKeyKind() {
+  return kind((raw): Reading<NamedKey> => {
+    const match = typeof raw === "string" ? /^([A-Za-z0-9][\w.-]{0,79}):(.*)$/s.exec(raw) : null;
+    const [, name, text] = match ?? [];
+    if (name === undefined || text === undefined) {
+      return fail("must be NAME:KEY, with a name of letters, digits, '_', '.' and '-'");
+    }
+    const key = Buffer.from(text, "base64");
+    if (key.length !== 32 || key.toString("base64") !== text) {
+      return fail(
+        "must have 32 bytes in base64 behind the name; `openssl rand -base64 32` makes them",
+      );
+    }
+    return { value: { name, key: new Secret(text) } };
+  });
+}
+
 export function identitiesKind() {
   return kind((raw): Reading<IdentitySeed> => {
     if (typeof raw !== "string")

@@ -1,6 +1,6 @@
 /** Who may administrate what. */
 import { type Decision, decide } from "../iam/access/decide.ts";
-import { ADMIN_ARN } from "../iam/policy/resources.ts";
+import { ADMIN_ARN, KMS_ARN_PREFIX } from "../iam/policy/resources.ts";
 import type { AdminCaller } from "./admin-context.ts";
 import { ACCESS_DENIED, AdminError } from "./admin-error.ts";
 
@@ -12,6 +12,16 @@ export function adminDecision(who: AdminCaller, action: string): Decision {
 /** Throws AccessDenied. */
 export function requireAdmin(who: AdminCaller, action: string): void {
   if (!adminDecision(who, action).allowed) throw new AdminError(...ACCESS_DENIED);
+}
+
+/** About a key of the key store, or with "" about the store itself. Throws AccessDenied. */
+export function requireKms(who: AdminCaller, action: string, keyName: string): void {
+  if (!maySeeKey(who, action, keyName)) throw new AdminError(...ACCESS_DENIED);
+}
+
+export function maySeeKey({ caller, values }: AdminCaller, action: string, name: string): boolean {
+  const resource = KMS_ARN_PREFIX + name;
+  return decide({ caller, action, resource, values, bucket: undefined }).allowed;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { SignedCaller } from "../iam/access/caller.ts";
+import type { KeyStore } from "../iam/keys/key-store.ts";
 import type { ConditionValues } from "../iam/policy/condition-values.ts";
 import type { IdentityStore } from "../iam/store/identity-store.ts";
 import type { Argon2 } from "./body-encryption.ts";
@@ -20,6 +21,7 @@ export interface AdminCaller {
 
 export interface AdminModules {
   readonly identities: IdentityStore;
+  readonly keys: KeyStore;
   readonly argon2: Argon2;
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;

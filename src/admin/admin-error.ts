@@ -32,6 +32,8 @@ const IAM_ERRORS: Readonly<Record<IamErrorCode, readonly [status: number, code: 
   "no-such-key": [404, "XMinioAdminServiceAccountNotFound"],
   "account-exists": [409, "XMinioAdminAccountExists"],
   "key-exists": [409, "XMinioAdminAccessKeyInUse"],
+  "no-such-kms-key": [404, "kms:KeyNotFound"],
+  "kms-key-exists": [409, "kms:KeyAlreadyExists"],
   "policy-in-use": [400, "XMinioAdminPolicyInUse"],
   "group-not-empty": [400, "XMinioAdminGroupNotEmpty"],
   "built-in": [400, "XMinioAdminPolicyInUse"],

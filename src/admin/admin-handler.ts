@@ -9,7 +9,7 @@ import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts"
 import { requireAdmin } from "./admin-access.ts";
 import type { AdminAnswer, AdminCaller, AdminContext, AdminModules } from "./admin-context.ts";
 import { AdminError, toAdminError } from "./admin-error.ts";
-import { ADMIN_ROUTES, type AdminRoute } from "./admin-routes.ts";
+import { ADMIN_ROUTES, type AdminRoute, KMS_ROUTES } from "./admin-routes.ts";
 import { encryptBody } from "./body-encryption.ts";
 
 export interface AdminHandlerModules extends AdminModules {
@@ -18,12 +18,17 @@ export interface AdminHandlerModules extends AdminModules {
 }
 
 export const ADMIN_PATH = "/minio/admin/";
-const VERSION_PATH = `${ADMIN_PATH}v3/`;
+const KMS_PATH = "/minio/kms/";
+/** The routes below each path. */
+const TABLES: ReadonlyArray<readonly [path: string, table: ReadonlyMap<string, AdminRoute>]> = [
+  [`${ADMIN_PATH}v3/`, ADMIN_ROUTES],
+  [`${KMS_PATH}v1/`, KMS_ROUTES],
+];
 /** As MinIO: 256 KiB and what encryption adds. */
 export const ADMIN_BODY_BYTES_MAX = 262_272;
 
 export function isAdminPath(rawPath: string): boolean {
-  return rawPath.startsWith(ADMIN_PATH);
+  return rawPath.startsWith(ADMIN_PATH) || rawPath.startsWith(KMS_PATH);
 }
 
 export function createAdminHandler(modules: AdminHandlerModules): HttpHandler {
@@ -67,10 +72,9 @@ async function run(
 }
 
 function findRoute(request: HttpRequest): AdminRoute {
-  const name = request.rawPath.startsWith(VERSION_PATH)
-    ? request.rawPath.slice(VERSION_PATH.length)
-    : "";
-  const route = ADMIN_ROUTES.get(name.replace(/\/$/, ""));
+  const { rawPath } = request;
+  const [path, table] = TABLES.find(([start]) => rawPath.startsWith(start)) ?? [];
+  const route = table?.get(rawPath.slice(path?.length).replace(/\/$/, ""));
   if (route === undefined || route.method !== request.method) {
     const message = "This server does not have this version or part of the administration API.";
     throw new AdminError(426, "XMinioAdminVersionMismatch", message);

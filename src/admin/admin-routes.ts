@@ -39,6 +39,16 @@ import {
   setUserStatus,
   updateGroupMembers,
 } from "./iam/user-routes.ts";
+import {
+  createKmsKey,
+  createOwnKmsKey,
+  kmsKeyStatus,
+  kmsStatus,
+  listKmsKeys,
+  listOwnKmsKeys,
+  ownKmsKeyStatus,
+  ownKmsStatus,
+} from "./kms-routes.ts";
 
 export interface AdminRoute {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
@@ -90,4 +100,18 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["cluster/apply", route("POST", "ClusterApply", applyChange)],
   ["cluster/abandon", route("POST", "ClusterAbandon", abandonChange)],
   ["cluster/token", route("POST", "ClusterToken", issueToken)],
+  ["kms/status", route("POST", "KMSKeyStatus", kmsStatus)],
+  ["kms/key/create", route("POST", "KMSCreateKey", createKmsKey)],
+  ["kms/key/list", route("GET", "KMSKeyStatus", listKmsKeys)],
+  ["kms/key/status", route("GET", "KMSKeyStatus", kmsKeyStatus)],
+]);
+
+const EACH_KEY = "the permission is that for the key";
+
+/** By what follows `/minio/kms/v1/`. */
+export const KMS_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
+  ["status", asking("GET", EACH_KEY, ownKmsStatus)],
+  ["key/create", asking("POST", EACH_KEY, createOwnKmsKey)],
+  ["key/list", asking("GET", EACH_KEY, listOwnKmsKeys)],
+  ["key/status", asking("GET", EACH_KEY, ownKmsKeyStatus)],
 ]);

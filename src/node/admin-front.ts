@@ -12,6 +12,7 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { StoreError } from "../base/store-error.ts";
 import type { HttpHandler, HttpRequest } from "../http/request.ts";
+import type { KeyStore } from "../iam/keys/key-store.ts";
 import { RequestValues } from "../s3/access/request-values.ts";
 import { Authenticator } from "../s3/auth/authenticate.ts";
 import type { Identity } from "../s3/context.ts";
@@ -24,6 +25,7 @@ export interface AdminFrontModules {
   readonly identities: NodeIdentities;
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;
+  readonly keys: KeyStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -53,6 +55,7 @@ export function createAdminFront(
   return createAdminHandler({
     authenticate,
     identities: identities.store,
+    keys: modules.keys,
     argon2: argon2InWorker,
     cluster: modules.cluster,
     clock,

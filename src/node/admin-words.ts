@@ -217,6 +217,20 @@ const ACCOUNT_SPECS: Readonly<Record<string, Spec>> = {
   list: { words: "", doc: "all accounts", make: () => get("list-accounts") },
 };
 
+const KMS_KEY_SPECS: Readonly<Record<string, Spec>> = {
+  create: {
+    words: "<name>",
+    doc: "make a key of the key store",
+    make: (words) => ({ ...get("kms/key/create", { "key-id": word(words, 0) }), method: "POST" }),
+  },
+  list: { words: "", doc: "all keys of the key store", make: () => get("kms/key/list") },
+  status: {
+    words: "[name]",
+    doc: "try out a key; without a name, the default one",
+    make: ([name]) => get("kms/key/status", name === undefined ? {} : { "key-id": name }),
+  },
+};
+
 const NOUNS: ReadonlyArray<readonly [noun: string, doc: string, Readonly<Record<string, Spec>>]> = [
   ["user", "users and their secrets", USER_SPECS],
   ["group", "groups of users", GROUP_SPECS],
@@ -229,7 +243,14 @@ const NOUNS: ReadonlyArray<readonly [noun: string, doc: string, Readonly<Record<
 export function addAdminCommands(program: Command, choose: (words: AdminWords) => void): void {
   const admin = program
     .command("admin")
-    .description("administrate a running server: users, groups, policies, access keys");
+    .description(
+      "administrate a running server: users, groups, policies, access keys, encryption keys",
+    );
+  const kms = admin.command("kms").description("the key store that encryption uses");
+  const kmsKey = kms.command("key").description("its keys");
+  for (const [verb, spec] of Object.entries(KMS_KEY_SPECS)) {
+    addVerb(kmsKey, { verb, spec, choose });
+  }
   for (const [noun, doc, specs] of NOUNS) {
     const parent = admin.command(noun).description(doc);
     for (const [verb, spec] of Object.entries(specs)) addVerb(parent, { verb, spec, choose });

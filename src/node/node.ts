@@ -14,6 +14,7 @@ import type { HealthState } from "../admin/health.ts";
 import type { Logger } from "../base/log.ts";
 import type { EventHub } from "../events/event-hub.ts";
 import type { HttpHandler } from "../http/request.ts";
+import type { KeyStore } from "../iam/keys/key-store.ts";
 import type { RunningObjectStore } from "../object/create-object-store.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
 import type { AccessLog } from "../s3/access-log/access-log.ts";
@@ -35,6 +36,7 @@ import { startEvents } from "./events.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
 import { NodeIdentities } from "./identities.ts";
+import { automaticEncryption, startKeyStore } from "./key-store.ts";
 import { startLoopMonitor } from "./loop-monitor.ts";
 import { createObjectNode } from "./object-node.ts";
 import type { RunningNode } from "./serve.ts";
@@ -76,7 +78,7 @@ export async function startNode(
     const opened = place && (await openCluster(settings, place, parts));
     closers.push(() => opened?.close());
     starting.card = opened?.card;
-    const { objects, dataPath } = createObjectNode(settings, { ...parts, cluster: opened });
+    const { objects, dataPath, keys } = createObjectNode(settings, { ...parts, cluster: opened });
     closers.push(() => dataPath.close());
     closers.push(() => objects.stop());
     log.info("drives opened", describeDrives(store));
@@ -86,6 +88,7 @@ export async function startNode(
     await identities.start();
     const events = startEvents(settings, { ...parts, records: objects.records });
     closers.push(() => events.stop());
+    await startKeyStore(keys, log);
     const phase: Phase = { name: "ready" };
     const logs = startAccessLogs(settings, { objects, identities, store, log });
     closers.push(() => logs.stop());
@@ -94,6 +97,7 @@ export async function startNode(
       accessLog: logs.accessLog,
       identities,
       events: events.hub,
+      keys,
       store,
       opened,
       phase,
@@ -170,6 +174,7 @@ interface FrontParts {
   readonly accessLog: AccessLog;
   readonly identities: NodeIdentities;
   readonly events: EventHub;
+  readonly keys: KeyStore;
   readonly store: Store;
   readonly opened: OpenedCluster | undefined;
   readonly phase: Phase;
@@ -183,10 +188,16 @@ function listen(settings: Settings, handler: HttpHandler, log: Logger): Promise<
 
 function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
   const { cluster, node } = settings;
-  const { objects, identities, events, digester, log } = parts;
+  const { objects, identities, keys, events, digester, log } = parts;
   const hostId = hostIdOf();
   const s3 = createS3Handler(
-    { region: cluster.region, domains: cluster.domains, hostId },
+    {
+      region: cluster.region,
+      domains: cluster.domains,
+      hostId,
+      customerKeys: cluster.customerKeys,
+      automaticEncryption: automaticEncryption(cluster),
+    },
     {
       store: objects.store,
       events,
@@ -204,7 +215,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       s3,
       admin: createAdminFront(
         { region: cluster.region },
-        { identities, cluster: undefined, clock, random, log },
+        { identities, keys, cluster: undefined, clock, random, log },
       ),
       refuse: (request, response) => sendBusy(request, response, hostId),
       health: (busy) => healthOf(settings, parts, busy),

@@ -8,6 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { KeyStore } from "../iam/keys/key-store.ts";
 import type { ClusterMap } from "../object/cluster/cluster-map.ts";
 import {
   createObjectStore,
@@ -25,8 +26,10 @@ import {
 } from "../object/data-placement.ts";
 import { DRIVE_SET_LIMITS, DriveSet } from "../object/drive-set.ts";
 import { DEFAULT_OBJECT_OPTIONS } from "../object/object-core.ts";
+import { SystemRecords } from "../object/system-records.ts";
 import type { Store } from "../store/store.ts";
 import type { OpenedCluster } from "./cluster/cluster-backend.ts";
+import { createKeyStore } from "./key-store.ts";
 
 /** What makes a node one of a cluster: see cluster/cluster-backend.ts. */
 export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "map">;
@@ -44,6 +47,7 @@ export interface ObjectNodeModules {
 export interface ObjectNode {
   readonly objects: RunningObjectStore;
   readonly dataPath: DataPath;
+  readonly keys: KeyStore;
 }
 
 export function createObjectNode(
@@ -78,6 +82,7 @@ export function createObjectNode(
   const set = modules.cluster === undefined ? createDriveSet(node, modules) : undefined;
   const replicas = modules.cluster?.replicas ?? set;
   assert(replicas !== undefined, "a node is alone or one of a cluster");
+  const keys = createKeyStore(cluster, { records: new SystemRecords(replicas), clock, random });
   const objects = createObjectStore(
     {
       object: {
@@ -100,12 +105,13 @@ export function createObjectNode(
       rebuilder,
       data: { arena, codec, drives, clock },
       damage,
+      keyService: keys,
       clock,
       random,
       log,
     },
   );
-  return { objects, dataPath };
+  return { objects, dataPath, keys };
 }
 
 function createDriveSet(node: Settings["node"], modules: ObjectNodeModules): DriveSet {

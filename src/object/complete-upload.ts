@@ -94,7 +94,9 @@ async function tryCompletion(
     record = await readUpload(core, key, under);
   }
   const { state, revision, encryption } = record;
-  const keys = await completionKeys(core, record, attempt.input);
+  const { input } = attempt;
+  const place = { bucket: bucket.name, key: input.key };
+  const keys = await core.encryption.openAny(encryption, place, input);
   const shown = { encryption, keys };
   if (state.kind === "done" || state.kind === "finished") {
     return answerAgain(state.result, request, shown);
@@ -104,21 +106,6 @@ async function tryCompletion(
   const to = completingState(core, manifest);
   await changeState(core, key, { from: "open", to, revision, ...under });
   return shownResult(await finishCompletion(core, bucket, key, { ...record, state: to }), shown);
-}
-
-/**
- * A customer's key is needed only where there are checksums: who completes an upload without any need
- * not bring it, and those of its parts stay as they are, sealed.
- */
-async function completionKeys(
-  core: ObjectCore,
-  { encryption, checksum }: UploadRecord,
-  input: CompleteUploadInput,
-): Promise<ObjectKeys | undefined> {
-  const asks = checksum !== undefined || input.parts.some((part) => part.checksum !== undefined);
-  if (encryption?.mode === "customer" && input.customerKey === undefined && !asks) return undefined;
-  const place = { bucket: input.bucket.name, key: input.key };
-  return core.encryption.openAny(encryption, place, input);
 }
 
 /** Steps 3 and 4 of a completion whose manifest is chosen. The gates are held. */
@@ -256,6 +243,7 @@ async function checkedManifest(
     conditions: input.conditions,
     parts,
     degraded,
+    partsCheck: keys?.partsCheck(parts),
   };
 }
 
@@ -316,7 +304,7 @@ function draftOf(upload: UploadRecord, manifest: CompletionManifest): VersionDra
     bytes: manifest.bytes,
     etag: manifest.etag,
     degraded: manifest.degraded,
-    encryption: upload.encryption,
+    encryption: upload.encryption && { ...upload.encryption, partsCheck: manifest.partsCheck },
   };
 }
 

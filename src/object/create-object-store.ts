@@ -18,6 +18,7 @@ import type { DataReader, DataWriter, ShardedData } from "./data.ts";
 import type { DriveTable } from "./data-drives.ts";
 import type { DataRebuilder } from "./data-rebuilder.ts";
 import type { DriveSet, DriveSetMode, DriveSetStatus } from "./drive-set.ts";
+import type { KeyService } from "./encryption/key-service.ts";
 import { HEALER_OPTIONS, Healer } from "./heal.ts";
 import { Janitor } from "./janitor.ts";
 import { type LifecycleOptions, LifecycleWorker } from "./lifecycle-worker.ts";
@@ -63,6 +64,7 @@ export interface ObjectStoreModules {
   readonly data: StripeReaderModules & { readonly drives: DriveTable };
   /** Its `report` is the `onDamage` of reader and rebuilder. */
   readonly damage: DamageLog;
+  readonly keyService?: KeyService;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -110,7 +112,9 @@ export function createObjectStore(
   const set = modules.replicas;
   const driveAt = (index: number) => set.driveAt(index);
   const pending = new PendingCleaner({ clock, driveAt, isMember: (id) => set.isMember(id) });
+  const { keyService } = modules;
   const store = new ObjectLayer(options.object, {
+    ...(keyService && { keyService }),
     registers: set,
     writer,
     reader,

@@ -1,4 +1,5 @@
 /** GET and HEAD: one strict read of the record, then the conditions; the bytes follow on demand. */
+import { timingSafeEqual } from "node:crypto";
 import { StoreError } from "../base/store-error.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { shownChecksum } from "./commit-version.ts";
@@ -53,6 +54,7 @@ async function readUnder(
   const { version } = found;
   // Before the conditions: who has not got the key learns nothing of what is stored.
   const keys = await keysOf(core, version, input, bucket);
+  if (keys !== undefined) checkParts(version, keys);
   const refusal = checkReadConditions(input.conditions, version);
   if (refusal !== undefined) throw new StoreError(refusal);
   if (version.sharded) {
@@ -72,6 +74,16 @@ function keysOf(
     return undefined;
   }
   return core.encryption.openAny(encryption, { bucket: bucket.name, key: input.key }, input);
+}
+
+/** Throws StoreError `corrupt` when the parts are not those that were completed. */
+function checkParts(version: StoredVersion, keys: ObjectKeys): void {
+  const { content, encryption } = version.meta();
+  if (content?.kind !== "parts") return;
+  const { partsCheck } = encryption ?? {};
+  if (partsCheck !== undefined && timingSafeEqual(partsCheck, keys.partsCheck(content.parts)))
+    return;
+  throw new StoreError({ code: "corrupt", what: "encrypted object: its parts" });
 }
 
 /** Small content in the clear. */

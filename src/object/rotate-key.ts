@@ -104,10 +104,13 @@ export async function updateEncryption(
   const { version, keys, bucket } = found;
   if (keys === undefined) throw new StoreError({ code: "encryption", problem: "not-encrypted" });
   const { stored } = await core.encryption.reseal(keys, request, { bucket: bucket.name, key });
+  // The object key is the same, and so is what it says of the parts.
+  const { partsCheck } = version.meta().encryption ?? {};
+  const encryption = partsCheck === undefined ? stored : { ...stored, partsCheck };
   await core.buckets.commit(input.bucket, async (entry: BucketEntry) => {
     const outcome = await core.registers.update<StoreErrorData>(
       objectKey(entry, key),
-      (body) => exchange(body, version, { encryption: stored, mtimeMs: version.mtimeMs }),
+      (body) => exchange(body, version, { encryption, mtimeMs: version.mtimeMs }),
       actingUnder(entry),
     );
     if (outcome.kind !== "written") throw new StoreError(outcome.answer);

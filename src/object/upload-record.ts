@@ -68,6 +68,8 @@ export interface CompletionManifest {
   readonly conditions: WriteConditions;
   readonly parts: readonly StoredPart[];
   readonly degraded: boolean;
+  /** Of an encrypted object: see ObjectKeys. */
+  readonly partsCheck?: Uint8Array | undefined;
 }
 
 /** What a completion answered. */
@@ -252,8 +254,8 @@ function unpackState(kind: (typeof STATES)[number], dueMs: number, value: unknow
 }
 
 function packManifest(manifest: CompletionManifest): unknown {
-  const { conditions } = manifest;
-  return [
+  const { conditions, partsCheck } = manifest;
+  const fields = [
     manifest.request,
     manifest.versionId ?? null,
     manifest.etag,
@@ -264,6 +266,7 @@ function packManifest(manifest: CompletionManifest): unknown {
     manifest.parts.map(packPart),
     manifest.degraded,
   ];
+  return partsCheck === undefined ? fields : [...fields, partsCheck];
 }
 
 function unpackManifest(value: unknown): CompletionManifest {
@@ -282,6 +285,7 @@ function unpackManifest(value: unknown): CompletionManifest {
     },
     parts: asList(fields[7], "parts").map(unpackPart),
     degraded: fields[8] === true,
+    ...(fields[9] === undefined ? {} : { partsCheck: asBytes(fields[9], "parts check") }),
   };
 }
 

@@ -65,7 +65,13 @@ async function describe(
   const { bucket, key, versionId } = place;
   const named = versionId === undefined ? {} : { versionId };
   try {
-    const { details } = await context.store.openObject({ bucket, key, ...named, conditions: {} });
+    const { details } = await context.store.openObject({
+      bucket,
+      key,
+      ...named,
+      conditions: {},
+      headersOnly: true,
+    });
     const { bytes, etag, headers } = details;
     return { bytes, etag, headers, versionId };
   } catch (error) {

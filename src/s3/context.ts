@@ -10,7 +10,7 @@ import type { EventSink } from "../events/event-hub.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
 import type { SignedCaller } from "../iam/access/caller.ts";
-import type { Bucket, ObjectStore } from "../object/object-store.ts";
+import type { Bucket, EncryptionRequest, ObjectStore } from "../object/object-store.ts";
 import type { RequestAccess } from "./access/request-access.ts";
 import type { LoggedDeletion } from "./access-log/access-log.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
@@ -45,6 +45,10 @@ export interface S3Options {
   readonly domains: readonly string[];
   /** Names this node in answers (`x-amz-id-2`). */
   readonly hostId: string;
+  /** From where keys of customers (SSE-C) are taken. */
+  readonly customerKeys: "tls" | "local" | "any";
+  /** How objects are encrypted where neither request nor bucket say. */
+  readonly automaticEncryption: EncryptionRequest | undefined;
 }
 
 /** Digests a small document at once, in the calling thread. */

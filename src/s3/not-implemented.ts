@@ -28,7 +28,6 @@ export const NOT_IMPLEMENTED = [
   "GetObjectTorrent",
   "PutBucketAbac",
   "PutBucketAnalyticsConfiguration",
-  "PutBucketEncryption",
   "PutBucketIntelligentTieringConfiguration",
   "PutBucketInventoryConfiguration",
   "PutBucketMetricsConfiguration",
@@ -39,7 +38,6 @@ export const NOT_IMPLEMENTED = [
   "SelectObjectContent",
   "UpdateBucketMetadataInventoryTableConfiguration",
   "UpdateBucketMetadataJournalTableConfiguration",
-  "UpdateObjectEncryption",
 ] as const satisfies readonly S3Operation[];
 
 export type NotImplementedOperation = (typeof NOT_IMPLEMENTED)[number];

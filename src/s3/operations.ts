@@ -9,6 +9,7 @@ import {
   bucketTaggingHandlers,
   corsHandlers,
   deleteBucketLifecycle,
+  encryptionHandlers,
   getBucketLifecycle,
   ownershipHandlers,
   publicAccessHandlers,
@@ -53,6 +54,7 @@ import {
   uploadPart,
 } from "./operations/multipart.ts";
 import { getBucketNotification, putBucketNotification } from "./operations/notification.ts";
+import { updateObjectEncryption } from "./operations/object-encryption.ts";
 import {
   getObjectLegalHold,
   getObjectLockConfiguration,
@@ -86,7 +88,7 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   DeleteBucket: deleteBucket,
   DeleteBucketAnalyticsConfiguration: alwaysAbsent("NoSuchConfiguration"),
   DeleteBucketCors: corsHandlers.delete,
-  DeleteBucketEncryption: deleteAbsent,
+  DeleteBucketEncryption: encryptionHandlers.delete,
   DeleteBucketIntelligentTieringConfiguration: alwaysAbsent("NoSuchConfiguration"),
   DeleteBucketInventoryConfiguration: alwaysAbsent("NoSuchConfiguration"),
   DeleteBucketLifecycle: deleteBucketLifecycle,
@@ -102,7 +104,7 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   GetBucketAcl: getBucketAcl,
   GetBucketAnalyticsConfiguration: alwaysAbsent("NoSuchConfiguration"),
   GetBucketCors: corsHandlers.get,
-  GetBucketEncryption: alwaysAbsent("ServerSideEncryptionConfigurationNotFoundError"),
+  GetBucketEncryption: encryptionHandlers.get,
   GetBucketIntelligentTieringConfiguration: alwaysAbsent("NoSuchConfiguration"),
   GetBucketInventoryConfiguration: alwaysAbsent("NoSuchConfiguration"),
   GetBucketLifecycleConfiguration: getBucketLifecycle,
@@ -136,6 +138,7 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   PutBucketAcl: putBucketAcl,
   PutBucketCors: corsHandlers.put,
   PutBucketLifecycleConfiguration: putBucketLifecycle,
+  PutBucketEncryption: encryptionHandlers.put,
   PutBucketLogging: putBucketLogging,
   PutBucketNotificationConfiguration: putBucketNotification,
   PutBucketOwnershipControls: ownershipHandlers.put,
@@ -168,6 +171,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   PutObjectRetention: putObjectRetention,
   PutObjectTagging: putObjectTagging,
   RestoreObject: restoreObject,
+  UpdateObjectEncryption: updateObjectEncryption,
   UploadPart: uploadPart,
   UploadPartCopy: uploadPartCopy,
 };

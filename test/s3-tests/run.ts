@@ -56,6 +56,7 @@ async function runSuite(): Promise<readonly TestOutcome[]> {
   const configuration = join(folder, "s3tests.conf");
   const pairs = IDENTITY_SECTIONS.map((section) => [section, identityOf(section)] as const);
   for (const section of IDENTITY_SECTIONS) await makeIdentity(section);
+  for (const key of ["testkey-1", "testkey-2"]) await administrate("kms", "key", "create", key);
   writeFileSync(
     configuration,
     suiteConfiguration({

@@ -10,6 +10,7 @@ export const S3_ARN_PREFIX = "arn:aws:s3:::";
 /** What actions about no bucket are asked with: only patterns that cover everything match. */
 export const ALL_BUCKETS_ARN = S3_ARN_PREFIX;
 export const ADMIN_ARN = "arn:minio:admin:::";
+export const KMS_ARN_PREFIX = "arn:minio:kms:::";
 
 export function bucketArn(bucket: string): string {
   return S3_ARN_PREFIX + bucket;

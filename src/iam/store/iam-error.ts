@@ -7,6 +7,8 @@ export type IamErrorCode =
   | "no-such-key"
   | "account-exists"
   | "key-exists"
+  | "no-such-kms-key"
+  | "kms-key-exists"
   | "policy-in-use"
   | "group-not-empty"
   | "built-in"

@@ -31,6 +31,8 @@ export interface StoredEncryption {
   readonly sealedKey: Uint8Array;
   /** Undefined for keys of customers, who keep theirs. */
   readonly service: ServiceKey | undefined;
+  /** Of an object completed from parts: binds which they are, in which order. */
+  readonly partsCheck?: Uint8Array | undefined;
 }
 
 /** What answers show of it. */
@@ -45,10 +47,11 @@ export function shownEncryption(stored: StoredEncryption | undefined): {
 }
 
 export function packEncryption(stored: StoredEncryption): unknown {
-  const { mode, salt, check, sealedKey, service } = stored;
+  const { mode, salt, check, sealedKey, service, partsCheck } = stored;
   const tail =
     service === undefined ? null : [service.keyId, service.sealedDataKey, service.context];
-  return [DESCRIPTOR_VERSION, ENCRYPTION_MODES.indexOf(mode), salt, check, sealedKey, tail];
+  const fields = [DESCRIPTOR_VERSION, ENCRYPTION_MODES.indexOf(mode), salt, check, sealedKey, tail];
+  return partsCheck === undefined ? fields : [...fields, partsCheck];
 }
 
 /** Absent and null both say: not encrypted. Throws StoreError `corrupt`. */
@@ -66,6 +69,7 @@ export function unpackEncryption(value: unknown): StoredEncryption | undefined {
     check: asBytes(fields[3], "encryption check", CHECK_BYTES),
     sealedKey: asBytes(fields[4], "sealed object key", SEALED_KEY_BYTES),
     service,
+    ...(fields[6] === undefined ? {} : { partsCheck: asBytes(fields[6], "parts check") }),
   };
 }
 

@@ -18,6 +18,7 @@ const ALGORITHM = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = NONCE_BYTES + TAG_BYTES;
+const PART_LINE_BYTES = 4 + 8 + PART_SALT_BYTES;
 
 /** Which part of an object something belongs to; undefined: to the whole. */
 export interface PartPlace {
@@ -76,6 +77,23 @@ export class ObjectKeys {
     } catch {
       throw corrupt("sealed checksum");
     }
+  }
+
+  /**
+   * Binds the parts of an object: none can be left out, moved or replaced by another of the same
+   * upload. What is inside each its frames bind.
+   */
+  partsCheck(parts: readonly (PartPlace & { readonly bytes: number })[]): Buffer {
+    const lines = Buffer.allocUnsafe(parts.length * PART_LINE_BYTES);
+    let at = 0;
+    for (const { number, bytes, salt } of parts) {
+      at = lines.writeUInt32BE(number, at);
+      at = lines.writeBigUInt64BE(BigInt(bytes), at);
+      lines.fill(0, at, at + PART_SALT_BYTES);
+      if (salt !== undefined) lines.set(salt, at);
+      at += PART_SALT_BYTES;
+    }
+    return this.#derive("parts", lines);
   }
 
   /** The key itself, to be sealed anew. */

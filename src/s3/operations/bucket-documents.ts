@@ -10,6 +10,12 @@ import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
 import { CORS_DOCUMENT, type CorsConfiguration, parseCors, renderCors } from "../documents/cors.ts";
 import { encodeDocument, readDocument } from "../documents/document.ts";
+import {
+  type BucketEncryption,
+  ENCRYPTION_DOCUMENT,
+  parseBucketEncryption,
+  renderBucketEncryption,
+} from "../documents/encryption.ts";
 import { parseLifecycle, renderLifecycle } from "../documents/lifecycle.ts";
 import {
   OWNERSHIP_DOCUMENT,
@@ -112,6 +118,13 @@ export const websiteHandlers = documentHandlers<WebsiteConfiguration>({
   absent: "NoSuchWebsiteConfiguration",
   parse: parseWebsite,
   render: renderWebsite,
+});
+
+export const encryptionHandlers = documentHandlers<BucketEncryption>({
+  name: ENCRYPTION_DOCUMENT,
+  absent: "ServerSideEncryptionConfigurationNotFoundError",
+  parse: parseBucketEncryption,
+  render: renderBucketEncryption,
 });
 
 export const publicAccessHandlers = documentHandlers<PublicAccessBlock>({

@@ -8,6 +8,13 @@ import { bucketOf, type ObjectContext } from "../context.ts";
 import { type CopySource, parseCopySource } from "../copy-source.ts";
 import { formatIsoDate } from "../dates.ts";
 import {
+  copySourceAccess,
+  encryptionHeaders,
+  partAccess,
+  requestedEncryption,
+  writeEncryption,
+} from "../encryption-headers.ts";
+import {
   describingHeaders,
   parseStorageClass,
   parseStoredHeaders,
@@ -16,14 +23,12 @@ import {
 import { parseTags, withAccess } from "../object-write.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { parseCopyRange } from "../range.ts";
-import { type HeaderList, sendXml } from "../respond.ts";
+import { sendXml } from "../respond.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
-import { screenHeaders } from "../screen.ts";
 import { xmlDocument } from "../xml.ts";
 
 export async function copyObject(context: ObjectContext): Promise<void> {
   const { store, key } = context;
-  screenHeaders(context.headers, "copy");
   const from = parseCopySource(context.headers.get("x-amz-copy-source") ?? "");
   const metadata = parseMetadataDirective(context);
   refuseIdleSelfCopy(context, from, metadata);
@@ -41,6 +46,7 @@ export async function copyObject(context: ObjectContext): Promise<void> {
       headers: (source) => withAccess({ ...described(source), ...tagged(source) }, context, bucket),
       storageClass,
       checksumAlgorithm: parseChecksumAlgorithm(context.headers.get("x-amz-checksum-algorithm")),
+      encryption: writeEncryption(context, bucket),
     }),
   );
   await announceStored(context, {
@@ -49,7 +55,7 @@ export async function copyObject(context: ObjectContext): Promise<void> {
     key,
     versionId: result.versionId,
   });
-  const headers: HeaderList = [];
+  const headers = encryptionHeaders(result.encryption, context);
   if (result.sourceVersionId !== undefined) {
     headers.push(["x-amz-copy-source-version-id", result.sourceVersionId]);
   }
@@ -64,7 +70,6 @@ export async function copyObject(context: ObjectContext): Promise<void> {
 
 export async function uploadPartCopy(context: ObjectContext): Promise<void> {
   const { query, store, key } = context;
-  screenHeaders(context.headers, "copy");
   const from = parseCopySource(context.headers.get("x-amz-copy-source") ?? "");
   const partNumber = parsePartNumber(query) ?? 0;
   const bucket = await bucketOf(context);
@@ -74,11 +79,12 @@ export async function uploadPartCopy(context: ObjectContext): Promise<void> {
       key,
       uploadId: query.get("uploadId") ?? "",
       partNumber,
+      ...partAccess(context),
       source: await sourceOf(context, from),
       range: parseCopyRange(context.headers.get("x-amz-copy-source-range")),
     }),
   );
-  const headers: HeaderList = [];
+  const headers = encryptionHeaders(part.encryption, context);
   if (part.sourceVersionId !== undefined) {
     headers.push(["x-amz-copy-source-version-id", part.sourceVersionId]);
   }
@@ -98,6 +104,7 @@ async function sourceOf(
     key: from.key,
     ...(from.versionId === undefined ? {} : { versionId: from.versionId }),
     conditions: parseCopyConditions(context.headers),
+    ...copySourceAccess(context),
   };
 }
 
@@ -142,6 +149,7 @@ function refuseIdleSelfCopy(
   if (!same || metadata !== undefined || from.versionId !== undefined) return;
   if (context.headers.has("x-amz-storage-class")) return;
   if (context.headers.has("x-amz-website-redirect-location")) return;
+  if (requestedEncryption(context) !== undefined) return;
   throw new S3Error("InvalidRequest", {
     message:
       "This copy request is illegal because it is trying to copy an object to itself without " +

@@ -4,6 +4,7 @@ import { announceRead } from "../announce.ts";
 import { checksumXml } from "../checksum-headers.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatHttpDate } from "../dates.ts";
+import { readAccess } from "../encryption-headers.ts";
 import { PAGE_SIZE_MAX } from "../paging.ts";
 import { type HeaderList, sendXml } from "../respond.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
@@ -27,6 +28,7 @@ export async function getObjectAttributes(context: ObjectContext): Promise<void>
     key,
     ...(versionId === undefined ? {} : { versionId }),
     conditions: {},
+    ...readAccess(context),
   });
   announceRead(context, {
     names: ["s3:ObjectAccessed:Attributes"],

@@ -11,6 +11,7 @@ import { parseReadConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatHttpDate } from "../dates.ts";
 import { NOTIFICATION_DOCUMENT } from "../documents/notification.ts";
+import { encryptionHeaders, readAccess } from "../encryption-headers.ts";
 import { expirationHeader } from "../expiration.ts";
 import { responseMetadataHeaders, responseOverrides } from "../metadata-headers.ts";
 import { parsePartNumber } from "../part-number.ts";
@@ -71,6 +72,7 @@ async function openRequested(
   context: ObjectContext,
 ): Promise<{ bucket: Bucket; object: OpenObject }> {
   const conditions = parseReadConditions(context.headers);
+  const access = readAccess(context);
   const versionId = requestedVersion(context);
   const bucket = await bucketOf(context);
   const object = await context.store.openObject({
@@ -78,6 +80,7 @@ async function openRequested(
     key: context.key,
     ...(versionId === undefined ? {} : { versionId }),
     conditions,
+    ...access,
   });
   return { bucket, object };
 }
@@ -180,6 +183,7 @@ function objectHeaders(
   if (details.storageClass !== "STANDARD") {
     headers.push(["x-amz-storage-class", details.storageClass]);
   }
+  headers.push(...encryptionHeaders(details.encryption, context));
   if (selection.partsCount !== undefined) {
     headers.push(["x-amz-mp-parts-count", String(selection.partsCount)]);
   }

@@ -9,11 +9,11 @@ import {
 } from "../checksum-headers.ts";
 import { parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
+import { encryptionHeaders, partAccess, writeEncryption } from "../encryption-headers.ts";
 import { parseObjectHeaders } from "../object-write.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
 import { invalidArgument } from "../s3-error.ts";
-import { screenHeaders } from "../screen.ts";
 import { readVerifiedBody } from "../verified-body.ts";
 import { xmlDocument } from "../xml.ts";
 import { XML_BYTES_MAX } from "../xml-parse.ts";
@@ -29,12 +29,18 @@ function uploadIdOf(context: ObjectContext): string {
 
 export async function createMultipartUpload(context: ObjectContext): Promise<void> {
   const { key, store } = context;
-  screenHeaders(context.headers, "write");
   const checksum = parseChecksumSelection(context.headers);
   const bucket = await bucketOf(context);
   const { headers, storageClass } = parseObjectHeaders(context, bucket);
-  const upload = await store.createUpload({ bucket, key, headers, storageClass, checksum });
-  const answer: HeaderList = [];
+  const upload = await store.createUpload({
+    bucket,
+    key,
+    headers,
+    storageClass,
+    checksum,
+    encryption: writeEncryption(context, bucket),
+  });
+  const answer = encryptionHeaders(upload.encryption, context);
   if (checksum !== undefined) {
     answer.push(["x-amz-checksum-algorithm", checksum.algorithm.toUpperCase()]);
     answer.push(["x-amz-checksum-type", checksum.type]);
@@ -49,14 +55,17 @@ export async function createMultipartUpload(context: ObjectContext): Promise<voi
 
 export async function uploadPart(context: ObjectContext): Promise<void> {
   const { request, auth, key, query, store } = context;
-  screenHeaders(context.headers, "write");
   requireLength(context);
   const partNumber = parsePartNumber(query) ?? 0;
   const source = createPayloadSource(request, auth);
   const bucket = await bucketOf(context);
   const uploadId = uploadIdOf(context);
-  const part = await store.putPart({ bucket, key, uploadId, partNumber, source });
-  const answer: HeaderList = [["ETag", `"${part.etag}"`]];
+  const access = partAccess(context);
+  const part = await store.putPart({ bucket, key, uploadId, partNumber, source, ...access });
+  const answer: HeaderList = [
+    ["ETag", `"${part.etag}"`],
+    ...encryptionHeaders(part.encryption, context),
+  ];
   const expected = source.expectations.checksum?.algorithm ?? source.trailingChecksum;
   if (expected !== undefined && part.checksum !== undefined) {
     answer.push([`x-amz-checksum-${expected}`, part.checksum]);
@@ -81,6 +90,7 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
     uploadId: uploadIdOf(context),
     parts,
     conditions,
+    ...partAccess(context),
     ...(checksum === undefined ? {} : { checksum }),
     ...(checksumType === undefined ? {} : { checksumType }),
     ...(bytes === undefined ? {} : { bytes }),
@@ -91,7 +101,7 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
     key,
     versionId: result.versionId,
   });
-  const headers: HeaderList = [];
+  const headers = encryptionHeaders(result.encryption, context);
   if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);
   const answer = xmlDocument("CompleteMultipartUploadResult", (xml) => {
     xml.element("Location", locationOf(context));

@@ -7,6 +7,7 @@ import { announce } from "../announce.ts";
 import { decodeBase64, parseBodyChecksum } from "../checksum-headers.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { formatTaggingHeader, OBJECT_TAGS_MAX, parseTagging } from "../documents/tagging.ts";
+import { encryptionHeaders, writeEncryption } from "../encryption-headers.ts";
 import { expirationHeader } from "../expiration.ts";
 import { checkFormPolicy, fileBounds, parseFormPolicy } from "../form/form-policy.ts";
 import { type Form, parseBoundary, readForm } from "../form/form-reader.ts";
@@ -15,7 +16,6 @@ import { parseObjectHeaders } from "../object-write.ts";
 import { percentEncode } from "../percent.ts";
 import { type HeaderList, sendCreated, sendEmpty } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
-import { screenHeaders } from "../screen.ts";
 import { xmlDocument } from "../xml.ts";
 
 type Fields = ReadonlyMap<string, string>;
@@ -81,7 +81,6 @@ function taggingOf(document: string): string {
 export async function postObject(context: ObjectContext, form: Form): Promise<void> {
   const { key, store } = context;
   const bounds = checkedBounds(context, form.fields);
-  screenHeaders(context.headers, "write");
   const source = new FormSource(form, context.headers, bounds);
   const bucket = await bucketOf(context);
   const { headers, storageClass } = parseObjectHeaders(context, bucket);
@@ -93,6 +92,7 @@ export async function postObject(context: ObjectContext, form: Form): Promise<vo
     storageClass,
     conditions: {},
     checksumAlgorithm: undefined,
+    encryption: writeEncryption(context, bucket),
   });
   await announce(context, {
     names: ["s3:ObjectCreated:Post"],
@@ -102,7 +102,10 @@ export async function postObject(context: ObjectContext, form: Form): Promise<vo
   });
   sendResult(context, form.fields, {
     result,
-    expiration: expirationHeader(bucket, { ...result, key, headers }),
+    more: [
+      ...encryptionHeaders(result.encryption, context),
+      ...expirationHeader(bucket, { ...result, key, headers }),
+    ],
   });
 }
 
@@ -126,11 +129,11 @@ function checkedBounds(context: ObjectContext, fields: Fields): Bounds {
 function sendResult(
   context: ObjectContext,
   fields: Fields,
-  { result, expiration }: { readonly result: PutObjectResult; readonly expiration: HeaderList },
+  { result, more }: { readonly result: PutObjectResult; readonly more: HeaderList },
 ): void {
   const { key, bucketName } = context;
   const etag = `"${result.etag}"`;
-  const headers: Array<readonly [string, string]> = [["ETag", etag], ...expiration];
+  const headers: Array<readonly [string, string]> = [["ETag", etag], ...more];
   if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);
   const redirect = redirectOf(fields);
   if (redirect !== undefined) {

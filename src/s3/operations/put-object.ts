@@ -4,15 +4,14 @@ import { createPayloadSource } from "../auth/payload-source.ts";
 import { checksumHeaders } from "../checksum-headers.ts";
 import { parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
+import { encryptionHeaders, writeEncryption } from "../encryption-headers.ts";
 import { expirationHeader } from "../expiration.ts";
 import { parseObjectHeaders } from "../object-write.ts";
 import { type HeaderList, sendEmpty } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
-import { screenHeaders } from "../screen.ts";
 
 export async function putObject(context: ObjectContext): Promise<void> {
   const { request, auth, key, store } = context;
-  screenHeaders(context.headers, "write");
   requireLength(context);
   const conditions = parseWriteConditions(context.headers);
   const source = createPayloadSource(request, auth);
@@ -26,6 +25,7 @@ export async function putObject(context: ObjectContext): Promise<void> {
     storageClass,
     conditions,
     checksumAlgorithm: undefined,
+    encryption: writeEncryption(context, bucket),
   });
   const told = announce(context, {
     names: ["s3:ObjectCreated:Put"],
@@ -37,6 +37,7 @@ export async function putObject(context: ObjectContext): Promise<void> {
   const answer: HeaderList = [["ETag", `"${result.etag}"`]];
   if (result.versionId !== undefined) answer.push(["x-amz-version-id", result.versionId]);
   if (result.checksum !== undefined) answer.push(...checksumHeaders(result.checksum));
+  answer.push(...encryptionHeaders(result.encryption, context));
   const { mtimeMs, bytes } = result;
   answer.push(...expirationHeader(bucket, { key, mtimeMs, bytes, headers }));
   sendEmpty(context, 200, answer);

@@ -139,14 +139,14 @@ test("environment: MinIO's other variables are reported, what protects data most
     MINIO_PROMETHEUS_AUTH_TYPE: "public",
     MINIO_NOTIFY_KAFKA_ENABLE_X: "on",
     _MINIO_DRIVE_QUORUM: "1",
-    MINIO_KMS_AUTO_ENCRYPTION: "on",
+    MINIO_KMS_KES_ENDPOINT: "https://kes:7373",
     MINIO_IDENTITY_LDAP_SERVER_ADDR: "ldap:636",
     MINIO_VOLUMNES: "/d",
     UNRELATED: "x",
   };
   t.strictSame(load({ words: ["/d"], variables }).warnings, [
     "unknown variable MINIO_VOLUMNES is ignored; did you mean MINIO_VOLUMES?",
-    "NOT in force in this version, although set: MINIO_KMS_AUTO_ENCRYPTION, MINIO_IDENTITY_LDAP_SERVER_ADDR; do not rely on them",
+    "NOT in force in this version, although set: MINIO_KMS_KES_ENDPOINT, MINIO_IDENTITY_LDAP_SERVER_ADDR; do not rely on them",
     "accepted, no effect yet: MINIO_PROMETHEUS_AUTH_TYPE, MINIO_NOTIFY_KAFKA_ENABLE_X, _MINIO_DRIVE_QUORUM",
   ]);
 });
