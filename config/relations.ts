@@ -28,6 +28,7 @@ const RELATIONS: readonly Relation[] = [
   listenersDiffer,
   websitesDiffer,
   threadsHaveDrives,
+  joinsWithFolders,
 ];
 
 export function findRelationProblems(known: KnownSettings): RelationProblem[] {
@@ -46,8 +47,10 @@ function parityFits(
   setting: "storageClassStandard" | "storageClassRrs",
   known: KnownSettings,
 ): RelationProblem | undefined {
-  const { drives, [setting]: storageClass } = known;
+  const { drives, join, [setting]: storageClass } = known;
   if (drives === undefined || storageClass === undefined) return undefined;
+  // The cluster has more drives than this node brings.
+  if (join !== undefined) return undefined;
   const highest = parityMax(drives.length);
   if (storageClass.parity <= highest) return undefined;
   const asked = `asks for ${storageClass.parity} parity drives, and ${drives.length} drive(s) allow`;
@@ -105,6 +108,12 @@ function websitesDiffer(known: KnownSettings): RelationProblem | undefined {
     return { setting: "websiteDomains", problem };
   }
   return undefined;
+}
+
+function joinsWithFolders({ drives, join }: KnownSettings): RelationProblem | undefined {
+  if (join === undefined || !drives?.some((drive) => drive.includes("://"))) return undefined;
+  const problem = "goes with the folders of this machine: name those instead of drive URLs";
+  return { setting: "join", problem };
 }
 
 function threadsHaveDrives(known: KnownSettings): RelationProblem | undefined {

@@ -27,6 +27,7 @@ import {
   storageClassKind,
   switchKind,
   webhooksKind,
+  zoneKind,
 } from "./setting-kinds.ts";
 
 /** What people read about a setting, and where else its value may come from. */
@@ -184,6 +185,18 @@ export const nodeSchema = z.strictObject({
     doc: "Drive folders, or URLs of all drives of a cluster; {1...4} is expanded. The DIR words.",
     example: "/mnt/drive{1...4}",
     minio: ["MINIO_VOLUMES", "MINIO_ARGS", "MINIO_ENDPOINTS"],
+  }),
+  join: passwordKind(1).optional().register(settingNotes, {
+    doc: "A token that lets this node into a cluster, once; ringfort cluster token makes it.",
+    example: "rfjoin_...",
+    fromFile: true,
+    secret: true,
+    flag: "--join",
+  }),
+  zone: zoneKind().optional().register(settingNotes, {
+    doc: "Rack, room or site of this node: copies are spread over zones when there are several.",
+    example: "rack-1",
+    flag: "--zone",
   }),
   address: addressKind().register(settingNotes, {
     doc: "Where S3, the admin API, metrics and health checks listen.",

@@ -235,6 +235,15 @@ export function namedKeyKind() {
   });
 }
 
+/** Members keep it in 64 bytes. */
+export function zoneKind() {
+  return kind((raw): Reading<string> => {
+    const text = String(raw);
+    if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return { value: text };
+    return fail(`must be 1 to 64 letters, digits, points, dashes, not ${shown(raw)}`);
+  });
+}
+
 export function identitiesKind() {
   return kind((raw): Reading<IdentitySeed> => {
     if (typeof raw !== "string")

@@ -22,6 +22,8 @@ export interface NodeOffer {
   readonly peerPorts: readonly number[];
   /** Bytes, one for each drive. */
   readonly capacities: readonly number[];
+  /** Of the node; "" where there is none. */
+  readonly zone: string;
   /** Answers are for one offer only. */
   readonly nonce: string;
 }
@@ -56,6 +58,7 @@ export function decodeOffer(content: Uint8Array): NodeOffer {
     peerHost: text(fields, "peerHost"),
     peerPorts: list(fields, "peerPorts", PORTS_MAX).map((port) => asCount(port, "peerPorts")),
     capacities: list(fields, "capacities", DRIVES_MAX).map((it) => asCount(it, "capacities")),
+    zone: text(fields, "zone"),
     nonce: text(fields, "nonce"),
   };
 }

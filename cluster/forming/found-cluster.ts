@@ -48,7 +48,7 @@ function memberOf(listed: ListedNode, { peer, offer }: OfferedNode, random: Rand
     proposer: offer.position + 1,
     peerId: peer,
     addresses: offer.peerPorts.map((port) => `${host}:${port}`),
-    zone: "",
+    zone: offer.zone,
     state: "active",
     drives: listed.drives.map((number, at) => ({
       driveId: newDriveId(random),

@@ -9,7 +9,7 @@ import { StoreError } from "../../src/base/store-error.ts";
 import type { PeerId } from "../peers/peer-id.ts";
 import { CLOCK_APART_MS_MAX } from "../peers/peer-limits.ts";
 import type { VersionRange } from "../peers/peer-network.ts";
-import { type ClusterRecord, memberOfPeer } from "./cluster-record.ts";
+import type { ClusterRecord } from "./cluster-record.ts";
 import type { RootCredentials } from "./forming-seal.ts";
 import {
   decodeJoinQuestion,
@@ -38,11 +38,13 @@ export interface Newcomer {
   readonly zone: string;
   /** Bytes, one for each drive. */
   readonly capacities: readonly number[];
+  /** The node whose place it takes, as its token says. */
+  readonly replaces: string | undefined;
 }
 
 export interface TokenDeskModules {
   /** The newest that this node knows. */
-  record(): ClusterRecord;
+  record(): Pick<ClusterRecord, "clusterId" | "members">;
   /** What a new member stores: the record and its layouts, in bytes. */
   known(): Uint8Array;
   /** Undefined while this node is starting. */
@@ -97,16 +99,20 @@ export class TokenDesk {
     if (unlike !== undefined) return this.#refuse(unlike, peer);
     const redemption = await tokens.redeem(request.tokenId, peer);
     if (redemption.kind !== "redeemed") return this.#refuse(describe(redemption), peer);
-    const answer = await this.#admit(request, peer);
+    const answer = await this.#admit(request, peer, token.replaces);
     if (answer.kind === "admitted") log.info("a node was let in with a token", { peer });
     return answer;
   }
 
-  async #admit(request: JoinRequest, peer: PeerId): Promise<JoinAnswer> {
+  async #admit(
+    request: JoinRequest,
+    peer: PeerId,
+    replaces: string | undefined,
+  ): Promise<JoinAnswer> {
     const { addresses, zone, capacities } = request;
-    if (memberOfPeer(this.#modules.record(), peer) === undefined) {
+    if (!this.#isMember(peer)) {
       try {
-        await this.#modules.admit({ peerId: peer, addresses, zone, capacities });
+        await this.#modules.admit({ peerId: peer, addresses, zone, capacities, replaces });
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         if (error.data.code === "invalid-argument") return this.#refuse(error.data.message, peer);
@@ -117,13 +123,14 @@ export class TokenDesk {
         return { kind: "wait", message };
       }
     }
-    const known = memberOfPeer(this.#modules.record(), peer) !== undefined;
-    return known ? { kind: "admitted" } : { kind: "wait", message: "it is being let in" };
+    return this.#isMember(peer)
+      ? { kind: "admitted" }
+      : { kind: "wait", message: "it is being let in" };
   }
 
   /** Of what this node knows, for members only. */
   #piece(offset: number, peer: PeerId): JoinAnswer {
-    if (memberOfPeer(this.#modules.record(), peer) === undefined) {
+    if (!this.#isMember(peer)) {
       return { kind: "refused", message: "only members are told what the cluster is" };
     }
     const bytes = offset === 0 ? this.#modules.known() : this.#told.get(peer);
@@ -133,6 +140,11 @@ export class TokenDesk {
     if (end < bytes.length) this.#remember(peer, bytes);
     const content = Buffer.from(bytes.subarray(Math.min(offset, end), end));
     return { kind: "piece", total: bytes.length, content };
+  }
+
+  #isMember(peer: PeerId): boolean {
+    const { nodes } = this.#modules.record().members;
+    return nodes.some(({ peerId, state }) => peerId === peer && state !== "removed");
   }
 
   #remember(peer: PeerId, bytes: Uint8Array): void {

@@ -30,6 +30,8 @@ export interface TokenRecord {
   /** The access key that made it. */
   readonly madeBy: string;
   readonly usedBy: string | undefined;
+  /** The node that the new one takes the place of. */
+  readonly replaces: string | undefined;
 }
 
 /** The token may be used by this node, or why not. */
@@ -56,7 +58,10 @@ export class TokenRecords {
   }
 
   /** Makes the token valid. Throws StoreError `invalid-argument` when there are too many. */
-  async issue(token: JoinToken, madeBy: string): Promise<void> {
+  async issue(
+    token: JoinToken,
+    { madeBy, replaces }: Pick<TokenRecord, "madeBy" | "replaces">,
+  ): Promise<void> {
     const open = await this.#tidy();
     if (open >= TOKENS_OPEN_MAX) {
       const message = `there are ${open} join tokens that are not used yet: wait until they expire`;
@@ -67,6 +72,7 @@ export class TokenRecords {
       expiresMs: token.expiresMs,
       madeBy,
       usedBy: undefined,
+      replaces,
     };
     const value = encodeTokenRecord(record);
     await this.#records.update(PREFIX + token.tokenId, () => ({ kind: "write", value }));
@@ -123,16 +129,17 @@ export function encodeTokenRecord(record: TokenRecord): Uint8Array {
 /** Throws StoreError `corrupt`. */
 export function decodeTokenRecord(value: Uint8Array): TokenRecord {
   const fields = fieldsOf(value);
-  const { v, publicKey, expiresMs, madeBy, usedBy } = fields;
+  const { v, publicKey, expiresMs, madeBy, usedBy, replaces } = fields;
   const known =
     v === RECORD_VERSION &&
     typeof publicKey === "string" &&
     /^[0-9a-f]{64}$/.test(publicKey) &&
     typeof expiresMs === "number" &&
     typeof madeBy === "string" &&
-    (usedBy === undefined || typeof usedBy === "string");
+    (usedBy === undefined || typeof usedBy === "string") &&
+    (replaces === undefined || typeof replaces === "string");
   if (!known) throw new StoreError({ code: "corrupt", what: "the record of a join token" });
-  return { publicKey, expiresMs, madeBy, usedBy };
+  return { publicKey, expiresMs, madeBy, usedBy, replaces };
 }
 
 function fieldsOf(value: Uint8Array): Readonly<Record<string, unknown>> {

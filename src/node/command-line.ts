@@ -48,6 +48,16 @@ const SETTING_FLAGS: ReadonlyArray<{
     setting: "peerAddress",
   },
   {
+    flags: "--join <token>",
+    doc: "become a new node of a cluster; the token is from: ringfort cluster token",
+    setting: "join",
+  },
+  {
+    flags: "--zone <name>",
+    doc: "rack, room or site: copies are spread over zones",
+    setting: "zone",
+  },
+  {
     flags: "-S, --certs-dir <dir>",
     doc: "folder of public.crt and private.key (default ~/.ringfort/certs)",
     setting: "certsDir",

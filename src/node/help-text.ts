@@ -9,6 +9,8 @@ Examples:
   ringfort server --address :9000 --certs-dir /etc/ringfort/certs /mnt/drive{1...8}
   ringfort server http://node{1...4}/mnt/drive{1...2}
                                               four machines, all started with the same list
+  ringfort server --join TOKEN /mnt/drive{1...2}
+                                              a new machine for a running cluster
   ringfort server --config /etc/ringfort.yaml
   ringfort config show /mnt/drive{1...4}      what would be in force, and why
   ringfort admin user add alice SECRET --policy readwrite

@@ -24,13 +24,9 @@ import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../
 import { startAccessLog } from "./access-logs.ts";
 import { createAdminFront } from "./admin-front.ts";
 import { endpointUrls } from "./banner.ts";
-import {
-  type ClusterPlace,
-  findPlace,
-  type OpenedCluster,
-  openCluster,
-  takePlace,
-} from "./cluster/cluster-backend.ts";
+import { type OpenedCluster, openCluster } from "./cluster/cluster-backend.ts";
+import { NodeControl } from "./cluster/node-control.ts";
+import { type ClusterPlace, findPlace, takePlace } from "./cluster/node-place.ts";
 import { StartingHandler } from "./cluster/starting-handler.ts";
 import { startEvents } from "./events.ts";
 import { createFront } from "./front.ts";
@@ -38,6 +34,7 @@ import { type HttpFront, startHttpFront } from "./http-front.ts";
 import { NodeIdentities } from "./identities.ts";
 import { automaticEncryption, startKeyStore } from "./key-store.ts";
 import { startLoopMonitor } from "./loop-monitor.ts";
+import { healthOf } from "./node-health.ts";
 import { createObjectNode } from "./object-node.ts";
 import type { RunningNode } from "./serve.ts";
 import { systemClock } from "./system-clock.ts";
@@ -89,6 +86,8 @@ export async function startNode(
     const events = startEvents(settings, { ...parts, records: objects.records });
     closers.push(() => events.stop());
     await startKeyStore(keys, log);
+    const control = opened && createControl(settings, { opened, objects, log });
+    closers.push(() => control?.stop());
     const phase: Phase = { name: "ready" };
     const logs = startAccessLogs(settings, { objects, identities, store, log });
     closers.push(() => logs.stop());
@@ -100,6 +99,7 @@ export async function startNode(
       keys,
       store,
       opened,
+      control,
       phase,
       digester: dataPath.codec,
       log,
@@ -177,6 +177,7 @@ interface FrontParts {
   readonly keys: KeyStore;
   readonly store: Store;
   readonly opened: OpenedCluster | undefined;
+  readonly control: NodeControl | undefined;
   readonly phase: Phase;
   readonly digester: Parameters<typeof createS3Handler>[1]["digester"];
   readonly log: Logger;
@@ -215,13 +216,27 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       s3,
       admin: createAdminFront(
         { region: cluster.region },
-        { identities, keys, cluster: undefined, clock, random, log },
+        { identities, keys, cluster: parts.control, clock, random, log },
       ),
       refuse: (request, response) => sendBusy(request, response, hostId),
-      health: (busy) => healthOf(settings, parts, busy),
+      health: (busy) => healthOf(settings, { ...parts, phase: parts.phase.name }, busy),
       peerCard: parts.opened?.card,
     },
   );
+}
+
+/** Once the node serves: what operators ask of its cluster, and letting others in. */
+function createControl(
+  settings: Settings,
+  { opened, objects, log }: { opened: OpenedCluster } & Pick<FrontParts, "objects" | "log">,
+): NodeControl | undefined {
+  const { administration, network, desks } = opened;
+  if (administration === undefined) return undefined;
+  const map = () => opened.map;
+  const parts = { map, administration, network, desks, clock, random, log };
+  const control = new NodeControl(settings, parts);
+  control.begin({ records: objects.records, workers: () => objects.status().workers });
+  return control;
 }
 
 function createIdentities(
@@ -251,42 +266,6 @@ function startAccessLogs(
     },
     { store: objects.store, records: objects.records, accounts: identities, clock, random, log },
   );
-}
-
-function healthOf({ cluster, node }: Settings, parts: FrontParts, busy: boolean): HealthState {
-  const { store, opened, objects, phase } = parts;
-  const { observers, mode } = objects.status().drives;
-  const expected = node.drives.length;
-  const parity = cluster.storageClassStandard.parity;
-  const own = store.drives.map((drive) => ({
-    online: drive.status().state === "online",
-    healing: observers.includes(drive.id),
-    local: true,
-  }));
-  const others = (opened?.peers.list() ?? []).map((drive) => ({
-    online: drive.status().state === "online",
-    healing: false,
-    local: false,
-  }));
-  const known = [...own, ...others];
-  const absent = Array.from({ length: Math.max(0, expected - known.length) }, () => ({
-    online: false,
-    healing: false,
-    local: true,
-  }));
-  // A node's register quorum shrinks with its set of drives, so there it counts whether it serves now.
-  const readQuorum = expected - parity;
-  // The replicas of a cluster stay: a majority of them is more than half of the drives.
-  const more = opened !== undefined && 2 * parity === expected ? 1 : 0;
-  return {
-    phase: phase.name === "ready" && mode === "unavailable" ? "starting" : phase.name,
-    busy,
-    drives: [...known, ...absent],
-    writeQuorum: mode === "read-write" ? readQuorum + more : expected + 1,
-    readQuorum,
-    parityStandard: parity,
-    parityRrs: cluster.storageClassRrs.parity,
-  };
 }
 
 function createArena({ cluster, node }: Settings, stripesOnDrives: number): Arena {

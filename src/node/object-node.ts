@@ -29,6 +29,7 @@ import { DEFAULT_OBJECT_OPTIONS } from "../object/object-core.ts";
 import { SystemRecords } from "../object/system-records.ts";
 import type { Store } from "../store/store.ts";
 import type { OpenedCluster } from "./cluster/cluster-backend.ts";
+import { explicitParity } from "./cluster/shared-settings.ts";
 import { createKeyStore } from "./key-store.ts";
 
 /** What makes a node one of a cluster: see cluster/cluster-backend.ts. */
@@ -56,10 +57,13 @@ export function createObjectNode(
 ): ObjectNode {
   const { arena, store, clock, random, log } = modules;
   const damage = new DamageLog();
-  const parity = {
-    STANDARD: cluster.storageClassStandard.parity,
-    REDUCED_REDUNDANCY: cluster.storageClassRrs.parity,
-  };
+  const parity =
+    modules.cluster === undefined
+      ? {
+          STANDARD: cluster.storageClassStandard.parity,
+          REDUCED_REDUNDANCY: cluster.storageClassRrs.parity,
+        }
+      : explicitParity({ cluster, node });
   const others = modules.cluster?.peers.list() ?? [];
   const { map } = modules.cluster ?? {};
   const dataPath: DataPath = createDataPath(

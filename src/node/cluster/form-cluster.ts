@@ -6,7 +6,11 @@
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { ClusterRecord } from "../../../cluster/forming/cluster-record.ts";
-import { type FormNetwork, joinByList } from "../../../cluster/forming/form-client.ts";
+import {
+  type FormNetwork,
+  type FormReply,
+  joinByList,
+} from "../../../cluster/forming/form-client.ts";
 import { FormDesk } from "../../../cluster/forming/form-desk.ts";
 import { listText, type NodeOffer } from "../../../cluster/forming/form-messages.ts";
 import { deriveFormingKey, type FormingKey } from "../../../cluster/forming/forming-seal.ts";
@@ -16,7 +20,7 @@ import type { Layout } from "../../../cluster/layout/layout.ts";
 import { encodeLayout, layoutRefOf } from "../../../cluster/layout/layout-codec.ts";
 import type { ClusterMembers } from "../../../cluster/layout/members.ts";
 import type { PeerIdentity } from "../../../cluster/peers/peer-id.ts";
-import type { PeerNetwork } from "../../../cluster/peers/peer-network.ts";
+import type { PeerMember, PeerNetwork } from "../../../cluster/peers/peer-network.ts";
 import type { Settings } from "../../../config/schema.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
@@ -123,17 +127,24 @@ function formNetwork(network: PeerNetwork): FormNetwork {
   return {
     self: network.self,
     find: findPeer,
-    async ask({ peer, host, peerPorts }, payload) {
-      const voter = { id: peer, host, ports: peerPorts };
-      const result = await network.join(voter, payload, { deadlineMs: ASK_WITHIN_MS });
-      if (result.ok) return { ok: true, payload: result.payload };
-      const { error } = result;
-      if (error.code === "remote" && error.data.code === "invalid-argument") {
-        return { ok: false, message: error.data.message };
-      }
-      return { ok: false, message: "message" in error ? error.message : error.code };
-    },
+    ask: ({ peer, host, peerPorts }, payload) =>
+      askMember(network, { id: peer, host, ports: peerPorts }, payload),
   };
+}
+
+/** Asks a node that this one is no fellow member of. */
+export async function askMember(
+  network: Pick<PeerNetwork, "join">,
+  member: PeerMember,
+  payload: Uint8Array,
+): Promise<FormReply> {
+  const result = await network.join(member, payload, { deadlineMs: ASK_WITHIN_MS });
+  if (result.ok) return { ok: true, payload: result.payload };
+  const { error } = result;
+  if (error.code === "remote" && error.data.code === "invalid-argument") {
+    return { ok: false, message: error.data.message };
+  }
+  return { ok: false, message: "message" in error ? error.message : error.code };
 }
 
 async function makeOffer(
@@ -147,11 +158,12 @@ async function makeOffer(
     peerHost: host === "" ? own.host : host,
     peerPorts: ports,
     capacities,
+    zone: settings.node.zone ?? "",
   };
 }
 
 /** Bytes of the file system that holds a folder, or will. */
-async function capacityOf(path: string): Promise<number> {
+export async function capacityOf(path: string): Promise<number> {
   try {
     const { blocks, bsize } = await statfs(path);
     return blocks * bsize;

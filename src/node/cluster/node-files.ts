@@ -101,7 +101,8 @@ export async function saveKnownCluster(
   return failed.flat();
 }
 
-function encodeKnown({ record, layouts }: KnownCluster): Uint8Array {
+/** Also what a node that joins is told. */
+export function encodeKnown({ record, layouts }: KnownCluster): Uint8Array {
   const parts = [encodeClusterRecord(record), ...layouts.map(encodeLayout)];
   const lengths = Buffer.alloc(4 + 4 * parts.length);
   lengths.writeUInt32LE(parts.length, 0);
@@ -109,7 +110,8 @@ function encodeKnown({ record, layouts }: KnownCluster): Uint8Array {
   return Buffer.concat([lengths, ...parts]);
 }
 
-function decodeKnown(content: Buffer): KnownCluster {
+/** Throws when it is not what `encodeKnown` makes. */
+export function decodeKnown(content: Buffer): KnownCluster {
   const count = content.readUInt32LE(0);
   let offset = 4 + 4 * count;
   const parts = Array.from({ length: count }, (_, index) => {

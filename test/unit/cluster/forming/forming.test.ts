@@ -58,7 +58,13 @@ async function peersOf(count: number): Promise<PeerId[]> {
 }
 
 function offerOf(position: number): Omit<NodeOffer, "nonce"> {
-  return { position, peerHost: `n${position + 1}`, peerPorts: [19_000], capacities: [10, 20] };
+  return {
+    position,
+    peerHost: `n${position + 1}`,
+    peerPorts: [19_000],
+    capacities: [10, 20],
+    zone: "",
+  };
 }
 
 class World {

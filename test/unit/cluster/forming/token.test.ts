@@ -26,7 +26,6 @@ import {
   type TokenRecordStore,
   TokenRecords,
 } from "../../../../cluster/forming/token-records.ts";
-import { firstRing } from "../../../../cluster/layout/ring-state.ts";
 import { type PeerId, readPeerIdentity } from "../../../../cluster/peers/peer-id.ts";
 import { newNodeId } from "../../../../src/base/ids.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
@@ -79,7 +78,7 @@ class World {
     this.members = [...members];
   }
 
-  record(): ClusterRecord {
+  record(): Pick<ClusterRecord, "clusterId" | "members"> {
     const nodes = this.members.map((peerId, index) => ({
       nodeId: newNodeId(this.random),
       proposer: index + 1,
@@ -89,9 +88,7 @@ class World {
       state: "active" as const,
       drives: [],
     }));
-    const ring = firstRing({ version: 1, hash: "00".repeat(32) });
-    const members = { revision: 1, nodes };
-    return { clusterId: CLUSTER, members, ring, membersBefore: undefined };
+    return { clusterId: CLUSTER, members: { revision: 1, nodes } };
   }
 
   readonly #desks = new Map<PeerId, TokenDesk>();
@@ -121,11 +118,11 @@ class World {
     );
   }
 
-  async issue(life = HOUR_MS): Promise<JoinToken> {
+  async issue(life = HOUR_MS, replaces?: string): Promise<JoinToken> {
     const members = this.members.map((id, index) => ({ id, host: `n${index}`, ports: [1] }));
     const expiresMs = this.clock.nowMs() + life;
     const token = newJoinToken({ clusterId: CLUSTER, expiresMs, members }, this.random);
-    await this.tokens.issue(token, "admin");
+    await this.tokens.issue(token, { madeBy: "admin", replaces });
     return token;
   }
 
@@ -226,10 +223,10 @@ test("signWithToken: a signature is good for its content and its two nodes only"
 
 test("TokenDesk: lets a node in once and tells it all it has to know", async (t) => {
   const { world, newcomer, other } = await worldOf();
-  const token = await world.issue();
+  const token = await world.issue(HOUR_MS, "n1");
   t.strictSame(await world.join(newcomer, token), world.known);
   t.strictSame(world.admitted, [
-    { peerId: newcomer, addresses: ["new:1"], zone: "", capacities: [10] },
+    { peerId: newcomer, addresses: ["new:1"], zone: "", capacities: [10], replaces: "n1" },
   ]);
   t.strictSame(await world.join(newcomer, token), world.known, "it may ask again");
   t.equal(world.admitted.length, 1);
