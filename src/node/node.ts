@@ -195,6 +195,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
     {
       region: cluster.region,
       domains: cluster.domains,
+      websiteDomains: cluster.websiteDomains,
       hostId,
       customerKeys: cluster.customerKeys,
       automaticEncryption: automaticEncryption(cluster),

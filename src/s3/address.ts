@@ -44,7 +44,7 @@ function decodePath(rawPath: string): string {
 }
 
 /** The label before a configured domain; undefined for the domain itself and for other hosts. */
-function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
+export function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
   const name = hostName(host);
   for (const domain of domains) {
     if (name.length <= domain.length + 1 || !name.endsWith(domain)) continue;

@@ -43,6 +43,8 @@ export interface S3Options {
   readonly region: string | undefined;
   /** Domains whose sub-domains name buckets. */
   readonly domains: readonly string[];
+  /** Domains whose sub-domains are the websites of buckets. */
+  readonly websiteDomains: readonly string[];
   /** Names this node in answers (`x-amz-id-2`). */
   readonly hostId: string;
   /** From where keys of customers (SSE-C) are taken. */

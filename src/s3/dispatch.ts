@@ -19,7 +19,7 @@ import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";
 import type { AccessLog } from "./access-log/access-log.ts";
 import { beginLog, finishLog, logRefused } from "./access-log/logged-requests.ts";
-import { parseAddress, type S3Address } from "./address.ts";
+import { bucketOfHost, parseAddress, type S3Address } from "./address.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
@@ -45,6 +45,7 @@ import { S3Error, toS3Error } from "./s3-error.ts";
 import type { BucketOperation, ObjectOperation, S3Operation } from "./s3-operations.ts";
 import type { Trace } from "./trace.ts";
 import { DOCUMENTS_BYTES_MAX, readVerifiedBody } from "./verified-body.ts";
+import { serveWebsite } from "./website/serve-website.ts";
 
 export interface S3Modules {
   readonly store: ObjectStore;
@@ -73,6 +74,7 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
       access: undefined,
       auth: undefined,
       logged: undefined,
+      website: false,
       startMs: modules.clock.nowMs(),
     };
     let failure: S3Error | undefined;
@@ -112,9 +114,13 @@ interface Run {
 }
 
 async function run(begun: Run): Promise<void> {
-  const { request, response, trace, options, modules, authenticator, documents } = begun;
-  const { store, events, digester, accounts, credentials, clock, log } = modules;
+  const { request, response, trace, options, modules, authenticator } = begun;
+  const { store } = modules;
   const host = request.headers.get("host");
+  if (options.websiteDomains.length > 0) {
+    const site = bucketOfHost(host ?? "", options.websiteDomains);
+    if (site !== undefined) return await runWebsite(begun);
+  }
   const address = parseAddress(host, request.rawPath, options.domains);
   trace.address = address;
   if (request.method === "OPTIONS") {
@@ -134,24 +140,7 @@ async function run(begun: Run): Promise<void> {
   trace.operation = operation;
   const asked: Asked = { request, auth, headers, query, target: targetOf(address) };
   const access = accessOf(asked, { options, modules });
-  const context: ServiceContext = {
-    request,
-    response,
-    headers,
-    query,
-    auth,
-    access,
-    store,
-    events,
-    digester,
-    documents,
-    accounts,
-    credentials,
-    clock,
-    log,
-    options,
-    cors: trace.cors,
-  };
+  const context = contextOf(begun, { auth, headers, query, access });
   if (operation === "PostObject" && address.kind === "bucket") {
     await runForm({ ...context, bucketName: address.bucket }, { trace, modules });
     return;
@@ -170,6 +159,77 @@ async function run(begun: Run): Promise<void> {
 }
 
 const CHARGED = ["x-amz-request-charged", "requester"] as const;
+
+function contextOf(
+  { request, response, trace, options, modules, documents }: Run,
+  asked: Pick<ServiceContext, "auth" | "headers" | "query" | "access">,
+): ServiceContext {
+  const { store, events, digester, accounts, credentials, clock, log } = modules;
+  const { auth, headers, query, access } = asked;
+  return {
+    request,
+    response,
+    headers,
+    query,
+    auth,
+    access,
+    store,
+    events,
+    digester,
+    documents,
+    accounts,
+    credentials,
+    clock,
+    log,
+    options,
+    cors: trace.cors,
+  };
+}
+
+/**
+ * The host names the website of a bucket: visitors are anonymous, whatever credentials and
+ * parameters they send, and can only read.
+ */
+async function runWebsite(begun: Run): Promise<void> {
+  const { request, response, trace, options, modules } = begun;
+  const { store } = modules;
+  trace.website = true;
+  const address = parseAddress(
+    request.headers.get("host"),
+    request.rawPath,
+    options.websiteDomains,
+  );
+  trace.address = address;
+  if (address.kind === "service") throw new S3Error("NoSuchWebsiteConfiguration");
+  if (request.method === "OPTIONS") {
+    trace.operation = "CorsPreflight";
+    const headers = await preflightHeaders(store, address, request.headers);
+    response.send(200, [...commonHeaders(request.id, options.hostId), ...headers]);
+    return;
+  }
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    throw new S3Error("MethodNotAllowed", {
+      details: [["Method", request.method]],
+      headers: [["Allow", "GET, HEAD, OPTIONS"]],
+    });
+  }
+  trace.operation = request.method === "GET" ? "GetObject" : "HeadObject";
+  if (request.headers.has("origin")) {
+    trace.cors = await crossOriginHeaders(store, address, request);
+  }
+  const { bucket } = address;
+  const { headers } = request;
+  const asked = { request, auth: VISITOR, headers, query: QueryParameters.empty };
+  const accessTo = (key: string) =>
+    accessOf({ ...asked, target: { bucket, key } }, { options, modules });
+  const key = address.kind === "object" ? address.key : "";
+  trace.auth = VISITOR;
+  const context = contextOf(begun, { ...asked, access: accessTo(key) });
+  await beginLog(trace, context, modules);
+  await serveWebsite({ context: Object.assign(context, { bucketName: bucket }), key, accessTo });
+}
+
+const VISITOR: AuthResult<Identity> = { kind: "anonymous", payload: { kind: "unsigned" } };
 
 interface Asked {
   readonly request: HttpRequest;
@@ -268,6 +328,7 @@ function errorPlace(
     request,
     response,
     cors: trace.cors,
+    html: trace.website,
     requestId: request.id,
     hostId: options.hostId,
     resource: request.rawPath,

@@ -26,6 +26,7 @@ export const STORED_HEADERS_BYTES_MAX = 8 * 1024;
 
 const USER_PREFIX = "x-amz-meta-";
 const TAGGING = "x-amz-tagging";
+const REDIRECT = "x-amz-website-redirect-location";
 
 /** Stored name → the name in answers. */
 const SYSTEM_HEADERS: Readonly<Record<string, string>> = {
@@ -66,6 +67,9 @@ export function parseStoredHeaders(request: MetadataHeaders): ParsedHeaders {
 function storedValue(name: string, value: string): string | undefined {
   if (name.startsWith(USER_PREFIX)) return value;
   if (!Object.hasOwn(SYSTEM_HEADERS, name)) return undefined;
+  if (name === REDIRECT && value !== "" && !/^(?:\/|https?:\/\/)/.test(value)) {
+    throw new S3Error("InvalidRedirectLocation");
+  }
   const kept = name === "content-encoding" ? withoutChunkedCoding(value) : value;
   return kept === "" ? undefined : kept;
 }

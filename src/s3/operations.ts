@@ -41,7 +41,7 @@ import {
   getBucketAccelerate,
   putBucketAccelerate,
 } from "./operations/fixed-documents.ts";
-import { getObject, headObject } from "./operations/get-object.ts";
+import { getObject } from "./operations/get-object.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { listMultipartUploads, listParts } from "./operations/list-multipart.ts";
 import { listObjectVersions } from "./operations/list-object-versions.ts";
@@ -146,6 +146,7 @@ export const BUCKET_HANDLERS: Handlers<Exclude<BucketOperation, "PostObject">, B
   PutBucketPolicy: putBucketPolicy,
   PutBucketTagging: bucketTaggingHandlers.put,
   PutBucketVersioning: putBucketVersioning,
+  PutBucketWebsite: websiteHandlers.put,
   PutObjectLockConfiguration: putObjectLockConfiguration,
   PutPublicAccessBlock: publicAccessHandlers.put,
 };
@@ -163,7 +164,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   GetObjectLegalHold: getObjectLegalHold,
   GetObjectRetention: getObjectRetention,
   GetObjectTagging: getObjectTagging,
-  HeadObject: headObject,
+  HeadObject: getObject,
   ListParts: listParts,
   PutObject: putObject,
   PutObjectAcl: putObjectAcl,

@@ -3,6 +3,7 @@ import { StoreError } from "../base/store-error.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
 import type { ServiceContext } from "./context.ts";
 import { type ErrorContext, renderError, type S3Error, toS3Error } from "./s3-error.ts";
+import { renderHtmlError } from "./website/html-error.ts";
 
 export type HeaderList = Array<readonly [name: string, value: string]>;
 
@@ -84,6 +85,8 @@ export interface ErrorPlace extends ErrorContext {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
   readonly cors: HeaderList;
+  /** Answer with a page instead of XML: a visitor of a website. */
+  readonly html?: boolean;
 }
 
 /**
@@ -103,6 +106,12 @@ export function sendError(error: S3Error, place: ErrorPlace): void {
   ];
   if (error.status === 304) {
     response.send(304, headers);
+    return;
+  }
+  if (place.html === true) {
+    headers.push(["x-amz-error-code", error.code], ["x-amz-error-message", error.message]);
+    headers.push(["Content-Type", "text/html; charset=utf-8"]);
+    response.send(error.status, headers, renderHtmlError(error, place));
     return;
   }
   if (request.method === "HEAD") {

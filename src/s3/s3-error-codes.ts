@@ -85,6 +85,10 @@ export const S3_ERRORS = {
     "The content of the form does not meet the conditions specified in the policy document.",
   ],
   InvalidRange: [416, "The requested range is not satisfiable"],
+  InvalidRedirectLocation: [
+    400,
+    "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+  ],
   InvalidRegion: [403, "The region is not valid."],
   InvalidRequest: [400, "Invalid Request"],
   InvalidRetentionPeriod: [400, "The retention period must be a positive integer value."],

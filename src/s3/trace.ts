@@ -16,5 +16,7 @@ export interface Trace {
   auth: AuthResult<Identity> | undefined;
   /** Set when its bucket is logged. */
   logged: LoggedRequest | undefined;
+  /** Visitors of a website get pages where callers get XML. */
+  website: boolean;
   readonly startMs: number;
 }

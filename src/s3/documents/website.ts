@@ -53,7 +53,7 @@ export function parseWebsite(body: Uint8Array): WebsiteConfiguration {
     if (root.children.length > 1) throw malformedXml();
     const fields = leaves(all, ["HostName", "Protocol"]);
     const protocol = parseProtocol(fields.get("Protocol"));
-    const hostName = requiredText(fields, "HostName");
+    const hostName = checkedHost(requiredText(fields, "HostName"));
     return { redirectAll: { hostName, ...(protocol === undefined ? {} : { protocol }) } };
   }
   const index = optionalGroup(root, "IndexDocument");
@@ -117,7 +117,8 @@ function parseRedirect(element: XmlElement): WebsiteRedirect {
     "ReplaceKeyWith",
   ]);
   if (fields.size === 0) throw malformedXml();
-  const hostName = fields.get("HostName");
+  const host = fields.get("HostName");
+  const hostName = host === undefined ? undefined : checkedHost(host);
   const protocol = parseProtocol(fields.get("Protocol"));
   const code = fields.get("HttpRedirectCode");
   const replaceKey = fields.get("ReplaceKeyWith");
@@ -134,6 +135,13 @@ function parseRedirect(element: XmlElement): WebsiteRedirect {
     ...(replaceKey === undefined ? {} : { replaceKey }),
     ...(replacePrefix === undefined ? {} : { replacePrefix }),
   };
+}
+
+/** It becomes a part of an address, and must not become another. */
+function checkedHost(text: string): string {
+  const host = text.trim();
+  if (/^[!-~]{1,255}$/.test(host) && !/[/?#@\\<>"]/.test(host)) return host;
+  throw new S3Error("InvalidRequest", { message: "The provided HostName is not valid." });
 }
 
 function parseStatus(text: string, minimum: number, maximum: number): number {

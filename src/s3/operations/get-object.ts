@@ -19,34 +19,46 @@ import { resolveRange } from "../range.ts";
 import { beginBytes, type HeaderList, sendBytes } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 
+/** HeadObject as well. */
 export async function getObject(context: ObjectContext): Promise<void> {
   const overrides = responseOverrides(context.query, context.auth.kind === "signed");
-  const { bucket, object } = await openRequested(context);
-  const selection = select(context, object.details);
-  const headers = objectHeaders(context, { bucket, details: object.details, selection });
-  headers.push(...overrides);
-  announceAccess(context, "s3:ObjectAccessed:Get", { bucket, details: object.details });
-  const { range, status } = selection;
+  await sendOpened(context, { ...(await openRequested(context)), overrides });
+}
+
+export interface OpenedObject {
+  readonly bucket: Bucket;
+  readonly object: OpenObject;
+  /** Headers that the request asks for. */
+  readonly overrides?: HeaderList;
+  /** All of it, whatever the request asks for, under this status: the page of an error. */
+  readonly status?: number;
+}
+
+/** The answer to GET, and to HEAD without the bytes. */
+export async function sendOpened(context: ObjectContext, opened: OpenedObject): Promise<void> {
+  const { bucket, object } = opened;
+  const { details } = object;
+  const selection = opened.status === undefined ? select(context, details) : whole(details);
+  const headers = objectHeaders(context, { bucket, details, selection });
+  if (opened.overrides !== undefined) headers.push(...opened.overrides);
+  const status = opened.status ?? selection.status;
+  const { range } = selection;
+  const { response } = context;
+  if (context.request.method === "HEAD") {
+    announceAccess(context, "s3:ObjectAccessed:Head", { bucket, details });
+    beginBytes(context, status, headers, range.length);
+    response.end();
+    return;
+  }
+  announceAccess(context, "s3:ObjectAccessed:Get", { bucket, details });
   if (object.inline !== undefined) {
     const content = object.inline.subarray(range.offset, range.offset + range.length);
     sendBytes(context, status, headers, content);
     return;
   }
   beginBytes(context, status, headers, range.length);
-  const { response } = context;
   await object.read(range, response);
   if (!response.aborted) response.end();
-}
-
-export async function headObject(context: ObjectContext): Promise<void> {
-  const overrides = responseOverrides(context.query, context.auth.kind === "signed");
-  const { bucket, object } = await openRequested(context);
-  const selection = select(context, object.details);
-  const headers = objectHeaders(context, { bucket, details: object.details, selection });
-  headers.push(...overrides);
-  announceAccess(context, "s3:ObjectAccessed:Head", { bucket, details: object.details });
-  beginBytes(context, selection.status, headers, selection.range.length);
-  context.response.end();
 }
 
 function announceAccess(
