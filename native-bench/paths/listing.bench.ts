@@ -4,20 +4,13 @@
  * what is returned. The yardstick of the pages in the middle and at the end is the first tenth.
  */
 import type { Bench, BenchSize } from "../harness.ts";
-import { runLoad } from "../load/http-load.ts";
+import { folderName, listFolders, listPages, PAGE } from "../load/list-pages.ts";
 import { type LoadProcess, startLoadProcess } from "../load/load-process.ts";
 import { makeBucket, measure } from "../load/measure.ts";
-import {
-  CREDENTIALS,
-  HOST,
-  type ServerUnderTest,
-  startRingfort,
-} from "../load/server-under-test.ts";
-import { createSigner } from "../load/signed-requests.ts";
+import { type ServerUnderTest, startRingfort } from "../load/server-under-test.ts";
 
 const KEYS: Readonly<Record<BenchSize, number>> = { tiny: 3000, full: 1_000_000 };
 const FOLDERS = 100;
-const PAGE = 1000;
 const ROUNDS = 3;
 /** Many, so that a commit takes many keys. */
 const LOADING_CONNECTIONS = 128;
@@ -34,7 +27,7 @@ export const bench: Bench = {
     const keys = KEYS[size];
     const perFolder = keys / FOLDERS;
     for (let folder = 0; folder < FOLDERS; folder++) {
-      const prefix = `/bench0/folder${String(folder).padStart(3, "0")}/`;
+      const prefix = `/bench0/${folderName(folder)}`;
       await measure(load, server, {
         method: "PUT",
         pathPrefix: prefix,
@@ -66,7 +59,7 @@ export const bench: Bench = {
         name: "delimiter, common prefixes returned",
         unit: "op/s",
         rounds: ROUNDS,
-        cases: [{ name: "folders", work: FOLDERS, run: () => listFolders(server) }],
+        cases: [{ name: "folders", work: FOLDERS, run: () => listFolders(server, FOLDERS) }],
       },
     ];
   },
@@ -75,48 +68,3 @@ export const bench: Bench = {
     await running?.server.stop();
   },
 };
-
-/** Pages one after the other, each from the last key of the one before; seconds of the requests. */
-async function listPages(
-  server: ServerUnderTest,
-  firstFolder: number,
-  pages: number,
-): Promise<{ seconds: number }> {
-  let after = `folder${String(firstFolder).padStart(3, "0")}/`;
-  let seconds = 0;
-  for (let page = 0; page < pages; page++) {
-    const query = `list-type=2&max-keys=${PAGE}&start-after=${encodeURIComponent(after)}`;
-    const answer = await request(server, query);
-    seconds += answer.seconds;
-    const keys = [...answer.text.matchAll(/<Key>([^<]*)<\/Key>/g)].map((match) => match[1] ?? "");
-    const last = keys.at(-1);
-    if (last === undefined) throw new Error(`page ${page} after ${after} is empty`);
-    after = last;
-  }
-  return { seconds };
-}
-
-async function listFolders(server: ServerUnderTest): Promise<{ seconds: number }> {
-  const answer = await request(server, "delimiter=%2F&list-type=2");
-  const found = answer.text.match(/<CommonPrefixes>/g)?.length ?? 0;
-  if (found !== FOLDERS) throw new Error(`${found} common prefixes instead of ${FOLDERS}`);
-  return { seconds: answer.seconds };
-}
-
-async function request(
-  server: ServerUnderTest,
-  query: string,
-): Promise<{ seconds: number; text: string }> {
-  const sign = createSigner(`${HOST}:${server.port}`, CREDENTIALS);
-  const sorted = query.split("&").sort().join("&");
-  const requests = [sign({ method: "GET", path: "/bench0", query: sorted })];
-  const result = await runLoad({
-    host: HOST,
-    port: server.port,
-    connections: 1,
-    requests,
-    keepText: true,
-  });
-  if (result.failures > 0) throw new Error(result.firstFailure ?? "the listing failed");
-  return { seconds: result.seconds, text: result.text };
-}
