@@ -33,13 +33,15 @@ interface ObjectWrite {
   readonly storageClass: StorageClass;
   readonly conditions: WriteConditions;
   readonly algorithm: ChecksumAlgorithm | undefined;
-  readonly encryption?: EncryptionRequest | undefined;
+  /** Never left out by accident: what a client asked to be encrypted must be. */
+  readonly encryption: EncryptionRequest | undefined;
 }
 
 export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutObjectResult> {
-  const { bucket, key, source, headers, storageClass, conditions } = input;
+  const { bucket, key, source, headers, storageClass, conditions, encryption } = input;
   const algorithm = declaredChecksum(source) ?? input.checksumAlgorithm;
-  return writeObject(core, { bucket, key, source, headers, storageClass, conditions, algorithm });
+  const write = { bucket, key, source, headers, storageClass, conditions, algorithm, encryption };
+  return writeObject(core, write);
 }
 
 /**

@@ -2,11 +2,13 @@
 import { newDriveId } from "../../../src/base/ids.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.ts";
+import { KeyStore } from "../../../src/iam/keys/key-store.ts";
 import type { TrashDrive } from "../../../src/object/empty-trash.ts";
 import { Janitor, type JanitorDrive } from "../../../src/object/janitor.ts";
 import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
 import { ObjectLayer } from "../../../src/object/object-layer.ts";
 import type { Bucket, PutObjectInput } from "../../../src/object/object-store.ts";
+import { MemoryRecords } from "../iam/memory-records.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { BufferSink, bytesSource, MemoryData } from "./memory-data.ts";
@@ -17,6 +19,8 @@ export interface StoreFixture {
   readonly registers: MemoryRegisters;
   readonly data: MemoryData;
   readonly clock: ManualClock;
+  /** With the default key "default-key". */
+  readonly keys: KeyStore;
 }
 
 /** Give `before` to start a second process over what the first one has stored. */
@@ -29,6 +33,7 @@ export function createFixture(
   const registers = before?.registers ?? new MemoryRegisters();
   const data = before?.data ?? new MemoryData(random);
   const clock = before?.clock ?? new ManualClock();
+  const keys = before?.keys ?? createKeys(clock);
   const store = new ObjectLayer(
     {
       ...DEFAULT_OBJECT_OPTIONS,
@@ -44,12 +49,24 @@ export function createFixture(
       geometry: { isDegraded: () => false },
       owners: { remember() {} },
       pending: { adopted() {}, rebuilt() {} },
+      keyService: keys,
       clock,
       random,
       log: silentLogger,
     },
   );
-  return { store, registers, data, clock };
+  return { store, registers, data, clock, keys };
+}
+
+function createKeys(clock: ManualClock): KeyStore {
+  return new KeyStore(
+    {
+      configured: { name: "default-key", key: Buffer.alloc(32, 7) },
+      rootPassword: "a root password",
+      previousRootPassword: undefined,
+    },
+    { records: new MemoryRecords(), clock, random: new SeededRandom(99) },
+  );
 }
 
 export function putInput(
