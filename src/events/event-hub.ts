@@ -11,7 +11,7 @@ import { EventQueue } from "./event-queue.ts";
 import { type Happening, RecordWriter } from "./happening.ts";
 import { type EventFilter, matchesFilter, type NotificationRules } from "./notification-rules.ts";
 import type { RecordStore } from "./record-store.ts";
-import { parseTargetArn, webhookArn } from "./target-arn.ts";
+import { parseTargetArn } from "./target-arn.ts";
 
 /** Who listens to events as they happen. Best effort: nothing is kept for it. */
 export interface Listener {
@@ -91,11 +91,6 @@ export class EventHub implements EventSink {
 
   get hasListeners(): boolean {
     return this.#listeners.size > 0;
-  }
-
-  /** What `mc` shows of the targets there are. */
-  get arns(): readonly string[] {
-    return [...this.#outlets.keys()].map((id) => webhookArn(id, this.#options.region));
   }
 
   /** Begins to deliver, with what an earlier process left first. */

@@ -17,7 +17,3 @@ export function parseTargetArn(text: string): TargetArn | undefined {
   if (region === undefined || id === undefined || type === undefined) return undefined;
   return { region, id, type };
 }
-
-export function webhookArn(id: string, region: string | undefined): string {
-  return `arn:minio:sqs:${region ?? ""}:${id}:webhook`;
-}

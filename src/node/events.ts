@@ -6,16 +6,20 @@ import type { WebhookTarget } from "../../config/webhook-targets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { EventHub } from "../events/event-hub.ts";
-import type { RecordStore } from "../events/record-store.ts";
+import type { EventName } from "../events/event-names.ts";
 import { WebhookClient } from "../http/webhook-client.ts";
+import type { RunningObjectStore } from "../object/create-object-store.ts";
+import type { Expired, ExpiredVersion } from "../object/expired-versions.ts";
+import { bucketOwnerOf } from "../s3/access-lists.ts";
 import { formatIsoDate } from "../s3/dates.ts";
+import { notificationRulesOf } from "../s3/documents/notification.ts";
 import type { Store } from "../store/store.ts";
 
 export interface NodeEventsModules {
   /** Whose events they are. */
   readonly store: Pick<Store, "clusterId" | "nodeId">;
   readonly version: string;
-  readonly records: RecordStore;
+  readonly objects: Pick<RunningObjectStore, "records" | "onExpired">;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -28,7 +32,7 @@ export function startEvents(
   { cluster }: Pick<Settings, "cluster">,
   modules: NodeEventsModules,
 ): { readonly hub: EventHub; stop(): Promise<void> } {
-  const { store, version } = modules;
+  const { store, version, objects } = modules;
   const userAgent = `Ringfort/${version}`;
   const clients = cluster.notifyWebhooks.map((target) => ({
     target,
@@ -45,8 +49,9 @@ export function startEvents(
         target: client,
       })),
     },
-    { ...modules, formatTime: formatIsoDate },
+    { ...modules, records: objects.records, formatTime: formatIsoDate },
   );
+  objects.onExpired((expired) => tellExpired(hub, expired, cluster.region));
   void hub.start();
   return {
     hub,
@@ -55,6 +60,48 @@ export function startEvents(
       for (const { client } of clients) client.close();
     },
   };
+}
+
+/** MinIO names the source of these so. */
+const EXPIRY_SOURCE = "Internal: [ILM-Expiry]";
+
+async function tellExpired(
+  hub: EventHub,
+  { bucket, key, versions }: Expired,
+  region: string | undefined,
+): Promise<void> {
+  const rules = notificationRulesOf(bucket);
+  if (rules === undefined && !hub.hasListeners) return;
+  const origin = {
+    principal: "",
+    region: region ?? "",
+    sourceAddress: EXPIRY_SOURCE,
+    userAgent: EXPIRY_SOURCE,
+    requestId: "",
+    hostId: "",
+    endpoint: "",
+  };
+  for (const version of versions) {
+    const versionId = bucket.versioning === "unversioned" ? undefined : version.versionId;
+    const happening = {
+      names: expiryNames(version),
+      bucket: bucket.name,
+      bucketOwner: bucketOwnerOf(bucket),
+      key,
+      object: { versionId },
+      origin,
+    };
+    await hub.publish(happening, rules);
+  }
+}
+
+/** AWS's name first, then those that rules written for MinIO have. */
+function expiryNames({ kind, deleteMarker }: ExpiredVersion): readonly EventName[] {
+  if (kind === "hidden") {
+    return ["s3:LifecycleExpiration:DeleteMarkerCreated", "s3:ObjectRemoved:DeleteMarkerCreated"];
+  }
+  const marker = deleteMarker ? (["s3:LifecycleDelMarkerExpiration:Delete"] as const) : [];
+  return ["s3:LifecycleExpiration:Delete", ...marker, "s3:ObjectRemoved:Delete"];
 }
 
 function createClient(target: WebhookTarget, userAgent: string, clock: Clock): WebhookClient {

@@ -19,6 +19,7 @@ import type { DriveTable } from "./data-drives.ts";
 import type { DataRebuilder } from "./data-rebuilder.ts";
 import type { DriveSet, DriveSetMode, DriveSetStatus } from "./drive-set.ts";
 import type { KeyService } from "./encryption/key-service.ts";
+import type { TellExpired } from "./expired-versions.ts";
 import { HEALER_OPTIONS, Healer } from "./heal.ts";
 import { Janitor } from "./janitor.ts";
 import { type LifecycleOptions, LifecycleWorker } from "./lifecycle-worker.ts";
@@ -80,6 +81,8 @@ export interface RunningObjectStore {
   /** Of the deployment itself: identities. */
   readonly records: SystemRecords;
   readonly workers: readonly BackgroundWorker[];
+  /** Who hears of what lifecycle rules remove. */
+  onExpired(tell: TellExpired): void;
   /** Resolves when operations may begin, in the mode that the drives allow. */
   start(): Promise<DriveSetMode>;
   stop(): Promise<void>;
@@ -138,6 +141,9 @@ export function createObjectStore(
     store,
     records: new SystemRecords(set),
     workers,
+    onExpired(tell) {
+      for (const worker of workers) if (worker instanceof LifecycleWorker) worker.onExpired(tell);
+    },
     async start() {
       const mode = await set.start();
       if (mode === "read-write" && options.runWorkers) for (const loop of loops) loop.start();

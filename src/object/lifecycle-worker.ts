@@ -14,6 +14,7 @@ import { type BackgroundWorker, inBatches, type WorkerStatus } from "./backgroun
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { changeContext } from "./commit-version.ts";
 import { abortInside } from "./complete-upload.ts";
+import type { Expired, ExpiredVersion, TellExpired } from "./expired-versions.ts";
 import {
   decideLifecycle,
   dueAfterDays,
@@ -69,11 +70,16 @@ export class LifecycleWorker implements BackgroundWorker {
   #position: Position | undefined;
   #done = 0;
   #failed = 0;
+  #tell: TellExpired = () => Promise.resolve();
 
   constructor(options: LifecycleOptions, modules: LifecycleModules) {
     this.#options = options;
     this.#core = modules.core;
     this.#isOurs = modules.isOurs;
+  }
+
+  onExpired(tell: TellExpired): void {
+    this.#tell = tell;
   }
 
   async work(): Promise<"busy" | "idle"> {
@@ -194,13 +200,28 @@ export class LifecycleWorker implements BackgroundWorker {
       newId ??= newTimeId(core.clock, core.random);
       return newId;
     };
-    await core.buckets.commit(bucket, (entry) =>
+    // Of the last attempt, which is the one that counts.
+    let versions: ExpiredVersion[] = [];
+    const outcome = await core.buckets.commit(bucket, (entry) =>
       core.registers.update<undefined>(
         objectKey(entry, key),
-        (body) => lifecycleChange(core, { entry, key, mintId, clock: this.#clock() }, body),
+        (body) => {
+          versions = [];
+          const expiry = { entry, key, mintId, clock: this.#clock(), versions };
+          return lifecycleChange(core, expiry, body);
+        },
         actingUnder(entry),
       ),
     );
+    if (outcome.kind === "written") await this.#tellExpired({ bucket, key, versions });
+  }
+
+  async #tellExpired(expired: Expired): Promise<void> {
+    try {
+      await this.#tell(expired);
+    } catch (error) {
+      this.#core.log.warn("an expiry was not told of", { error });
+    }
   }
 
   #clock(): LifecycleClock {
@@ -225,12 +246,14 @@ interface Expiry {
   readonly key: string;
   readonly mintId: () => Buffer;
   readonly clock: LifecycleClock;
+  /** Grows by what is done. */
+  readonly versions: ExpiredVersion[];
 }
 
 /** Decides on the record as it is; nothing due leaves it alone. */
 function lifecycleChange(
   core: ObjectCore,
-  { entry, key, mintId, clock }: Expiry,
+  { entry, key, mintId, clock, versions }: Expiry,
   body: Uint8Array | undefined,
 ): RegisterChange<undefined> {
   const keep = { kind: "keep", answer: undefined } as const;
@@ -246,12 +269,15 @@ function lifecycleChange(
     if (version === undefined || isLocked(version, entry, clock)) continue;
     changed = deleteVersion(changed, version.isNull ? undefined : version.id, context).record;
     last = version;
+    versions.push(expiredVersion("removed", version));
   }
   if (decision.expireCurrent) {
     const change = deleteLatest(changed, mintId, context);
     if (change?.version !== undefined) {
       changed = change.record;
       last = change.version;
+      const kind = entry.versioning === "unversioned" ? "removed" : "hidden";
+      versions.push(expiredVersion(kind, change.version));
     }
   }
   if (last === undefined) return keep;
@@ -260,6 +286,11 @@ function lifecycleChange(
     body: encodeObjectRecord(changed, body),
     result: encodeWriteResult(last),
   };
+}
+
+function expiredVersion(kind: ExpiredVersion["kind"], version: StoredVersion): ExpiredVersion {
+  const { versionId, deleteMarker } = version;
+  return { kind, versionId, deleteMarker };
 }
 
 function isLocked(version: StoredVersion, entry: BucketEntry, { nowMs }: LifecycleClock): boolean {

@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { StoreError } from "../../../src/base/store-error.ts";
 import {
   encodeLifecycle,
   LIFECYCLE_DOCUMENT,
@@ -26,8 +27,14 @@ function rulesText(...rules: ReadonlyArray<Partial<LifecycleRule>>): string {
 }
 
 /** One pass over everything. */
-async function runPass({ store }: StoreFixture): Promise<LifecycleWorker> {
+async function runPass({ store }: StoreFixture, told: string[] = []): Promise<LifecycleWorker> {
   const worker = new LifecycleWorker({ dayMs: DAY_MS }, { core: store.core, isOurs: () => true });
+  worker.onExpired(async ({ key, versions }) => {
+    for (const { kind, deleteMarker } of versions) {
+      told.push(`${key} ${kind}${deleteMarker ? " marker" : ""}`);
+    }
+    throw new StoreError({ code: "no-quorum", needed: 1, got: 0 });
+  });
   while ((await worker.work()) === "busy");
   return worker;
 }
@@ -85,19 +92,22 @@ test("LifecycleWorker: hides the current version and removes old ones where ther
   const text = rulesText({ expiration: { days: 3 }, noncurrent: { days: 1 } });
   const documents = { [LIFECYCLE_DOCUMENT]: text };
   const bucket = await store.createBucket("bucket", { versioning: "enabled", documents });
+  const told: string[] = [];
   await store.putObject(putInput(bucket, "key", "1"));
   await store.putObject(putInput(bucket, "key", "2"));
   clock.advance(DAY_MS);
-  await runPass(fixture);
+  await runPass(fixture, told);
   t.strictSame(await versionsOf(fixture), ["key"]);
   clock.advance(2 * DAY_MS);
-  await runPass(fixture);
+  await runPass(fixture, told);
   t.strictSame(await versionsOf(fixture), ["key marker", "key"]);
   clock.advance(DAY_MS);
-  await runPass(fixture);
+  await runPass(fixture, told);
   t.strictSame(await versionsOf(fixture), ["key marker"]);
   clock.advance(2 * DAY_MS);
-  await runPass(fixture);
+  await runPass(fixture, told);
+  const expected = ["key removed", "key hidden marker", "key removed", "key removed marker"];
+  t.strictSame(told, expected, "told of once each, and a failure to tell undoes nothing");
   t.strictSame(await versionsOf(fixture), [], "a marker that hides nothing expires like an object");
 });
 
