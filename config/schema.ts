@@ -219,6 +219,10 @@ export const nodeSchema = z.strictObject({
     example: ":19000",
     flag: "--peer-address",
   }),
+  peerAdvertise: addressKind().optional().register(settingNotes, {
+    doc: "Where the others find this node if not where it listens; told when it is let in.",
+    example: "node1.example.com:19000",
+  }),
   certsDir: pathKind().register(settingNotes, {
     doc: "Folder of public.crt and private.key; with both there, the address speaks HTTPS.",
     computed: "~/.ringfort/certs; ~/.minio/certs where only that exists",

@@ -22,6 +22,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   /** Drive words to start with instead of folders of its own: the URLs of a cluster. */
   readonly words?: readonly string[];
+  /** Told at once, long before it serves. */
+  readonly onSpawn?: (pid: number) => void;
 }
 
 export interface ServerProcess {
@@ -82,6 +84,7 @@ export async function startServer(options: ServerOptions = {}): Promise<ServerPr
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
+  if (child.pid !== undefined) options.onSpawn?.(child.pid);
   let output = "";
   const collect = (chunk: Buffer): void => {
     output = (output + chunk.toString("utf8")).slice(-200_000);

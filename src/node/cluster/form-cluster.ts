@@ -151,15 +151,22 @@ async function makeOffer(
   { own, settings }: FormingPlan,
   ports: readonly number[],
 ): Promise<Omit<NodeOffer, "nonce">> {
-  const { host } = settings.node.peerAddress;
+  const { peerAddress, peerAdvertise } = settings.node;
+  const host = peerAdvertise?.host ?? peerAddress.host;
   const capacities = await Promise.all(own.paths.map(capacityOf));
   return {
     position: own.position,
     peerHost: host === "" ? own.host : host,
-    peerPorts: ports,
+    peerPorts: advertisedPorts(settings, ports),
     capacities,
     zone: settings.node.zone ?? "",
   };
+}
+
+/** Lane by lane, where others connect. */
+export function advertisedPorts({ node }: Settings, ports: readonly number[]): readonly number[] {
+  const first = node.peerAdvertise?.port;
+  return first === undefined ? ports : ports.map((_, lane) => first + lane);
 }
 
 /** Bytes of the file system that holds a folder, or will. */

@@ -15,7 +15,7 @@ import type { Logger } from "../../base/log.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { createNodeDisk } from "../../store/disk-node.ts";
 import { inspectFolder } from "../../store/drive-inspection.ts";
-import { askMember, capacityOf } from "./form-cluster.ts";
+import { advertisedPorts, askMember, capacityOf } from "./form-cluster.ts";
 import { decodeKnown, type KnownCluster, saveKnownCluster } from "./node-files.ts";
 import { sharedSettings } from "./shared-settings.ts";
 
@@ -83,7 +83,7 @@ export async function joinCluster(
       node: {
         versions: PROTOCOL_VERSIONS,
         softwareVersion: version,
-        addresses: network.ports.map((port) => `${host}:${port}`),
+        addresses: advertisedPorts(settings, network.ports).map((port) => `${host}:${port}`),
         zone: settings.node.zone ?? "",
         capacities: await Promise.all(paths.map(capacityOf)),
         settings: sharedSettings(settings),
@@ -108,7 +108,8 @@ export async function joinCluster(
 
 /** Where the others find this node: as its settings say, or the address that it reaches them from. */
 async function ownHost({ node }: Settings, token: JoinToken): Promise<string> {
-  const set = node.peerAddress.host === "" ? node.address.host : node.peerAddress.host;
+  const { address, peerAddress, peerAdvertise } = node;
+  const set = peerAdvertise?.host || peerAddress.host || address.host;
   const host = set === "" || set === "0.0.0.0" || set === "::" ? await addressTowards(token) : set;
   return host.includes(":") ? `[${host}]` : host;
 }
