@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- [--tiny] [filter]]`: runs every bench whose file name contains the filter, one
- * after the other; prints JSON lines as results come, and a table at the end.
+ * after the other; prints JSON lines as results come, and a table at the end. `--help` lists them.
  */
 import { readdirSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
@@ -23,7 +23,27 @@ export async function loadBench(path: string): Promise<Bench> {
   return loaded.bench;
 }
 
+function helpText(): string {
+  const usage = "Usage: npm run bench -- [--tiny] [FILTER]";
+  const options = [
+    "  FILTER   run the benches whose path contains it; all of them without",
+    "  --tiny   small inputs, as the unit tests run them: the numbers mean nothing",
+  ];
+  const benches = listBenches("").map((path) => `  ${path.slice(0, -BENCH_FILE.length)}`);
+  return [usage, "", ...options, "", "Benches:", ...benches].join("\n");
+}
+
 async function main(parameters: readonly string[]): Promise<void> {
+  if (parameters.includes("--help") || parameters.includes("-h")) {
+    console.log(helpText());
+    return;
+  }
+  const unknown = parameters.find((word) => word.startsWith("-") && word !== "--tiny");
+  if (unknown !== undefined) {
+    console.error(`unknown option ${unknown}\n\n${helpText()}`);
+    process.exitCode = 2;
+    return;
+  }
   const size: BenchSize = parameters.includes("--tiny") ? "tiny" : "full";
   const filter = parameters.find((parameter) => !parameter.startsWith("--")) ?? "";
   const model = cpus()[0]?.model.trim() ?? "unknown";
