@@ -19,3 +19,24 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
     clock.after(delayMs, resolve);
   });
 }
+
+/**
+ * What the work comes to, or what `late` makes of it when that takes longer; `late` may throw. The work
+ * itself goes on.
+ */
+export function withDeadline<T>(
+  { clock, deadlineMs }: { readonly clock: Clock; readonly deadlineMs: number },
+  work: Promise<T>,
+  late: () => T,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(deadlineMs, () => {
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error);
+      }
+    });
+    work.then(resolve, reject).finally(() => timer.cancel());
+  });
+}

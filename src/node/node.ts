@@ -66,7 +66,7 @@ export async function startNode(
     const joining = { clock, random, log, version, starting };
     const place = found && (await takePlace(settings, found, joining));
     const paths = place?.own.paths ?? node.drives;
-    const stripesOnDrives = await findStripeDataBytesMax(paths);
+    const stripesOnDrives = await findStripeDataBytesMax(paths, { clock });
     checkMemory(settings, stripesOnDrives);
     const arena = createArena(settings, stripesOnDrives);
     const store = await openDrives(settings, { place, arena, log });

@@ -6,7 +6,7 @@
  * node, this drive, and the index in its folder says the same. What it holds is then compared with
  * others before it counts (cluster/register/drive-membership.ts).
  */
-import type { Clock } from "../base/clock.ts";
+import { type Clock, withDeadline } from "../base/clock.ts";
 import type { Disk } from "../base/disk.ts";
 import type { DriveId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
@@ -48,12 +48,16 @@ export class DriveSeat implements ReturningDrive {
   readonly id: DriveId;
   readonly client: DriveClient;
   readonly #modules: DriveSeatModules;
+  readonly #deadlineMs: number;
   /** Its number in the thread while it is open there. */
   #slot: number | undefined;
+  /** The opening at the start, however it ends: it may have been given up before. */
+  #opening: Promise<unknown> = Promise.resolve();
 
   constructor(options: DriveSeatOptions, modules: DriveSeatModules) {
     this.id = options.id;
     this.#modules = modules;
+    this.#deadlineMs = options.deadlineMs;
     const report = lostReport("offline", "it has not been opened");
     const { clock, log } = modules;
     this.client = new DriveClient(options, { link: createLostLink(report), clock, log }, report);
@@ -67,16 +71,25 @@ export class DriveSeat implements ReturningDrive {
     this.client.onStateChange(callback);
   }
 
-  /** At the start. Rejects with an error that says why the drive cannot be used. */
+  /**
+   * At the start. Rejects with an error that says why the drive cannot be used; one that hangs is not
+   * waited for, and comes back as any that has failed.
+   */
   async open(opening: DriveOpening): Promise<OpenedDrive> {
     await enterIndex(`${opening.path}/${INDEX_FOLDER}`, this.#modules);
-    const { link, opened, slot } = await this.#modules.thread.open(opening);
-    this.#slot = slot;
+    const starting = this.#openInThread(opening);
+    this.#opening = starting.catch(() => {});
+    const { clock } = this.#modules;
+    const deadlineMs = this.#deadlineMs;
+    const { link, opened } = await withDeadline({ clock, deadlineMs }, starting, () => {
+      throw new Error(`it does not open within ${deadlineMs / 1000} s`);
+    });
     this.client.connect(link, opening.path, opened.report);
     return opened;
   }
 
   async release(): Promise<void> {
+    await this.#opening;
     const slot = this.#slot;
     if (slot === undefined) return;
     const { state, path } = this.client.status();
@@ -87,13 +100,12 @@ export class DriveSeat implements ReturningDrive {
   }
 
   async reopen(): Promise<void> {
-    const { thread, log } = this.#modules;
+    const { log } = this.#modules;
     await this.release();
     const { path, format } = await this.#find();
     const opening = { path, id: this.id, create: false, needsResync: false };
     await enterIndex(`${path}/${INDEX_FOLDER}`, this.#modules);
-    const { link, opened, slot } = await thread.open(opening);
-    this.#slot = slot;
+    const { link, opened } = await this.#openInThread(opening);
     const { state, reason } = opened.report;
     if (state !== "online") throw new Error(reason ?? state);
     await this.#makeCurrent(link, path, format);
@@ -105,6 +117,12 @@ export class DriveSeat implements ReturningDrive {
   async close(): Promise<void> {
     this.client.stop();
     await this.release();
+  }
+
+  async #openInThread(opening: DriveOpening): Promise<{ link: DriveLink; opened: OpenedDrive }> {
+    const { link, opened, slot } = await this.#modules.thread.open(opening);
+    this.#slot = slot;
+    return { link, opened };
   }
 
   async #find(): Promise<{ path: string; format: DriveFormat }> {

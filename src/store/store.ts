@@ -8,6 +8,7 @@ import { type Disk, diskErrorCode } from "../base/disk.ts";
 import type { DriveId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import { limitDisk } from "./disk-deadlines.ts";
 import { createNodeDisk } from "./disk-node.ts";
 import type { Drive } from "./drive.ts";
 import type { DriveClient } from "./drive-client.ts";
@@ -115,8 +116,12 @@ interface OpenDrive {
  * The largest stripes that data on these drives may have been written with; 0 when nothing is known.
  * Asked before the arena is made, which has to hold them.
  */
-export async function findStripeDataBytesMax(paths: readonly string[]): Promise<number> {
-  const disk = createNodeDisk();
+export async function findStripeDataBytesMax(
+  paths: readonly string[],
+  { clock }: Pick<StoreModules, "clock">,
+): Promise<number> {
+  const deadlineMs = STORE_LIMITS.requestDeadlineMs;
+  const disk = limitDisk(createNodeDisk(), { clock, deadlineMs });
   const folders = await Promise.all(paths.map((path) => inspectFolder(disk, path)));
   const sizes = folders.map(({ finding }) =>
     finding.kind === "drive" ? finding.format.stripeDataBytesMax : 0,
@@ -125,7 +130,8 @@ export async function findStripeDataBytesMax(paths: readonly string[]): Promise<
 }
 
 export async function openStore(options: StoreOptions, modules: StoreModules): Promise<Store> {
-  const disk = createNodeDisk();
+  const deadlineMs = options.limits.requestDeadlineMs;
+  const disk = limitDisk(createNodeDisk(), { clock: modules.clock, deadlineMs });
   const plan = await makePlan(disk, options, modules);
   const unformatted = await formatNew(disk, plan, modules.log);
   const usable = plan.drives.filter((drive) => !unformatted.has(drive));

@@ -200,7 +200,11 @@ test("openStore: a drive that is missing at the start is used as soon as it is f
   await store.close();
   renameSync(join(root, "drive2"), join(root, "pulled"));
   renameSync(join(root, "drive3"), join(root, "pulled too"));
-  t.equal(await findStripeDataBytesMax(paths), 2 ** 22, "and has learnt what it missed");
+  t.equal(
+    await findStripeDataBytesMax(paths, { clock: realClock }),
+    2 ** 22,
+    "and has learnt what it missed",
+  );
   const alone = await open(paths);
   t.equal(alone.incarnation, 3);
   await alone.close();
