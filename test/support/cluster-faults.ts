@@ -1,0 +1,145 @@
+/**
+ * Things that go wrong in a running cluster, one at a time, while clients work; afterwards all is well
+ * again. What is done follows from a seed; what comes of it also from the machine's timing.
+ */
+import { chmodSync, renameSync } from "node:fs";
+import { clientsOf, type Expectations, pause, work } from "./cluster-load.ts";
+import type { ClusterProcesses } from "./cluster-processes.ts";
+import type { HistoryRecorder } from "./history-recorder.ts";
+import { createClient } from "./s3-client.ts";
+import { SeededRandom } from "./seeded-random.ts";
+
+export interface Fault {
+  readonly name: string;
+  /** Happens, lasts, and ends. */
+  run(cluster: ClusterProcesses, victim: number, lastMs: number): Promise<void>;
+}
+
+export const FAULTS = {
+  /** Nobody reaches it and it reaches nobody; clients still do. */
+  partition: {
+    name: "a node is cut off from the others",
+    async run({ links, nodes }, victim, lastMs) {
+      for (const [other] of nodes.entries()) if (other !== victim) links.cut(victim, other);
+      await pause(lastMs);
+      links.heal();
+    },
+  },
+  oneWay: {
+    name: "a node is not heard any more, though it hears the others",
+    async run({ links, nodes }, victim, lastMs) {
+      for (const [other] of nodes.entries()) {
+        if (other !== victim) links.set(victim, other, { kind: "silent" });
+      }
+      await pause(lastMs);
+      links.heal();
+    },
+  },
+  slow: {
+    name: "links of a node are slow",
+    async run({ links, nodes }, victim, lastMs) {
+      for (const [other] of nodes.entries()) {
+        if (other === victim) continue;
+        links.set(victim, other, { kind: "delay", delayMs: 60 });
+        links.set(other, victim, { kind: "delay", delayMs: 60 });
+      }
+      await pause(lastMs);
+      links.heal();
+    },
+  },
+  freeze: {
+    name: "a process stands still and goes on",
+    async run({ nodes }, victim, lastMs) {
+      const { child } = nodeAt(nodes, victim);
+      child.kill("SIGSTOP");
+      await pause(lastMs);
+      child.kill("SIGCONT");
+    },
+  },
+  kill: {
+    name: "a process is killed and started again",
+    async run(cluster, victim, lastMs) {
+      await nodeAt(cluster.nodes, victim).kill();
+      await pause(lastMs);
+      await cluster.restart(victim);
+    },
+  },
+  /** Its files stay where open files are; everything that has to be opened is gone. */
+  driveGone: {
+    name: "a drive's folder goes away, and is back after a restart",
+    async run(cluster, victim, lastMs) {
+      const path = cluster.driveFolder(victim, 0);
+      renameSync(path, `${path}.away`);
+      await pause(lastMs);
+      await nodeAt(cluster.nodes, victim).kill();
+      renameSync(`${path}.away`, path);
+      await cluster.restart(victim);
+    },
+  },
+  /** Means nothing to root, whom permissions do not bind. */
+  readOnly: {
+    name: "a drive's folders become read-only, and writable again after a restart",
+    async run(cluster, victim, lastMs) {
+      const folders = ["", "/data"].map((name) => cluster.driveFolder(victim, 0) + name);
+      for (const path of folders) chmodSync(path, 0o500);
+      await pause(lastMs);
+      for (const path of folders) chmodSync(path, 0o700);
+      await nodeAt(cluster.nodes, victim).kill();
+      await cluster.restart(victim);
+    },
+  },
+} as const satisfies Readonly<Record<string, Fault>>;
+
+export type FaultName = keyof typeof FAULTS;
+
+function nodeAt(nodes: ClusterProcesses["nodes"], position: number) {
+  const node = nodes[position];
+  if (node === undefined) throw new Error(`no node ${position}`);
+  return node;
+}
+
+export interface FaultRun {
+  readonly cluster: ClusterProcesses;
+  readonly expectations: Expectations;
+  readonly recorder: HistoryRecorder;
+  readonly seed: number;
+}
+
+const SHARED_KEYS = 3;
+/** A client that is told nothing for so long asks again elsewhere. */
+const PATIENCE_MS = 8_000;
+
+/** Clients of two kinds work at every node while `meanwhile` runs. */
+export async function underLoad(
+  { cluster, expectations, recorder, seed }: FaultRun,
+  meanwhile: () => Promise<void>,
+): Promise<number> {
+  let done = false;
+  const stopped = (): boolean => done;
+  const large = clientsOf(cluster);
+  const small = cluster.nodes.map((node) =>
+    createClient(node, { maxAttempts: 1, requestHandler: { requestTimeout: PATIENCE_MS } }),
+  );
+  const working = [
+    ...large.slice(0, 2).map((s3, at) => work(s3, 2 * seed + at, { expectations, stopped })),
+    ...small.map((s3, client) => {
+      const random = new SeededRandom(1000 * seed + client);
+      return recorder.work(s3, client, { lanes: SHARED_KEYS, random, stopped }).then(() => 0);
+    }),
+  ];
+  try {
+    await meanwhile();
+  } finally {
+    done = true;
+  }
+  const counts = await Promise.all(working);
+  for (const s3 of [...large, ...small]) s3.destroy();
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Reads every recorded key once more through each node. */
+export async function readThroughAll({ cluster, recorder }: FaultRun): Promise<void> {
+  const clients = clientsOf(cluster);
+  for (const [client, s3] of clients.entries()) await recorder.readAll(s3, client);
+  for (const s3 of clients) s3.destroy();
+}
