@@ -135,6 +135,7 @@ export function createObjectStore(
   healWhatReturns(set.drives(), workers, loops);
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
   damage.onReport(() => damageLoop?.wake());
+  let stopped = false;
   const refills = workers.filter((worker) => worker instanceof Refill);
   damage.exceptDrives((index) => refills.some((refill) => refill.isFilling(index)));
   return {
@@ -146,10 +147,13 @@ export function createObjectStore(
     },
     async start() {
       const mode = await set.start();
-      if (mode === "read-write" && options.runWorkers) for (const loop of loops) loop.start();
+      void set.whenWritable().then(() => {
+        if (options.runWorkers && !stopped) for (const loop of loops) loop.start();
+      });
       return mode;
     },
     async stop() {
+      stopped = true;
       await Promise.all(loops.map((loop) => loop.stop()));
       pending.stop();
       await set.stop();

@@ -19,6 +19,7 @@ import { RegisterEngine } from "../../cluster/register/register-engine.ts";
 import { majority, type ReplicaSet } from "../../cluster/register/replica-set.ts";
 import type { CellPage } from "../../cluster/register/resync-observer.ts";
 import type { Clock } from "../base/clock.ts";
+import { createDeferred } from "../base/deferred.ts";
 import { hashBytes } from "../base/hash.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -95,6 +96,10 @@ export class DriveSet implements NodeReplicas {
   #mode: DriveSetMode = "starting";
   #engine: RegisterEngine | undefined;
   #registers: Registers | undefined;
+  readonly #writable = createDeferred<void>();
+  /** Looking at the drives anew, one look after the other. */
+  #looking: Promise<void> = Promise.resolve();
+  #stopped = false;
 
   constructor(options: DriveSetOptions, modules: DriveSetModules) {
     this.#options = options;
@@ -113,6 +118,15 @@ export class DriveSet implements NodeReplicas {
 
   /** Resolves when the registers may be used, in the mode that the drives allow. */
   async start(): Promise<DriveSetMode> {
+    await this.#begin();
+    return this.#mode;
+  }
+
+  whenWritable(): Promise<void> {
+    return this.#writable.promise;
+  }
+
+  async #begin(): Promise<void> {
     const { log } = this.#modules;
     const choice = await chooseMetadataDrives(this.#modules.drives, this.#options);
     const first = await this.#membership.start(choice.drives, choice.expected);
@@ -134,7 +148,25 @@ export class DriveSet implements NodeReplicas {
         "start once with RINGFORT_ACCEPT_MISSING_DRIVES=on";
       log.error("too few drives: the node cannot serve", { needed, got, advice });
     }
-    return this.#mode;
+  }
+
+  /**
+   * A drive has come to a node that began with too few of them: with this one there may be enough.
+   * What is read meanwhile is what nobody has changed: so far nothing could be written.
+   */
+  async #beginAgain(): Promise<void> {
+    if (this.#stopped || this.#hasBegun) return;
+    try {
+      await this.#begin();
+      if (this.#hasBegun) this.#modules.log.info("enough drives are there: the node writes");
+    } catch (error) {
+      this.#modules.log.error("the drives that came back cannot be used", { error });
+    }
+  }
+
+  /** It writes, or is about to. */
+  get #hasBegun(): boolean {
+    return this.#mode === "read-write" || this.#mode === "starting";
   }
 
   /** True when a spare began to take the place of a lost drive, or a drive its own again. */
@@ -199,6 +231,8 @@ export class DriveSet implements NodeReplicas {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#looking;
     await this.#membership.leave();
   }
 
@@ -260,6 +294,7 @@ export class DriveSet implements NodeReplicas {
     this.#engine = engine;
     await this.#membership.open(engine);
     this.#registers = new RegisterClient({ engine, members: () => this.members() });
+    this.#writable.resolve();
   }
 
   /** A drive that has left says so before anybody asks it, and so does one that comes back. */
@@ -268,6 +303,7 @@ export class DriveSet implements NodeReplicas {
       if (state === "online") {
         this.#lost.delete(drive.id);
         this.takeSpare();
+        if (!this.#hasBegun) this.#looking = this.#looking.then(() => this.#beginAgain());
       } else {
         this.#lost.add(drive.id);
         this.#engine?.forgetValues();

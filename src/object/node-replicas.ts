@@ -12,6 +12,8 @@ export type StoreDrive = Pick<Drive, "id" | "index" | "dropShard" | "deleteRows"
 export interface NodeReplicas extends Registers {
   /** Resolves when the registers may be used, in the mode that the drives allow. */
   start(): Promise<DriveSetMode>;
+  /** Resolves when the registers may be written: at the start, or when enough drives have come back. */
+  whenWritable(): Promise<void>;
   stop(): Promise<void>;
   status(): DriveSetStatus;
   /** Drives of this node that have the rows of all registers they keep. */

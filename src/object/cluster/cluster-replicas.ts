@@ -10,6 +10,7 @@ import type {
   UpdateOutcome,
 } from "../../../cluster/register/register-contract.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
+import { createDeferred } from "../../base/deferred.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
@@ -58,6 +59,7 @@ export class ClusterReplicas implements NodeReplicas {
   readonly #own: ReadonlyMap<string, OwnDrive>;
   #map: ClusterMap;
   #mode: DriveSetMode = "starting";
+  readonly #writable = createDeferred<void>();
   #stopped = false;
 
   constructor(map: ClusterMap, options: ClusterReplicasOptions, modules: ClusterReplicasModules) {
@@ -97,6 +99,7 @@ export class ClusterReplicas implements NodeReplicas {
       try {
         await this.#writeFirstRecord();
         this.#mode = "read-write";
+        this.#writable.resolve();
         return this.#mode;
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
@@ -108,6 +111,10 @@ export class ClusterReplicas implements NodeReplicas {
       await sleep(clock, RETRY_MS);
     }
     return this.#mode;
+  }
+
+  whenWritable(): Promise<void> {
+    return this.#writable.promise;
   }
 
   async stop(): Promise<void> {
