@@ -11,6 +11,7 @@ import { EventQueue } from "./event-queue.ts";
 import { type Happening, RecordWriter } from "./happening.ts";
 import { type EventFilter, matchesFilter, type NotificationRules } from "./notification-rules.ts";
 import type { RecordStore } from "./record-store.ts";
+import type { RelayedEvent } from "./relay-messages.ts";
 import { parseTargetArn } from "./target-arn.ts";
 
 /** Who listens to events as they happen. Best effort: nothing is kept for it. */
@@ -72,6 +73,8 @@ export class EventHub implements EventSink {
   readonly #writer: RecordWriter;
   readonly #outlets = new Map<string, Outlet>();
   readonly #listeners = new Set<Listener>();
+  #relay: ((event: RelayedEvent) => void) | undefined;
+  #onListeners: (some: boolean) => void = () => {};
   #retry: Timer | undefined;
   #stopped = false;
 
@@ -90,7 +93,25 @@ export class EventHub implements EventSink {
   }
 
   get hasListeners(): boolean {
-    return this.#listeners.size > 0;
+    return this.#listeners.size > 0 || this.#relay !== undefined;
+  }
+
+  /** Other nodes want to hear of everything; undefined: not any more. */
+  relayTo(relay: ((event: RelayedEvent) => void) | undefined): void {
+    this.#relay = relay;
+  }
+
+  /** Called when the first listener of this node comes, and when the last one goes. */
+  onListeners(callback: (some: boolean) => void): void {
+    this.#onListeners = callback;
+    if (this.#listeners.size > 0) callback(true);
+  }
+
+  /** For the listeners here alone: queues and relay are the other node's own. */
+  hearFromPeer({ names, bucket, key, line }: RelayedEvent): void {
+    this.#tellListeners({ names, bucket, key }, (name) =>
+      name === names[0] ? line : renamed(line, name),
+    );
   }
 
   /** Begins to deliver, with what an earlier process left first. */
@@ -134,12 +155,23 @@ export class EventHub implements EventSink {
       const outlet = this.#outletOf(arn);
       if (outlet !== undefined) queued.push(outlet.queue.add(lineOf(name)));
     }
+    this.#tellListeners(happening, lineOf);
+    const [first] = names;
+    if (this.#relay !== undefined && first !== undefined) {
+      this.#relay({ names, bucket: happening.bucket, key, line: lineOf(first) });
+    }
+    return queued.length === 0 ? undefined : Promise.all(queued).then(() => undefined);
+  }
+
+  #tellListeners(
+    { names, bucket, key }: Pick<Happening, "names" | "bucket" | "key">,
+    lineOf: (name: EventName) => string,
+  ): void {
     for (const listener of this.#listeners) {
-      if (listener.bucket !== undefined && listener.bucket !== happening.bucket) continue;
+      if (listener.bucket !== undefined && listener.bucket !== bucket) continue;
       const name = matchesFilter(listener.filter, names, key);
       if (name !== undefined) listener.hear(lineOf(name));
     }
-    return queued.length === 0 ? undefined : Promise.all(queued).then(() => undefined);
   }
 
   knowsTarget(arn: string): boolean {
@@ -153,7 +185,10 @@ export class EventHub implements EventSink {
   listen(listener: Listener): (() => void) | undefined {
     if (this.#listeners.size >= LISTENERS_MAX || this.#stopped) return undefined;
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    if (this.#listeners.size === 1) this.#onListeners(true);
+    return () => {
+      if (this.#listeners.delete(listener) && this.#listeners.size === 0) this.#onListeners(false);
+    };
   }
 
   /** A target that the settings no longer have hears nothing; its queue waits for it. */
@@ -166,11 +201,9 @@ export class EventHub implements EventSink {
   }
 }
 
-/** For whoever has no use for events. */
-export const NO_EVENTS: EventSink = {
-  hasListeners: false,
-  publish: () => undefined,
-  knowsTarget: () => false,
-  sendTo: () => Promise.resolve(),
-  listen: () => undefined,
-};
+/** The same event under another of its names. */
+function renamed(line: string, name: EventName): string {
+  const envelope: { Records?: readonly object[] } = JSON.parse(line);
+  const records = (envelope.Records ?? []).map((record) => ({ ...record, eventName: name }));
+  return JSON.stringify({ ...envelope, EventName: name, Records: records });
+}

@@ -5,6 +5,7 @@ import type { Settings } from "../../config/schema.ts";
 import type { WebhookTarget } from "../../config/webhook-targets.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import type { Random } from "../base/random.ts";
 import { EventHub } from "../events/event-hub.ts";
 import type { EventName } from "../events/event-names.ts";
 import { WebhookClient } from "../http/webhook-client.ts";
@@ -14,11 +15,16 @@ import { bucketOwnerOf } from "../s3/access-lists.ts";
 import { formatIsoDate } from "../s3/dates.ts";
 import { notificationRulesOf } from "../s3/documents/notification.ts";
 import type { Store } from "../store/store.ts";
+import type { OpenedCluster } from "./cluster/cluster-backend.ts";
+import { sharePeerEvents } from "./peer-events.ts";
 
 export interface NodeEventsModules {
   /** Whose events they are. */
   readonly store: Pick<Store, "clusterId" | "nodeId">;
   readonly version: string;
+  /** Undefined: this node is alone. */
+  readonly opened: Pick<OpenedCluster, "network" | "map"> | undefined;
+  readonly random: Random;
   readonly objects: Pick<RunningObjectStore, "records" | "onExpired">;
   readonly clock: Clock;
   readonly log: Logger;
@@ -52,10 +58,13 @@ export function startEvents(
     { ...modules, records: objects.records, formatTime: formatIsoDate },
   );
   objects.onExpired((expired) => tellExpired(hub, expired, cluster.region));
+  const { opened } = modules;
+  const stopSharing = opened && sharePeerEvents({ ...modules, ...opened, hub });
   void hub.start();
   return {
     hub,
     async stop() {
+      stopSharing?.();
       await hub.stop();
       for (const { client } of clients) client.close();
     },

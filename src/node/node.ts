@@ -83,7 +83,7 @@ export async function startNode(
     const identities = createIdentities(settings, { objects, opened, log });
     closers.push(() => identities.stop());
     await identities.start();
-    const events = startEvents(settings, { ...parts, objects });
+    const events = startEvents(settings, { ...parts, objects, opened });
     closers.push(() => events.stop());
     await startKeyStore(keys, log);
     const control = opened && createControl(settings, { opened, objects, log });
