@@ -7,6 +7,7 @@
 import { isAdminPath } from "../admin/admin-handler.ts";
 import { answerHealth, type HealthState, isHealthPath } from "../admin/health.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
+import { isStsRequest } from "../s3/sts/sts-handler.ts";
 import { PEER_CARD_PATH, type PeerCard, sendPeerCard } from "./cluster/peer-card.ts";
 
 export interface FrontOptions {
@@ -16,6 +17,8 @@ export interface FrontOptions {
 
 export interface FrontModules {
   readonly s3: HttpHandler;
+  /** The security token service: forms posted to the root. */
+  readonly sts: HttpHandler;
   readonly admin: HttpHandler;
   /** Answers what exceeds `requestsMax`. */
   readonly refuse: (request: HttpRequest, response: HttpResponse) => void;
@@ -41,12 +44,16 @@ export function createFront(options: FrontOptions, modules: FrontModules): HttpH
     }
     inFlight++;
     try {
-      const handler = isAdminPath(request.rawPath) ? modules.admin : modules.s3;
-      await handler(request, response);
+      await handlerOf(request, modules)(request, response);
     } finally {
       inFlight--;
     }
   };
+}
+
+function handlerOf(request: HttpRequest, { s3, sts, admin }: FrontModules): HttpHandler {
+  if (isAdminPath(request.rawPath)) return admin;
+  return isStsRequest(request) ? sts : s3;
 }
 
 function sendHealth(request: HttpRequest, response: HttpResponse, state: HealthState): void {

@@ -114,16 +114,18 @@ export class NodeIdentities implements CredentialSource<Identity>, AccountDirect
   }
 
   /** Throws StoreError data-unavailable while it cannot tell. */
-  lookup(accessKey: string): Credential<Identity> | undefined {
+  lookup(accessKey: string, sessionToken?: string): Credential<Identity> | undefined {
     if (!this.#loaded && accessKey !== this.#rootUser) {
       throw new StoreError({ code: "data-unavailable", message: "identities are not loaded" });
     }
-    const known = this.store.lookup(accessKey);
+    const known = this.store.lookup(accessKey, sessionToken);
     if (known === undefined) return undefined;
     const { secretKey, caller, problem } = known;
     const identity = { accessKey, caller, canonicalId: caller.canonicalId };
-    return problem === undefined
-      ? { accessKey, secretKey, identity }
-      : { accessKey, secretKey, identity, problem };
+    const credential = { accessKey, secretKey, identity, ...(problem && { problem }) };
+    // Opened with the key that sealed it, so it is the one.
+    return known.temporary === true && sessionToken !== undefined
+      ? { ...credential, sessionToken }
+      : credential;
   }
 }

@@ -20,6 +20,7 @@ import { createDataArena, DATA_LIMITS } from "../object/data-path.ts";
 import type { AccessLog } from "../s3/access-log/access-log.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
 import { sendBusy } from "../s3/respond.ts";
+import { createStsHandler } from "../s3/sts/sts-handler.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
 import { startAccessLog } from "./access-logs.ts";
 import { createAdminFront } from "./admin-front.ts";
@@ -215,6 +216,10 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
     { requestsMax: node.requestsMax },
     {
       s3,
+      sts: createStsHandler(
+        { region: cluster.region, hostId },
+        { credentials: identities, sessions: identities.store, clock, log },
+      ),
       admin: createAdminFront(
         { region: cluster.region },
         { identities, keys, cluster: parts.control, clock, random, log },

@@ -10,6 +10,7 @@ import { PolicyError } from "../policy/policy-error.ts";
 import { BUILT_IN_POLICIES } from "./built-in-policies.ts";
 import type { AccessKey, Account, Group, StoredPolicy, User } from "./identities.ts";
 import { MAIN_ACCOUNT } from "./main-account.ts";
+import type { Session } from "./sessions.ts";
 
 export interface RootCredential {
   readonly accessKey: string;
@@ -22,6 +23,8 @@ export interface KnownKey {
   /** Why it is not accepted although it exists. */
   readonly problem: "disabled" | "expired" | undefined;
   readonly caller: SignedCaller;
+  /** Of a session: its token must come with it. */
+  readonly temporary?: boolean;
 }
 
 interface CachedKey extends KnownKey {
@@ -39,6 +42,7 @@ export class Directory {
   /** Made on demand, forgotten at every change. */
   readonly #known = new Map<string, CachedKey>();
   readonly #compiled = new Map<string, Policy>();
+  #sessions = new WeakMap<Session, CachedKey>();
   #groupsOfUsers: ReadonlyMap<string, readonly Group[]> | undefined;
 
   constructor(root: RootCredential, clock: Pick<Clock, "nowMs">) {
@@ -60,6 +64,19 @@ export class Directory {
     this.#known.clear();
     this.#compiled.clear();
     this.#groupsOfUsers = undefined;
+    this.#sessions = new WeakMap();
+  }
+
+  /** The key of a session; undefined when its user is gone. */
+  session(session: Session): KnownKey | undefined {
+    let known = this.#sessions.get(session);
+    if (known === undefined) {
+      known = this.#ofSession(session);
+      if (known === undefined) return undefined;
+      this.#sessions.set(session, known);
+    }
+    const over = this.#clock.nowMs() >= session.expiresMs;
+    return over ? { ...known, problem: "expired" } : known;
   }
 
   lookup(accessKey: string): KnownKey | undefined {
@@ -160,6 +177,19 @@ export class Directory {
     if (user === undefined) return undefined;
     const problem = disabled || user.status === "disabled" ? "disabled" : undefined;
     return { accessKey, secretKey, expiresMs, problem, caller: this.#userCaller(user, boundaries) };
+  }
+
+  #ofSession({ accessKey, secretKey, parent, policy, expiresMs }: Session): CachedKey | undefined {
+    const boundaries =
+      policy === undefined ? [] : [{ name: "session policy", policy: compileStored(policy) }];
+    const key = { accessKey, secretKey, expiresMs, temporary: true };
+    if (parent === undefined) {
+      return { ...key, problem: undefined, caller: operatorCaller(this.#root, boundaries) };
+    }
+    const user = this.users.get(parent);
+    if (user === undefined) return undefined;
+    const problem = user.status === "disabled" ? "disabled" : undefined;
+    return { ...key, problem, caller: this.#userCaller(user, boundaries) };
   }
 
   #userCaller(user: User, boundaries: readonly NamedPolicy[]): SignedCaller {

@@ -23,10 +23,20 @@ import { decodeRecord, encodeRecord, timeField } from "./record-fields.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { Sealer } from "./sealer.ts";
 import { createSealingKey, openSealingKey } from "./sealing-key.ts";
+import {
+  type IssuedSession,
+  newSession,
+  openSession,
+  type Session,
+  sealSession,
+} from "./sessions.ts";
 
 export const VERSION_RECORD = "iam/version";
 /** All users, groups, keys, policies and accounts together; they are kept in memory. */
 export const IDENTITIES_MAX = 100_000;
+
+/** Opened session tokens that are remembered. */
+export const SESSIONS_OPENED_MAX = 10_000;
 
 export interface IdentityStoreOptions {
   readonly root: RootCredential;
@@ -61,6 +71,7 @@ export class IdentityStore {
   /** The version of what is loaded. */
   #version = 0;
   #last: Promise<unknown> = Promise.resolve();
+  readonly #sessions = new Map<string, Session>();
 
   constructor(options: IdentityStoreOptions, modules: IdentityStoreModules) {
     this.#options = options;
@@ -73,8 +84,38 @@ export class IdentityStore {
     return this.#directory;
   }
 
-  lookup(accessKey: string): KnownKey | undefined {
-    return this.#directory.lookup(accessKey);
+  lookup(accessKey: string, sessionToken?: string): KnownKey | undefined {
+    const known = this.#directory.lookup(accessKey);
+    if (known !== undefined || sessionToken === undefined) return known;
+    const session = this.#openSession(sessionToken);
+    return session?.accessKey === accessKey ? this.#directory.session(session) : undefined;
+  }
+
+  /** Of whom a session can be made: a user or the operator; keys of applications are "none". */
+  parentOf(accessKey: string): { readonly parent: string | undefined } | "none" {
+    if (accessKey === this.#directory.rootAccessKey) return { parent: undefined };
+    return this.#directory.users.has(accessKey) ? { parent: accessKey } : "none";
+  }
+
+  /** Temporary credentials of the user with that access key, or of the operator. */
+  async issueSession(
+    wanted: Pick<Session, "parent" | "policy" | "expiresMs">,
+  ): Promise<IssuedSession> {
+    // The change makes the key that seals, and lets other nodes know.
+    if (this.#sealer === undefined) await this.change(() => []);
+    const session = newSession(wanted, this.#modules.random);
+    const sealer = await this.#sealerForWrites();
+    return { ...session, sessionToken: sealSession(session, sealer) };
+  }
+
+  #openSession(token: string): Session | undefined {
+    const known = this.#sessions.get(token);
+    if (known !== undefined || this.#sealer === undefined) return known;
+    const session = openSession(token, this.#sealer);
+    if (session === undefined) return undefined;
+    if (this.#sessions.size >= SESSIONS_OPENED_MAX) this.#sessions.clear();
+    this.#sessions.set(token, session);
+    return session;
   }
 
   /** Loads everything. Rejects with IamError "sealed" under a wrong root password. */

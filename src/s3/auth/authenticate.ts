@@ -21,6 +21,8 @@ export interface AuthenticatorOptions {
   readonly region: string | undefined;
   /** Signatures in headers may name none. */
   readonly regionless?: boolean;
+  /** That signatures in headers must name: "s3" unless it is said. */
+  readonly service?: string;
 }
 
 export interface AuthenticatorModules<Identity> {
@@ -86,8 +88,8 @@ export class Authenticator<Identity = unknown> {
   }
 
   #claimOptions() {
-    const { region, regionless } = this.#options;
-    return { region, regionless, nowMs: this.#modules.clock.nowMs() };
+    const { region, regionless, service } = this.#options;
+    return { region, regionless, service, nowMs: this.#modules.clock.nowMs() };
   }
 
   #signatureModules() {

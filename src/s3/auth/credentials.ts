@@ -15,6 +15,6 @@ export interface Credential<Identity = unknown> {
 }
 
 export interface CredentialSource<Identity = unknown> {
-  /** Undefined for access keys that are not known. */
-  lookup(accessKey: string): Credential<Identity> | undefined;
+  /** Undefined for access keys that are not known. The token of a session tells what it is. */
+  lookup(accessKey: string, sessionToken?: string): Credential<Identity> | undefined;
 }

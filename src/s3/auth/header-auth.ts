@@ -20,6 +20,7 @@ const SCOPE_ERRORS: ScopeErrors = { code: "AuthorizationHeaderMalformed", prefix
 export interface HeaderAuthOptions {
   readonly region: string | undefined;
   readonly regionless?: boolean | undefined;
+  readonly service?: string | undefined;
   readonly nowMs: number;
 }
 
@@ -37,8 +38,8 @@ export function readHeaderClaim(
     );
   }
   const { timestamp, timeMs } = readRequestTime(request);
-  const { region, regionless } = options;
-  checkScope(request, credential, { region, regionless, timestamp }, SCOPE_ERRORS);
+  const { region, regionless, service } = options;
+  checkScope(request, credential, { region, regionless, service, timestamp }, SCOPE_ERRORS);
   checkSkew(timestamp, timeMs, options.nowMs);
   const signedHeaders = fields.signedHeaders.split(";");
   if (signedHeaders.length > SIGNED_HEADERS_MAX) throw malformed("too many signed headers.");

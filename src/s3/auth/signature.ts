@@ -42,7 +42,7 @@ export function verifySignature<Identity>(
   claim: SignatureClaim,
   modules: SignatureModules<Identity>,
 ): VerifiedSignature<Identity> {
-  const credential = modules.credentials.lookup(claim.credential.accessKey);
+  const credential = modules.credentials.lookup(claim.credential.accessKey, claim.sessionToken);
   if (credential === undefined) {
     throw new S3Error("InvalidAccessKeyId", {
       details: [["AWSAccessKeyId", claim.credential.accessKey]],
@@ -73,8 +73,9 @@ export function equalSignatures(expected: string, provided: string): boolean {
 }
 
 /** After the signature, so that nobody else learns which keys there are. */
-function checkProblem({ accessKey, problem }: Credential): void {
+export function checkProblem({ accessKey, problem, sessionToken }: Credential): void {
   if (problem === undefined) return;
+  if (problem === "expired" && sessionToken !== undefined) throw new S3Error("ExpiredToken");
   throw new S3Error("InvalidAccessKeyId", {
     message:
       problem === "expired"
@@ -131,6 +132,8 @@ export interface ScopeExpectations {
   readonly region: string | undefined;
   /** Clients of the administration API leave the region empty. */
   readonly regionless?: boolean | undefined;
+  /** "s3" unless it is said. */
+  readonly service?: string | undefined;
   readonly timestamp: string;
 }
 
@@ -147,8 +150,9 @@ export function checkScope(
     const text = `incorrect terminal "${scope.terminal}". This endpoint uses "aws4_request".`;
     throw scopeError(errors, text);
   }
-  if (scope.service !== "s3") {
-    const text = `incorrect service "${scope.service}". This endpoint belongs to "s3".`;
+  const { service = "s3" } = expected;
+  if (scope.service !== service) {
+    const text = `incorrect service "${scope.service}". This endpoint belongs to "${service}".`;
     throw scopeError(errors, text);
   }
   if (scope.region === "" && expected.regionless !== true) {

@@ -6,7 +6,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import type { AuthResult, PayloadMode } from "../auth/auth-result.ts";
 import { parseCredential } from "../auth/credential-scope.ts";
 import type { Credential, CredentialSource } from "../auth/credentials.ts";
-import { equalSignatures, SIGNATURE_ALGORITHM } from "../auth/signature.ts";
+import { checkProblem, equalSignatures, SIGNATURE_ALGORITHM } from "../auth/signature.ts";
 import { deriveSigningKey, SigningKey } from "../auth/signing-key.ts";
 import { S3Error } from "../s3-error.ts";
 
@@ -29,6 +29,7 @@ export function authenticateForm<Identity>(
   const credential = versionFour
     ? verifyVersionFour(fields, policy, credentials)
     : verifyVersionTwo(fields, policy, credentials);
+  checkProblem(credential);
   checkToken(credential, fields.get("x-amz-security-token"));
   const { accessKey, identity } = credential;
   return { kind: "signed", via: "form", accessKey, identity, payload: UNSIGNED };
@@ -54,7 +55,7 @@ function verifyVersionFour<Identity>(
       details: [["ArgumentName", "X-Amz-Credential"]],
     });
   }
-  const credential = lookUp(scope.accessKey, credentials);
+  const credential = lookUp(scope.accessKey, fields, credentials);
   const signingKey = new SigningKey(deriveSigningKey(credential.secretKey, scope));
   if (!equalSignatures(signingKey.sign(policy), required(fields, "x-amz-signature"))) {
     throw new S3Error("SignatureDoesNotMatch");
@@ -69,7 +70,7 @@ function verifyVersionTwo<Identity>(
 ): Credential<Identity> {
   const accessKey = required(fields, "awsaccesskeyid", "AWSAccessKeyId");
   const provided = Buffer.from(required(fields, "signature", "Signature"));
-  const credential = lookUp(accessKey, credentials);
+  const credential = lookUp(accessKey, fields, credentials);
   const expected = Buffer.from(
     createHmac("sha1", credential.secretKey).update(policy).digest("base64"),
   );
@@ -81,9 +82,10 @@ function verifyVersionTwo<Identity>(
 
 function lookUp<Identity>(
   accessKey: string,
+  fields: Fields,
   credentials: CredentialSource<Identity>,
 ): Credential<Identity> {
-  const credential = credentials.lookup(accessKey);
+  const credential = credentials.lookup(accessKey, fields.get("x-amz-security-token"));
   if (credential !== undefined) return credential;
   throw new S3Error("InvalidAccessKeyId", { details: [["AWSAccessKeyId", accessKey]] });
 }

@@ -34,6 +34,9 @@ test("createFront: more requests than may be served are answered as S3 does, and
         await work.promise;
       },
       peerCard: undefined,
+      sts: () => {
+        throw new Error("no form to the root");
+      },
       admin: () => {
         throw new Error("none of its paths");
       },
