@@ -6,12 +6,13 @@ import type { NodeId } from "../../src/base/ids.ts";
 import { ID_BYTES } from "../../src/base/ids.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { ByteWriter } from "./byte-writer.ts";
-import type { LayoutRef } from "./layout.ts";
+import { LAYOUT_PARTITIONS_MAX, type LayoutRef } from "./layout.ts";
+import { PartitionBits } from "./partition-bits.ts";
 import type { NodeProgress } from "./ring-progress.ts";
 import { RING_PHASES, type RingState } from "./ring-state.ts";
 
 const RING_VERSION = 1;
-const PROGRESS_VERSION = 1;
+const PROGRESS_VERSION = 2;
 const HASH_BYTES = 32;
 
 export function encodeRing(state: RingState): Buffer {
@@ -53,8 +54,12 @@ export function encodeProgress(progress: NodeProgress): Buffer {
   writer.hex(progress.nodeId);
   writer.u48(progress.acknowledged);
   writer.u48(progress.epoch);
-  writer.u32(progress.replicasSynced);
-  writer.u32(progress.slotsPresent);
+  writer.u48(progress.cleaned);
+  writer.u48(progress.shardsMoved);
+  writer.u48(progress.bytesMoved);
+  writer.u48(progress.shardsFailed);
+  writer.u32(progress.done.partitions);
+  writer.put(progress.done.bytes());
   return Buffer.from(writer.written());
 }
 
@@ -67,10 +72,14 @@ export function decodeProgress(bytes: Uint8Array): NodeProgress {
   const nodeId = reader.hex(ID_BYTES) as NodeId;
   const acknowledged = reader.u48();
   const epoch = reader.u48();
-  const replicasSynced = reader.u32();
-  const slotsPresent = reader.u32();
+  const cleaned = reader.u48();
+  const shardsMoved = reader.u48();
+  const bytesMoved = reader.u48();
+  const shardsFailed = reader.u48();
+  const partitions = reader.check(reader.u32(), LAYOUT_PARTITIONS_MAX, "partitions");
+  const done = new PartitionBits(partitions, reader.take(Math.ceil(partitions / 8)));
   reader.end();
-  return { nodeId, acknowledged, epoch, replicasSynced, slotsPresent };
+  return { nodeId, acknowledged, epoch, done, cleaned, shardsMoved, bytesMoved, shardsFailed };
 }
 
 function readRef(reader: ByteReader): LayoutRef {

@@ -1,27 +1,35 @@
 /**
  * How far a ring change is, from what each node reports, and whether it may go on. Pure: whoever
- * drives the change asks, and writes the next state to the layout register.
+ * drives the change asks, and writes the next state to the cluster record.
  *
- * A node's numbers count only for the epoch they were made in: copying begins after the fence of the
- * phase before, or it could miss what was still being written.
+ * Work is counted by partitions: any node may do it for any of them, and once done it stays done
+ * within the epoch. It counts only for the epoch it was done in: copying begins after the fence of
+ * the phase before, or it could miss what was still being written.
  */
 import { assertNever } from "../../src/base/assert.ts";
 import type { NodeId } from "../../src/base/ids.ts";
 import type { Layout } from "./layout.ts";
+import { PartitionBits } from "./partition-bits.ts";
 import type { RingState } from "./ring-state.ts";
 
 /** What one node reports. */
 export interface NodeProgress {
   readonly nodeId: NodeId;
-  /** The highest epoch that it knows durably: it refuses lower ones. */
+  /** The highest epoch that it knows durably: its drives refuse lower ones. */
   readonly acknowledged: number;
-  /** The epoch in which the following was copied. */
+  /** The epoch in which the following was done. */
   readonly epoch: number;
-  /** Replicas of partitions that are up to date on its drives. */
-  readonly replicasSynced: number;
-  /** Slots whose data is complete on its drives. */
-  readonly slotsPresent: number;
+  /** Partitions whose records are on their new replicas and whose data is in its place. */
+  readonly done: PartitionBits;
+  /** The highest epoch in which its drives hold no records but those that the layout gives them. */
+  readonly cleaned: number;
+  readonly shardsMoved: number;
+  readonly bytesMoved: number;
+  readonly shardsFailed: number;
 }
+
+/** What decides whether a change may go on. */
+export type DecisiveProgress = Pick<NodeProgress, "nodeId" | "acknowledged" | "epoch" | "done">;
 
 /** The layouts that a state names. */
 export interface RingLayouts {
@@ -31,108 +39,65 @@ export interface RingLayouts {
 
 export interface RingVerdict {
   readonly allowed: boolean;
-  /** Partitions without a majority that has acknowledged, or synced its records. */
+  /** Partitions without a majority that has acknowledged, or whose work is not done. */
   readonly partitionsWaiting: number;
-  /** Data slots that are not complete yet. */
-  readonly slotsWaiting: number;
-  /** Nodes that are not done. */
+  /** Nodes that have not acknowledged. */
   readonly nodesWaiting: readonly NodeId[];
-}
-
-/** Entries of a node: how much it has to report until it is done. */
-export interface NodeGoal {
-  readonly replicas: number;
-  readonly slots: number;
 }
 
 /** Whether `advance` may be applied to the state. */
 export function mayAdvance(
   state: RingState,
   layouts: RingLayouts,
-  reports: readonly NodeProgress[],
+  reports: readonly DecisiveProgress[],
 ): RingVerdict {
-  const byNode = new Map(reports.map((report) => [report.nodeId, report]));
-  const { current, next } = layouts;
-  const both = next === undefined ? [current] : [current, next];
-  const acknowledged = (nodeId: NodeId) => (byNode.get(nodeId)?.acknowledged ?? 0) >= state.epoch;
   switch (state.phase) {
     case "stable":
-      return { allowed: false, partitionsWaiting: 0, slotsWaiting: 0, nodesWaiting: [] };
+      return { allowed: false, partitionsWaiting: 0, nodesWaiting: [] };
     case "prepare":
     case "synced":
     case "abandon":
-      return recordsVerdict(both, acknowledged);
-    case "joint": {
-      const data = dataVerdict(next ?? current, state.epoch, byNode);
-      const synced = syncedNodes(next ?? current, state.epoch, byNode);
-      return bothVerdicts(
-        data,
-        recordsVerdict([next ?? current], (nodeId) => synced.has(nodeId)),
-      );
+      return fenceVerdict(state, layouts, reports);
+    case "joint":
+    case "returning": {
+      const done = doneOf(state, layouts, reports);
+      const partitionsWaiting = done.partitions - done.count;
+      return { allowed: partitionsWaiting === 0, partitionsWaiting, nodesWaiting: [] };
     }
-    case "returning":
-      return dataVerdict(current, state.epoch, byNode);
     default:
       return assertNever(state.phase, "phase");
   }
 }
 
-/** What each node of a layout has to copy, in the order of its nodes. */
-export function goalsOf(layout: Layout): NodeGoal[] {
-  const { slots, replicas } = layout.geometry;
-  const goals = layout.nodes.map(() => ({ replicas: 0, slots: 0 }));
-  for (const [entry, drive] of layout.table.entries()) {
-    const goal = goals[layout.drives[drive]?.node ?? 0];
-    if (goal === undefined) continue;
-    goal.slots++;
-    if (entry % slots < replicas) goal.replicas++;
-  }
-  return goals;
+/** Into how many partitions the work of a state is cut. */
+export function workPartitions(state: RingState, { current, next }: RingLayouts): number {
+  return state.phase === "joint" && next !== undefined
+    ? Math.max(current.partitions, next.partitions)
+    : current.partitions;
 }
 
-/** Nodes whose replicas are all up to date. */
-function syncedNodes(
-  layout: Layout,
-  epoch: number,
-  byNode: ReadonlyMap<NodeId, NodeProgress>,
-): Set<NodeId> {
-  const goals = goalsOf(layout);
-  const synced = layout.nodes.filter(({ nodeId }, node) => {
-    const report = byNode.get(nodeId);
-    return report?.epoch === epoch && report.replicasSynced >= (goals[node]?.replicas ?? 0);
-  });
-  return new Set(synced.map(({ nodeId }) => nodeId));
+/** What all nodes together have done in this state. */
+export function doneOf(
+  state: RingState,
+  layouts: RingLayouts,
+  reports: readonly DecisiveProgress[],
+): PartitionBits {
+  const all = new PartitionBits(workPartitions(state, layouts));
+  for (const { epoch, done } of reports) if (epoch === state.epoch) all.addAll(done);
+  return all;
 }
 
-/** Whether all data slots are complete, on every node. */
-function dataVerdict(
-  layout: Layout,
-  epoch: number,
-  byNode: ReadonlyMap<NodeId, NodeProgress>,
+/** Whether in each partition a majority of the replicas of each layout is on nodes that know. */
+function fenceVerdict(
+  state: RingState,
+  { current, next }: RingLayouts,
+  reports: readonly DecisiveProgress[],
 ): RingVerdict {
-  const nodesWaiting: NodeId[] = [];
-  let slotsWaiting = 0;
-  for (const [node, goal] of goalsOf(layout).entries()) {
-    const nodeId = layout.nodes[node]?.nodeId;
-    if (nodeId === undefined) continue;
-    const report = byNode.get(nodeId);
-    const missing = goal.slots - (report?.epoch === epoch ? report.slotsPresent : 0);
-    if (missing <= 0) continue;
-    slotsWaiting += missing;
-    nodesWaiting.push(nodeId);
-  }
-  return { allowed: slotsWaiting === 0, partitionsWaiting: 0, slotsWaiting, nodesWaiting };
-}
-
-/** Whether in each partition a majority of the replicas of each layout is on nodes that are done. */
-function recordsVerdict(
-  layouts: readonly Layout[],
-  isDone: (nodeId: NodeId) => boolean,
-): RingVerdict {
+  const acknowledged = new Map(reports.map((report) => [report.nodeId, report.acknowledged]));
   let partitionsWaiting = 0;
   const nodesWaiting = new Set<NodeId>();
-  for (const layout of layouts) {
-    const done = layout.nodes.map(({ nodeId }) => isDone(nodeId));
+  for (const layout of next === undefined ? [current] : [current, next]) {
+    const done = layout.nodes.map(({ nodeId }) => (acknowledged.get(nodeId) ?? 0) >= state.epoch);
     for (let partition = 0; partition < layout.partitions; partition++) {
       if (!hasMajority(layout, partition, done)) partitionsWaiting++;
     }
@@ -141,16 +106,7 @@ function recordsVerdict(
     }
   }
   const allowed = partitionsWaiting === 0;
-  return { allowed, partitionsWaiting, slotsWaiting: 0, nodesWaiting: [...nodesWaiting] };
-}
-
-function bothVerdicts(one: RingVerdict, other: RingVerdict): RingVerdict {
-  return {
-    allowed: one.allowed && other.allowed,
-    partitionsWaiting: one.partitionsWaiting + other.partitionsWaiting,
-    slotsWaiting: one.slotsWaiting + other.slotsWaiting,
-    nodesWaiting: [...new Set([...one.nodesWaiting, ...other.nodesWaiting])],
-  };
+  return { allowed, partitionsWaiting, nodesWaiting: [...nodesWaiting] };
 }
 
 function hasMajority(layout: Layout, partition: number, done: readonly boolean[]): boolean {

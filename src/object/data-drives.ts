@@ -36,6 +36,7 @@ export class DriveTable {
   readonly #late = new Map<number, number>();
   readonly #hedged = new Map<number, number>();
   readonly #hedge: HedgeLimits;
+  #isLeaving: (index: number) => boolean = () => false;
 
   constructor(drives: readonly DataDrive[], hedge: HedgeLimits) {
     this.#hedge = hedge;
@@ -44,6 +45,11 @@ export class DriveTable {
 
   add(drive: DataDrive): void {
     this.#drives.set(drive.index, drive);
+  }
+
+  /** Says which drives get no new data because they are being emptied. */
+  exceptLeaving(isLeaving: (index: number) => boolean): void {
+    this.#isLeaving = isLeaving;
   }
 
   get(index: number): DataDrive | undefined {
@@ -81,7 +87,8 @@ export class DriveTable {
     return this.list().map((drive) => {
       const { state, full } = drive.status();
       const { index } = drive;
-      return { index, online: state === "online" && !this.isLate(index), full };
+      const online = state === "online" && !this.isLate(index);
+      return { index, online, full: full || this.#isLeaving(index) };
     });
   }
 

@@ -19,6 +19,7 @@ import type { ObjectCore } from "./object-core.ts";
 import { OBJECT_BYTES_MAX } from "./put-object.ts";
 import {
   dataOf,
+  mergeShards,
   type RecordData,
   type Replacement,
   replaceData,
@@ -168,10 +169,12 @@ export class Healer implements BackgroundWorker {
     }
     let complete = true;
     for (let start = 0; start < weak.length; start += ITEMS_PER_CHANGE) {
-      const healed = new Map<DataId, Replacement>();
+      const healed = new Map<DataId, Healed>();
       for (const item of weak.slice(start, start + ITEMS_PER_CHANGE)) {
         const replacement = await this.#healItem(key, item);
-        if (replacement !== undefined) healed.set(item.data.dataId, replacement);
+        if (replacement !== undefined) {
+          healed.set(item.data.dataId, { before: item.data, replacement });
+        }
         complete &&= replacement !== undefined && isStrong(replacement);
       }
       if (healed.size > 0) await this.#record(key, healed);
@@ -213,22 +216,26 @@ export class Healer implements BackgroundWorker {
     return { data: written.data, moved: true, degraded: false };
   }
 
-  async #record(key: Buffer, healed: ReadonlyMap<DataId, Replacement>): Promise<void> {
+  async #record(key: Buffer, healed: ReadonlyMap<DataId, Healed>): Promise<void> {
     const { registers, clock, options, writer, pending } = this.#modules.core;
     const outcome = await registers.update(key, (body) => {
       const dueMs = clock.nowMs() + options.trashGraceMs;
-      const changed = body === undefined ? undefined : replaceData(key, body, healed, dueMs);
+      const replacements = stillWanted(key, body, healed);
+      const changed = body === undefined ? undefined : replaceData(key, body, replacements, dueMs);
       if (changed === undefined) return { kind: "keep", answer: undefined };
       return { kind: "write", body: changed, result: NO_RESULT };
     });
     if (outcome.kind === "written") {
-      for (const { data } of healed.values()) {
+      for (const { replacement } of healed.values()) {
+        const { data } = replacement;
         if (data.kind === "shards") pending.rebuilt(data, [...data.drives.keys()]);
       }
       return;
     }
     // The object is gone; what was rebuilt has pending rows and is swept.
-    for (const { data, moved } of healed.values()) if (moved) writer.discard(data);
+    for (const { replacement } of healed.values()) {
+      if (replacement.moved) writer.discard(replacement.data);
+    }
   }
 
   /** A row that leads to healthy data has no reason to be there. */
@@ -239,6 +246,31 @@ export class Healer implements BackgroundWorker {
       return { kind: "write", body: changed, result: NO_RESULT };
     });
   }
+}
+
+/** An item as it was found, and what is to take its place. */
+interface Healed {
+  readonly before: ShardedData;
+  readonly replacement: Replacement;
+}
+
+/** Slots that others have changed meanwhile, by damage or a move, stay as those made them. */
+function stillWanted(
+  key: Uint8Array,
+  body: Uint8Array | undefined,
+  healed: ReadonlyMap<DataId, Healed>,
+): Map<DataId, Replacement> {
+  const wanted = new Map<DataId, Replacement>();
+  for (const { data } of dataOf(key, body)) {
+    const found = healed.get(data.dataId);
+    if (found === undefined) continue;
+    const { before, replacement } = found;
+    const after = replacement.data;
+    const merged =
+      replacement.moved || after.kind !== "shards" ? after : mergeShards(data, before, after);
+    if (merged !== undefined) wanted.set(data.dataId, { ...replacement, data: merged });
+  }
+  return wanted;
 }
 
 /** The first few of the keys with the least to spare. */

@@ -78,6 +78,34 @@ export function replaceData(
   );
 }
 
+/**
+ * What the item becomes when some of its slots were changed while others may have changed too: each
+ * slot that is still as in `before` becomes as in `after`. Undefined: nothing is left to change.
+ */
+export function mergeShards(
+  current: ShardedData,
+  before: ShardedData,
+  after: ShardedData,
+): ShardedData | undefined {
+  const drives = [...current.drives];
+  let { missing } = current;
+  let changed = false;
+  for (let slot = 0; slot < drives.length; slot++) {
+    const bit = 1 << slot;
+    const isNews = !isSameSlot(before, after, slot);
+    if (!isNews || !isSameSlot(current, before, slot)) continue;
+    drives[slot] = after.drives[slot] ?? 0;
+    missing = (missing & ~bit) | (after.missing & bit);
+    changed = true;
+  }
+  return changed ? { ...current, drives, missing } : undefined;
+}
+
+function isSameSlot(one: ShardedData, other: ShardedData, slot: number): boolean {
+  const same = one.drives[slot] === other.drives[slot];
+  return same && ((one.missing ^ other.missing) & (1 << slot)) === 0;
+}
+
 /** The same record, taking away rows that should not be there. */
 export function withClearedRows(key: Uint8Array, body: Uint8Array): Buffer | undefined {
   return key[0] === PART_TAG

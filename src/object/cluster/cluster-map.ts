@@ -5,7 +5,7 @@
 import type { ClusterRecord } from "../../../cluster/forming/cluster-record.ts";
 import type { Layout, LayoutRef } from "../../../cluster/layout/layout.ts";
 import { LayoutMap, positionOfData } from "../../../cluster/layout/layout-map.ts";
-import type { MemberDrive, MemberNode } from "../../../cluster/layout/members.ts";
+import { type MemberDrive, type MemberNode, takesSlots } from "../../../cluster/layout/members.ts";
 import { type RingState, routingOf } from "../../../cluster/layout/ring-state.ts";
 import type { RegisterLayout } from "../../../cluster/register/layout-replicas.ts";
 import { assert } from "../../base/assert.ts";
@@ -25,6 +25,8 @@ export class ClusterMap {
   readonly registers: RegisterLayout;
   /** Those that have not been removed, by id. */
   readonly drives: ReadonlyMap<DriveId, MappedDrive>;
+  /** Numbers of those that are being emptied, or have been removed: nothing new goes there. */
+  readonly leaving: ReadonlySet<number>;
   /** By which new data is placed. */
   readonly data: LayoutMap;
   readonly #orders = new Map<number, readonly number[]>();
@@ -54,6 +56,11 @@ export class ClusterMap {
       }
     }
     this.drives = drives;
+    this.leaving = new Set(
+      record.members.nodes.flatMap((node) =>
+        node.drives.flatMap((drive) => (takesSlots(node, drive) ? [] : drive.number)),
+      ),
+    );
   }
 
   /** What requests carry. */

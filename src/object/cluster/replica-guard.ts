@@ -2,7 +2,7 @@
  * The guard in front of a drive that several nodes propose to. It keeps three things that a drive of
  * a sole proposer need not know, each durable before it is relied on, none ever lowered:
  *
- * - The layout version acknowledged (I7): requests found by an older layout are refused.
+ * - The epoch of the ring acknowledged (I7): requests found under an older one are refused.
  * - The epoch of each bucket's settings: requests under an older one are refused; a newer one is
  *   remembered first. So what is answered under an epoch is answered after everything that the drive
  *   ever did for an older one.
@@ -66,6 +66,14 @@ const CEILING_LEAD = 1024 * 1000;
 /** The log of recent keys is a sole proposer's; here it is only thrown away. */
 const ACCEPTS_PER_FORGETTING = 1000;
 
+/** What the node of the drive knows of the ring, durably. */
+export interface NodeEpoch {
+  /** Requests of older ones are refused, whatever the drive itself has acknowledged. */
+  known(): number;
+  /** Makes the node know this one: false when nobody tells it. */
+  learn(epoch: number): Promise<boolean>;
+}
+
 /** A number that never falls: what is refused by, and what is durable of it. */
 interface Mark {
   value: number;
@@ -77,6 +85,7 @@ export class ReplicaGuard implements SharedDrive {
   readonly distance = 0;
   readonly #drive: GuardableDrive;
   readonly #hazards: GuardHazards;
+  readonly #node: NodeEpoch | undefined;
   #layout: Mark | undefined;
   #ceiling: Mark | undefined;
   /** Clock of the highest ballot let through, at least the ceiling found at the start. */
@@ -87,13 +96,14 @@ export class ReplicaGuard implements SharedDrive {
   #accepts = 0;
 
   /** `hazards` is for the simulator. */
-  constructor(drive: GuardableDrive, hazards: GuardHazards = {}) {
+  constructor(drive: GuardableDrive, hazards: GuardHazards = {}, node?: NodeEpoch) {
     this.id = drive.id;
     this.#drive = drive;
     this.#hazards = hazards;
+    this.#node = node;
   }
 
-  /** The layout version that the drive has acknowledged; undefined before the first request. */
+  /** The epoch of the ring that the drive has acknowledged; undefined before the first request. */
   get layoutVersion(): number | undefined {
     return this.#layout?.durable;
   }
@@ -175,6 +185,7 @@ export class ReplicaGuard implements SharedDrive {
     const failure = await this.#load();
     if (failure !== undefined) return failure;
     if (layout !== undefined && this.#layout !== undefined) {
+      if (!(await this.#isKnown(layout))) return UNAVAILABLE;
       const refusal = await this.#lift(META_CLUSTER_LAYOUT, this.#layout, layout);
       if (refusal !== undefined) return refusal;
     }
@@ -190,6 +201,7 @@ export class ReplicaGuard implements SharedDrive {
     const ceiling = this.#ceiling;
     if (ceiling === undefined || this.#layout === undefined) return false;
     if (fence.layout !== this.#layout.durable || fence.layout !== this.#layout.value) return false;
+    if (this.#node !== undefined && fence.layout !== this.#node.known()) return false;
     if (fence.bucketEpoch !== undefined) {
       const mark = this.#buckets.get(bucketOf(key) ?? "");
       if (mark === undefined || mark.value !== fence.bucketEpoch) return false;
@@ -211,6 +223,7 @@ export class ReplicaGuard implements SharedDrive {
     const ceiling = this.#ceiling;
     if (failure !== undefined) return failure;
     if (layout === undefined || ceiling === undefined) return UNAVAILABLE;
+    if (!(await this.#isKnown(fence.layout))) return UNAVAILABLE;
     const { bucketEpoch } = fence;
     const name = bucketEpoch === undefined ? undefined : bucketOf(key);
     const bucket = name === undefined ? undefined : await this.#bucketMark(name);
@@ -231,12 +244,18 @@ export class ReplicaGuard implements SharedDrive {
   }
 
   #refusalOf(fence: Fence, layout: Mark, bucket: Mark | undefined): Refusal | undefined {
-    if (fence.layout < layout.value && this.#hazards.ignoreLayout !== true) {
-      return { ok: false, reason: "epoch", epoch: layout.value };
+    const epoch = Math.max(layout.value, this.#node?.known() ?? 0);
+    if (fence.layout < epoch && this.#hazards.ignoreLayout !== true) {
+      return { ok: false, reason: "epoch", epoch };
     }
     if (bucket === undefined || (fence.bucketEpoch ?? 0) >= bucket.value) return undefined;
     if (this.#hazards.ignoreBucketEpoch === true) return undefined;
     return { ok: false, reason: "stale", bucketEpoch: bucket.value };
+  }
+
+  /** A node knows an epoch before its drives acknowledge it: else nobody might, after a power cut. */
+  async #isKnown(epoch: number): Promise<boolean> {
+    return this.#node === undefined || epoch <= this.#node.known() || this.#node.learn(epoch);
   }
 
   /** Raises a mark and waits until it is durable at `value` or above. */

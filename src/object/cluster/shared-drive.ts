@@ -26,7 +26,7 @@ import type { DigestQuery, DigestReply } from "./row-digest.ts";
 
 /** What the caller knows, and the replica refuses when it knows better. */
 export interface Fence {
-  /** The version of the layout by which the caller found this replica. */
+  /** The epoch of the ring under which the caller found this replica. */
   readonly layout: number;
   /**
    * The epoch of the bucket's settings under which the caller acts; undefined for background work,

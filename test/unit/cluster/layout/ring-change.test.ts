@@ -9,11 +9,8 @@ import { test } from "tap";
 import { buildLayout } from "../../../../cluster/layout/build-layout.ts";
 import type { Layout } from "../../../../cluster/layout/layout.ts";
 import { LayoutMap, positionOfShard } from "../../../../cluster/layout/layout-map.ts";
-import {
-  goalsOf,
-  mayAdvance,
-  type NodeProgress,
-} from "../../../../cluster/layout/ring-progress.ts";
+import { PartitionBits } from "../../../../cluster/layout/partition-bits.ts";
+import { type DecisiveProgress, mayAdvance } from "../../../../cluster/layout/ring-progress.ts";
 import {
   abandonChange,
   advance,
@@ -53,7 +50,7 @@ interface Holder {
   readonly records: number[];
   /** `partition item slot`. */
   readonly shards: Set<string>;
-  report: NodeProgress;
+  report: DecisiveProgress;
 }
 
 class Ring {
@@ -70,7 +67,8 @@ class Ring {
     this.#flaw = flaw;
     for (let node = 0; node < 6; node++) {
       const nodeId = nodeIdOf(node);
-      const report = { nodeId, acknowledged: 1, epoch: 0, replicasSynced: 0, slotsPresent: 0 };
+      const done = new PartitionBits(PARTITIONS);
+      const report = { nodeId, acknowledged: 1, epoch: 0, done };
       const records = new Array<number>(PARTITIONS).fill(0);
       this.holders.set(nodeId, { epoch: 1, records, shards: new Set(), report });
     }
@@ -141,33 +139,31 @@ class Ring {
     if (holder.epoch < this.state.epoch) this.#acknowledge(holder, this.state.epoch);
   }
 
-  /** A node copies what the change wants it to have, from a majority, and reports it. */
+  /** A node does a change's work for every other partition, whoever has them, and reports it. */
   sync(node: number): void {
     const { phase, current, next, epoch } = this.state;
     if (phase !== "joint" && phase !== "returning") return;
     const target = maps[(phase === "joint" ? (next ?? current) : current).version - 1];
     const source = maps[current.version - 1];
-    const nodeId = nodeIdOf(node);
-    const index = target?.layout.nodes.findIndex((it) => it.nodeId === nodeId) ?? -1;
-    if (target === undefined || source === undefined || index < 0) return;
-    const holder = this.#holder(nodeId);
-    for (let partition = 0; partition < PARTITIONS; partition++) {
-      if (target.replicas(partition).some((it) => it.nodeId === nodeId)) {
-        const majority = source.replicas(partition).slice(node % 2, (node % 2) + 2);
-        const values = majority.map((it) => this.#holder(it.nodeId).records[partition] ?? 0);
-        holder.records[partition] = Math.max(holder.records[partition] ?? 0, ...values);
+    const worker = this.#holder(nodeIdOf(node));
+    if (target === undefined || source === undefined || worker.epoch < epoch) return;
+    const done = new PartitionBits(PARTITIONS);
+    for (let partition = node % 2; partition < PARTITIONS; partition += 2) {
+      const majority = source.replicas(partition).slice(node % 2, (node % 2) + 2);
+      const values = majority.map((it) => this.#holder(it.nodeId).records[partition] ?? 0);
+      for (const { nodeId } of target.replicas(partition)) {
+        const { records } = this.#holder(nodeId);
+        records[partition] = Math.max(records[partition] ?? 0, ...values);
       }
       for (const [slot, drive] of target.slots(partition).entries()) {
-        if (drive.nodeId !== nodeId) continue;
         const shard = `${partition} ${this.written[partition]} ${slot}`;
         if ([...this.holders.values()].some(({ shards }) => shards.has(shard))) {
-          holder.shards.add(shard);
+          this.#holder(drive.nodeId).shards.add(shard);
         }
       }
+      done.add(partition);
     }
-    const goal = goalsOf(target.layout)[index] ?? { replicas: 0, slots: 0 };
-    const { replicas: replicasSynced, slots: slotsPresent } = goal;
-    holder.report = { ...holder.report, epoch, replicasSynced, slotsPresent };
+    worker.report = { ...worker.report, epoch, done };
   }
 
   /** Goes on if that is allowed. */
@@ -307,53 +303,34 @@ test("mayAdvance: like looking for a majority in every partition", async () => {
   const [current, next] = [layouts[0], layouts[1]];
   if (current === undefined || next === undefined) throw new Error("layouts");
   const anyReports = fc.array(
-    fc.record({ acknowledged: fc.nat(3), epoch: fc.nat(4), part: fc.nat(9) }),
-    {
-      minLength: 6,
-      maxLength: 6,
-    },
+    fc.record({ acknowledged: fc.nat(3), epoch: fc.nat(4), done: fc.nat(15) }),
+    { minLength: 6, maxLength: 6 },
   );
   const prepare = beginChange(firstRing(refOf(1)), refOf(2));
   const joint = advance(prepare);
   fc.assert(
     fc.property(anyReports, (drawn) => {
-      const goals = goalsOf(next);
-      const reports = drawn.map(({ acknowledged, epoch, part }, node) => {
-        const index = next.nodes.findIndex(({ nodeId }) => nodeId === nodeIdOf(node));
-        const goal = goals[index] ?? { replicas: 0, slots: 0 };
-        const replicasSynced = part < 2 ? goal.replicas - 1 : goal.replicas;
-        const slotsPresent = part === 0 ? goal.slots - 1 : goal.slots;
-        const nodeId = nodeIdOf(node);
-        return { nodeId, acknowledged, epoch: epoch === 0 ? 2 : 3, replicasSynced, slotsPresent };
+      const reports = drawn.map(({ acknowledged, epoch, done }, node): DecisiveProgress => {
+        const bits = new PartitionBits(PARTITIONS, Uint8Array.of(done));
+        return { nodeId: nodeIdOf(node), acknowledged, epoch: epoch === 0 ? 2 : 3, done: bits };
       });
-      const majorityOf = (layout: Layout, isDone: (report: NodeProgress) => boolean) =>
-        maps[layout.version - 1] !== undefined &&
+      const majorityOf = (layout: Layout, isDone: (report: DecisiveProgress) => boolean) =>
         Array.from({ length: PARTITIONS }, (_, partition) => {
           const replicas = maps[layout.version - 1]?.replicas(partition) ?? [];
           return choices(replicas, Math.floor(replicas.length / 2) + 1).some((chosen) =>
             chosen.every(({ nodeId }) => reports.some((it) => it.nodeId === nodeId && isDone(it))),
           );
         }).every(Boolean);
-      const acknowledged = ({ acknowledged: epoch }: NodeProgress) => epoch >= 2;
+      const acknowledged = ({ acknowledged: epoch }: DecisiveProgress) => epoch >= 2;
       const fence = majorityOf(current, acknowledged) && majorityOf(next, acknowledged);
-      const goalOf = (node: NodeId) =>
-        goals[next.nodes.findIndex(({ nodeId }) => nodeId === node)] ?? { replicas: 0, slots: 0 };
-      const synced = majorityOf(next, (report) => {
-        return report.epoch === 3 && report.replicasSynced === goalOf(report.nodeId).replicas;
-      });
-      const complete = next.nodes.every(({ nodeId }) =>
-        reports.some((report) => {
-          const isDone = report.epoch === 3 && report.slotsPresent === goalOf(nodeId).slots;
-          return report.nodeId === nodeId && isDone;
-        }),
-      );
+      const counted = drawn.filter(({ epoch }) => epoch !== 0);
+      const complete = counted.reduce((bits, { done }) => bits | done, 0) === 15;
       const both = { current, next };
       const verdict = mayAdvance(joint, both, reports);
       return (
         mayAdvance(prepare, both, reports).allowed === fence &&
-        verdict.allowed === (synced && complete) &&
-        (verdict.slotsWaiting === 0) === complete &&
-        (verdict.allowed || verdict.nodesWaiting.length > 0)
+        verdict.allowed === complete &&
+        (verdict.partitionsWaiting === 0) === complete
       );
     }),
     { numRuns: 300 },

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { test } from "tap";
 import type { LayoutRef } from "../../../../cluster/layout/layout.ts";
+import { PartitionBits } from "../../../../cluster/layout/partition-bits.ts";
 import {
   decodeProgress,
   decodeRing,
@@ -125,13 +126,19 @@ test("ring-codec: progress, byte by byte", async (t) => {
     nodeId: nodeIdOf(3),
     acknowledged: 5,
     epoch: 4,
-    replicasSynced: 258,
-    slotsPresent: 3,
+    cleaned: 2,
+    shardsMoved: 258,
+    bytesMoved: 1,
+    shardsFailed: 0,
+    done: new PartitionBits(16, Uint8Array.of(0x03, 0x80)),
   };
   const bytes = encodeProgress(progress);
-  const expected = `01 ${progress.nodeId} 050000000000 040000000000 02010000 03000000`;
+  const counts = "020100000000 010000000000 000000000000";
+  const expected = `02 ${progress.nodeId} 050000000000 040000000000 020000000000 ${counts} 10000000 0380`;
   t.equal(bytes.toString("hex"), expected.replaceAll(" ", ""));
-  t.strictSame(decodeProgress(bytes), progress);
+  const { done, ...rest } = decodeProgress(bytes);
+  t.match(progress, rest);
+  t.strictSame([done.partitions, done.count, done.has(0), done.has(15)], [16, 3, true, true]);
   t.throws(() => decodeProgress(bytes.subarray(1)), { code: "corrupt" });
   t.throws(() => decodeProgress(bytes.subarray(0, -1)), { code: "corrupt" });
   t.throws(() => decodeProgress(Buffer.concat([bytes, Buffer.of(0)])), { code: "corrupt" });

@@ -115,7 +115,7 @@ test("syncPartitions: after it the new replicas alone know everything, old layou
   for (const guard of cluster.guards) await guard.raise({ layout: 2 });
   const away = cluster.drives[1]?.id;
   cluster.deliver = (_, drive) => (drive === away ? "lose-request" : "deliver");
-  const synced = await syncPartitions(
+  const steps = syncPartitions(
     {
       layout: 2,
       partitionOf: (head) => partitionOfKey(head, THREE.length),
@@ -125,6 +125,9 @@ test("syncPartitions: after it the new replicas alone know everything, old layou
     },
     new Set([0, 1]),
   );
+  let step = await steps.next();
+  while (step.done !== true) step = await steps.next();
+  const synced: ReadonlySet<number> = step.value;
   t.strictSame([...synced].sort(), [0, 1], "one of three sources may be away");
   for (const name of names) {
     const held = await holders(cluster, objectKey(BUCKET, name), [3, 4, 5]);
