@@ -117,6 +117,66 @@ export function replaceNode(members: ClusterMembers, nodeId: NodeId, by: NewNode
   };
 }
 
+/**
+ * The members while a change away from `before` runs: whoever is to go is draining until its data is
+ * elsewhere.
+ */
+export function whileChanging(members: ClusterMembers, before: ClusterMembers): ClusterMembers {
+  const gone = new Set<string>();
+  for (const node of before.nodes) {
+    if (node.state === "removed") gone.add(node.nodeId);
+    for (const drive of node.drives) if (drive.state === "removed") gone.add(drive.driveId);
+  }
+  const stateOf = (id: string, state: MemberState): MemberState =>
+    state === "removed" && !gone.has(id) ? "draining" : state;
+  return {
+    ...members,
+    nodes: members.nodes.map((node) => ({
+      ...node,
+      state: stateOf(node.nodeId, node.state),
+      drives: node.drives.map((drive) => ({
+        ...drive,
+        state: stateOf(drive.driveId, drive.state),
+      })),
+    })),
+  };
+}
+
+/** Back to `before`: what has come since is drained, and was never there before. */
+export function whileReturning(members: ClusterMembers, before: ClusterMembers): ClusterMembers {
+  const known = new Map(before.nodes.map((node) => [node.nodeId, node]));
+  const nodes = members.nodes.map((node): MemberNode => {
+    const earlier = known.get(node.nodeId);
+    if (earlier === undefined) return { ...node, state: "draining" };
+    const drives = new Set(earlier.drives.map(({ driveId }) => driveId));
+    const come = node.drives.filter(({ driveId }) => !drives.has(driveId));
+    const leaving = come.map((drive) => ({ ...drive, state: "draining" as const }));
+    return { ...earlier, drives: [...earlier.drives, ...leaving] };
+  });
+  return changed(members, nodes);
+}
+
+/** When a change is over: what was drained is removed. */
+export function settleMembers(members: ClusterMembers): ClusterMembers {
+  const settled = (state: MemberState): MemberState => (state === "draining" ? "removed" : state);
+  const nodes = members.nodes.map((node) => ({
+    ...node,
+    state: settled(node.state),
+    drives: node.drives.map((drive) => {
+      const state = node.state === "draining" ? "removed" : settled(drive.state);
+      return { ...drive, state };
+    }),
+  }));
+  const same = nodes.every((node, at) => {
+    const before = members.nodes[at];
+    return (
+      node.state === before?.state &&
+      node.drives.every((drive, index) => drive.state === before.drives[index]?.state)
+    );
+  });
+  return same ? members : changed(members, nodes);
+}
+
 /** Drives with numbers that none had before. */
 function freshDrives(members: ClusterMembers, drives: readonly NewDrive[]): MemberDrive[] {
   const numbers = members.nodes.flatMap((node) => node.drives.map(({ number }) => number));

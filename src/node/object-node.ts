@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { KeyStore } from "../iam/keys/key-store.ts";
+import type { HealBacklog } from "../object/cluster/cluster-administration.ts";
 import type { ClusterMap } from "../object/cluster/cluster-map.ts";
 import {
   createObjectStore,
@@ -17,6 +18,7 @@ import {
 } from "../object/create-object-store.ts";
 import { DamageLog } from "../object/damage.ts";
 import type { DriveTable } from "../object/data-drives.ts";
+import { DataMover } from "../object/data-mover.ts";
 import { createDataPath, DATA_LIMITS, type DataPath } from "../object/data-path.ts";
 import {
   type ParitySettings,
@@ -25,7 +27,7 @@ import {
   placeInOrder,
 } from "../object/data-placement.ts";
 import { DRIVE_SET_LIMITS, DriveSet } from "../object/drive-set.ts";
-import { DEFAULT_OBJECT_OPTIONS } from "../object/object-core.ts";
+import { DEFAULT_OBJECT_OPTIONS, type ObjectCore } from "../object/object-core.ts";
 import { SystemRecords } from "../object/system-records.ts";
 import type { Store } from "../store/store.ts";
 import type { OpenedCluster } from "./cluster/cluster-backend.ts";
@@ -33,7 +35,7 @@ import { explicitParity } from "./cluster/shared-settings.ts";
 import { createKeyStore } from "./key-store.ts";
 
 /** What makes a node one of a cluster: see cluster/cluster-backend.ts. */
-export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "map">;
+export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "ring">;
 
 export interface ObjectNodeModules {
   /** Undefined: this node is alone. */
@@ -65,7 +67,7 @@ export function createObjectNode(
         }
       : explicitParity({ cluster, node });
   const others = modules.cluster?.peers.list() ?? [];
-  const { map } = modules.cluster ?? {};
+  const { ring } = modules.cluster ?? {};
   const dataPath: DataPath = createDataPath(
     {
       stripeDataBytes: cluster.stripeDataBytes,
@@ -76,13 +78,20 @@ export function createObjectNode(
     {
       arena,
       drives: [...store.drives, ...others],
-      ...(map && { place: placeByMap(map, parity, () => dataPath.drives) }),
+      ...(ring && {
+        place: placeByMap(
+          () => ring.map,
+          parity,
+          () => dataPath.drives,
+        ),
+      }),
       clock,
       random,
       onDamage: damage.report,
     },
   );
   const { writer, reader, rebuilder, drives, codec } = dataPath;
+  if (modules.cluster !== undefined) followRing(modules.cluster, drives);
   const set = modules.cluster === undefined ? createDriveSet(node, modules) : undefined;
   const replicas = modules.cluster?.replicas ?? set;
   assert(replicas !== undefined, "a node is alone or one of a cluster");
@@ -102,7 +111,12 @@ export function createObjectNode(
     {
       replicas,
       spares: set,
-      furtherWorkers: modules.cluster === undefined ? [] : [modules.cluster.replicas.antiEntropy()],
+      furtherWorkers: (core) => {
+        if (modules.cluster === undefined) return [];
+        const mover = createMover(modules.cluster, core, { arena, drives, rebuilder });
+        const worker = modules.cluster.ring.createWorker(mover, () => healBacklogOf(objects));
+        return [modules.cluster.replicas.antiEntropy(), worker];
+      },
       fresh: store.fresh,
       writer,
       reader,
@@ -131,13 +145,52 @@ function createDriveSet(node: Settings["node"], modules: ObjectNodeModules): Dri
   );
 }
 
+/** Drives of nodes that come are used, and those that leave get nothing new. */
+function followRing({ ring, peers }: ClusterOfNode, drives: DriveTable): void {
+  drives.exceptLeaving((index) => ring.map.leaving.has(index));
+  ring.onAdopted(() => {
+    for (const drive of peers.list()) drives.add(drive);
+  });
+}
+
+function createMover(
+  { ring }: ClusterOfNode,
+  core: ObjectCore,
+  {
+    arena,
+    drives,
+    rebuilder,
+  }: Pick<ObjectNodeModules, "arena"> & Pick<DataPath, "drives" | "rebuilder">,
+): DataMover {
+  return new DataMover({
+    core,
+    copier: { arena, drives },
+    rebuilder,
+    drives,
+    placement: () => {
+      const { map } = ring;
+      return {
+        orderFor: (dataId) => map.orderFor(dataId),
+        isLeaving: (index) => map.leaving.has(index),
+      };
+    },
+  });
+}
+
+function healBacklogOf(objects: RunningObjectStore): HealBacklog {
+  const healer = objects.status().workers.find(({ name }) => name === "healer");
+  const { waiting, done = 0, failed = 0 } = healer ?? {};
+  return { waiting, done, failed };
+}
+
 /** New data goes where the layout has it, or to the drives that follow. */
 function placeByMap(
-  map: ClusterMap,
+  mapNow: () => ClusterMap,
   parity: ParitySettings,
   drives: () => DriveTable,
 ): PlaceNewData {
   return (dataId, storageClass) => {
+    const map = mapNow();
     const states = new Map(
       drives()
         .states()

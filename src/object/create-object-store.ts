@@ -24,7 +24,7 @@ import { HEALER_OPTIONS, Healer } from "./heal.ts";
 import { Janitor } from "./janitor.ts";
 import { type LifecycleOptions, LifecycleWorker } from "./lifecycle-worker.ts";
 import type { NodeReplicas } from "./node-replicas.ts";
-import type { ObjectOptions } from "./object-core.ts";
+import type { ObjectCore, ObjectOptions } from "./object-core.ts";
 import { ObjectLayer } from "./object-layer.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { PendingCleaner } from "./pending-cleaner.ts";
@@ -56,7 +56,7 @@ export interface ObjectStoreModules {
   /** Where spares take the place of lost drives. */
   readonly spares: Pick<DriveSet, "takeSpare"> | undefined;
   /** Work that only the caller's kind of replicas knows. */
-  readonly furtherWorkers?: readonly BackgroundWorker[];
+  readonly furtherWorkers?: (core: ObjectCore) => readonly BackgroundWorker[];
   readonly fresh: readonly EmptyDrive[];
   readonly writer: DataWriter;
   readonly reader: DataReader;
@@ -98,6 +98,8 @@ const PACES: Readonly<Record<string, WorkerPace>> = {
   damage: { idleMs: MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
   replicas: { idleMs: MINUTE_MS / 2, retryMs: MINUTE_MS / 2, dutyShare: 1 },
   "anti-entropy": { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.1 },
+  // Its pauses are those of the healer; what it moves is what an operator waits for.
+  ring: { idleMs: 500, retryMs: 2_000, dutyShare: 0.5 },
   scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
 };
 /** A pass over all buckets with lifecycle rules: twenty a day, be the day as short as it may. */
@@ -214,7 +216,7 @@ function createWorkers(
     new LifecycleWorker(options.lifecycle, { core, isOurs }),
     new DamageRecorder(core, damage),
     ...(spares === undefined ? [] : [new ReplicaKeeper(spares)]),
-    ...(modules.furtherWorkers ?? []),
+    ...(modules.furtherWorkers?.(core) ?? []),
     new Scrubber(options.scrub, { core, data, damage, members, isOurs }),
     ...modules.fresh.map(({ drive, markSynced }) => {
       const isReady = () => !set.isObserver(drive.id);

@@ -14,16 +14,16 @@ import { createDeferred } from "../../base/deferred.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
-import type { Drive } from "../../store/drive.ts";
-import { HEALTHY } from "../data-health.ts";
+import type { Drive, DriveStatus } from "../../store/drive.ts";
 import { DRIVE_SET_LIMITS, type DriveSetMode, type DriveSetStatus } from "../drive-set.ts";
 import type { NodeReplicas, StoreDrive } from "../node-replicas.ts";
-import { RECORD_HEAD_BYTES, type RecordBase, writeRecordHead } from "../record-head.ts";
 import { type BucketPlace, CLUSTER_KEY } from "../register-keys.ts";
 import type { ChangeOptions, RowPage, RowQuery } from "../registers.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
+import { clusterBody } from "./cluster-body.ts";
 import type { ClusterMap } from "./cluster-map.ts";
 import { ClusterRegisters, partitionOfKey } from "./cluster-registers.ts";
+import { avoidLeaving } from "./leaving-drives.ts";
 import type { PeerDrives } from "./peer-drives.ts";
 import type { SharedDrive } from "./shared-drive.ts";
 
@@ -71,7 +71,7 @@ export class ClusterReplicas implements NodeReplicas {
       map.registers,
       { engine: { ...DRIVE_SET_LIMITS.engine, ...options } },
       {
-        driveOf: (id) => this.#driveOf(id),
+        driveOf: (id) => this.driveOf(id),
         // Their states are asked for all the time; a call that fails is no news.
         onReplicaUnavailable: () => {},
         onOutdatedLayout: (version) => modules.onOutdatedLayout(version),
@@ -144,22 +144,35 @@ export class ClusterReplicas implements NodeReplicas {
   driveAt(index: number): StoreDrive | undefined {
     return (
       this.drives().find((drive) => drive.index === index) ??
-      this.#modules.peers.list().find((drive) => drive.index === index)
+      this.#modules.peers.list().find((drive) => drive.index === index) ??
+      this.#goneDrive(index)
     );
   }
 
-  /** Records are kept by some drives only; the rows of the others are taken away one by one. */
   /** Repairs what a replica has missed. */
   antiEntropy(): AntiEntropy {
     return new AntiEntropy({
       localDrives: () => this.#modules.own.map(({ guard }) => guard),
-      driveOf: (id) => this.#driveOf(id),
+      driveOf: (id) => this.driveOf(id),
       replicasOf: (head) => this.#registers.layout.setFor(head),
       settle: (key) => this.#registers.engine.settle(key),
       log: this.#modules.log,
     });
   }
 
+  /** A drive that was removed: whatever was on it is gone, there is nothing to wait for. */
+  #goneDrive(index: number): StoreDrive | undefined {
+    for (const node of this.#map.record.members.nodes) {
+      const drive = node.drives.find(({ number }) => number === index);
+      if (drive === undefined) continue;
+      const isGone = node.state === "removed" || drive.state === "removed";
+      const done = () => Promise.resolve({ ok: true } as const);
+      return isGone ? { id: drive.driveId, index, dropShard: done, deleteRows: done } : undefined;
+    }
+    return undefined;
+  }
+
+  /** Records are kept by some drives only; the rows of the others are taken away one by one. */
   isMember(): boolean {
     return false;
   }
@@ -189,7 +202,8 @@ export class ClusterReplicas implements NodeReplicas {
     change: ChangeFunction<Answer>,
     options?: ChangeOptions,
   ): Promise<UpdateOutcome<Answer>> {
-    return this.#registers.update(key, change, options);
+    const careful = avoidLeaving(key, change, () => this.#map.leaving);
+    return this.#registers.update(key, careful, options);
   }
 
   prepareAhead(key: Uint8Array, options?: ReadOptions): PreparedKey | undefined {
@@ -210,8 +224,9 @@ export class ClusterReplicas implements NodeReplicas {
 
   async #writeFirstRecord(): Promise<void> {
     const { record } = this.#map;
+    const isFirst = record.ring.epoch === 1;
     await this.#registers.update(CLUSTER_KEY, (body) => {
-      if (body !== undefined) return { kind: "keep", answer: undefined };
+      if (body !== undefined || !isFirst) return { kind: "keep", answer: undefined };
       return {
         kind: "write",
         body: clusterBody(encodeClusterRecord(record), body),
@@ -220,13 +235,18 @@ export class ClusterReplicas implements NodeReplicas {
     });
   }
 
-  #driveOf(id: string): SharedDrive | undefined {
+  driveOf(id: string): SharedDrive | undefined {
     return this.#own.get(id)?.guard ?? this.#modules.peers.get(id);
   }
 
-  #isOnline(id: string): boolean {
+  /** Undefined: it is not known, or was removed. */
+  statusOf(id: string): DriveStatus | undefined {
     const drive = this.#own.get(id)?.drive ?? this.#modules.peers.get(id);
-    return drive?.status().state === "online";
+    return drive?.status();
+  }
+
+  #isOnline(id: string): boolean {
+    return this.statusOf(id)?.state === "online";
   }
 
   #absent(): string[] {
@@ -235,12 +255,4 @@ export class ClusterReplicas implements NodeReplicas {
     );
     return [...new Set(absent.map(({ node }) => node.addresses[0] ?? node.nodeId))];
   }
-}
-
-/** The body of the register: a record head that asks for nothing, then the cluster record. */
-export function clusterBody(record: Uint8Array, base: RecordBase): Buffer {
-  const body = Buffer.allocUnsafe(RECORD_HEAD_BYTES + record.length);
-  writeRecordHead(body, { dueMs: 0, urgency: HEALTHY }, base);
-  body.set(record, RECORD_HEAD_BYTES);
-  return body;
 }

@@ -5,7 +5,10 @@
  * check is made under the epoch that the write carries, everything that names a leaving drive was
  * written before the epoch in which it began to leave had been acknowledged.
  */
-import type { ChangeFunction, RegisterChange } from "../../../cluster/register/register-contract.ts";
+import type {
+  ChangeFunction,
+  RegisterChange,
+} from "../../../cluster/register/register-contract.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { ShardedData } from "../data.ts";
 import { countMissing } from "../data-health.ts";

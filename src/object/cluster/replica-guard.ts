@@ -199,9 +199,7 @@ export class ReplicaGuard implements SharedDrive {
   /** Without waiting: everything that the request rests on is known and durable. */
   #isAdmitted(key: Uint8Array, fence: Fence, clock: number): boolean {
     const ceiling = this.#ceiling;
-    if (ceiling === undefined || this.#layout === undefined) return false;
-    if (fence.layout !== this.#layout.durable || fence.layout !== this.#layout.value) return false;
-    if (this.#node !== undefined && fence.layout !== this.#node.known()) return false;
+    if (ceiling === undefined || !this.#isPresentEpoch(fence.layout)) return false;
     if (fence.bucketEpoch !== undefined) {
       const mark = this.#buckets.get(bucketOf(key) ?? "");
       if (mark === undefined || mark.value !== fence.bucketEpoch) return false;
@@ -214,6 +212,12 @@ export class ReplicaGuard implements SharedDrive {
       void this.#lift(META_BALLOT_CEILING, ceiling, clock + CEILING_LEAD);
     }
     return true;
+  }
+
+  /** What the drive has acknowledged, and the newest that its node knows. */
+  #isPresentEpoch(epoch: number): boolean {
+    if (epoch !== this.#layout?.durable || epoch !== this.#layout.value) return false;
+    return this.#node === undefined || epoch === this.#node.known();
   }
 
   /** The same, waiting for whatever has to be read or written first; a refusal, or nothing. */

@@ -112,17 +112,25 @@ async function* eachKey(
     if (head === "unanswered") return false;
     if (head === undefined) return true;
     after = head;
-    if (!isWanted(head)) continue;
-    for (let from: Uint8Array | undefined = START; from !== undefined; ) {
-      const page = await drive.range(headQuery(head, from, PAGE_ROWS), fence);
-      if (!page.ok) return false;
-      for (let start = 0; start < page.rows.length; start += AT_ONCE) {
-        await inBatches(page.rows.slice(start, start + AT_ONCE), AT_ONCE, async ({ key }) => {
-          await visit(Buffer.concat([head, key]));
-        });
-        yield;
-      }
-      from = page.exhausted ? undefined : page.resume;
-    }
+    if (isWanted(head) && !(yield* eachKeyOfHead(drive, { head, fence }, visit))) return false;
   }
+}
+
+async function* eachKeyOfHead(
+  drive: SharedDrive,
+  { head, fence }: { readonly head: Uint8Array; readonly fence: Fence },
+  visit: (key: Buffer) => Promise<unknown>,
+): Steps<boolean> {
+  for (let from: Uint8Array | undefined = START; from !== undefined; ) {
+    const page = await drive.range(headQuery(head, from, PAGE_ROWS), fence);
+    if (!page.ok) return false;
+    for (let start = 0; start < page.rows.length; start += AT_ONCE) {
+      await inBatches(page.rows.slice(start, start + AT_ONCE), AT_ONCE, async ({ key }) => {
+        await visit(Buffer.concat([head, key]));
+      });
+      yield;
+    }
+    from = page.exhausted ? undefined : page.resume;
+  }
+  return true;
 }
