@@ -24,7 +24,7 @@ import {
   replaceData,
 } from "./record-data.ts";
 import { findReference } from "./references.ts";
-import { PART_TAG } from "./register-keys.ts";
+import { OBJECT_TAG, PART_TAG } from "./register-keys.ts";
 import { copyShard, type ShardCopierModules } from "./shard-copier.ts";
 
 /** Where data belongs now. */
@@ -76,6 +76,7 @@ export class DataMover {
 
   /** True when all data of the record is in its place, as far as that is needed. */
   async tend(key: Buffer, body: Uint8Array | undefined): Promise<boolean> {
+    if (key[0] !== OBJECT_TAG && key[0] !== PART_TAG) return true;
     let placed = true;
     for (const item of dataOf(key, body)) {
       if (await this.#tendItem(key, item)) continue;
