@@ -16,6 +16,7 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/store-error.ts";
+import { giveBack } from "./give-back.ts";
 
 export const TAG_BYTES = 16;
 /** A sealed frame; only the last is shorter. */
@@ -63,7 +64,8 @@ export function sealFrames(bytes: Uint8Array, plainBytes: number, run: FrameRun)
     cipher.final();
     const target = index * FRAME_BYTES;
     bytes.set(sealed, target);
-    bytes.set(cipher.getAuthTag(), target + sealed.length);
+    bytes.set(cipher.getAuthTag(), target + plain.length);
+    giveBack(sealed);
   }
   return sealedBytes(plainBytes);
 }
@@ -83,11 +85,16 @@ export function openFrames(sealed: Uint8Array, run: FrameRun): number {
     if (plain === undefined) throw doesNotOpen(run.firstFrame + index);
     sealed.set(plain, plainEnd);
     plainEnd += plain.length;
+    giveBack(plain);
   }
   return plainEnd;
 }
 
-function openFrame(frame: Uint8Array, run: FrameRun, nonce: Buffer): Buffer | undefined {
+function openFrame(
+  frame: Uint8Array,
+  run: FrameRun,
+  nonce: Buffer,
+): Buffer<ArrayBuffer> | undefined {
   const plainBytes = frame.length - TAG_BYTES;
   if (plainBytes < 0) return undefined;
   const decipher = createDecipheriv(ALGORITHM, run.key, nonce, { authTagLength: TAG_BYTES });
