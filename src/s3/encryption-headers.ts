@@ -44,10 +44,14 @@ export function writeEncryption(
       message: "The bucket does not accept Server Side Encryption with Customer provided keys.",
     });
   }
-  if (asked !== undefined) return asked;
-  if (defaults?.algorithm === undefined) return context.options.automaticEncryption;
-  if (defaults.algorithm === "AES256") return { mode: "managed" };
-  const { keyId } = defaults;
+  return asked ?? defaultEncryption(bucket) ?? context.options.automaticEncryption;
+}
+
+/** What the bucket wants for objects that say nothing. */
+export function defaultEncryption(bucket: Bucket): EncryptionRequest | undefined {
+  const { algorithm, keyId } = bucketEncryptionOf(bucket) ?? {};
+  if (algorithm === undefined) return undefined;
+  if (algorithm === "AES256") return { mode: "managed" };
   return { mode: "kms", ...(keyId === undefined ? {} : { keyId: keyName(keyId) }) };
 }
 

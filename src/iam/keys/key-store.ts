@@ -16,6 +16,8 @@ import { createRootKey, openRootKey, type RootKeySecrets } from "./root-key.ts";
 const KEY_PREFIX = "kms/key/";
 const NAMED_KEY_BYTES = 32;
 export const KMS_KEY_NAME_LENGTH_MAX = 80;
+/** All of them are kept in memory once they were used. */
+export const KMS_KEYS_MAX = 10_000;
 const KEY_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 /** Behind SSE-S3 when the settings name no key; made when it is first needed. */
 const MANAGED_KEY_ID = "ringfort-sse-s3";
@@ -92,6 +94,9 @@ export class KeyStore {
       throw new IamError("invalid-name", `the name of a key has ${rule}`);
     }
     const { records, random, clock } = this.#modules;
+    if ((await records.list(KEY_PREFIX)).length >= KMS_KEYS_MAX) {
+      throw new IamError("too-many", `there are ${KMS_KEYS_MAX} keys already`);
+    }
     const root = await this.#requireRoot();
     const recordKey = KEY_PREFIX + name;
     const sealed = root.seal(random.bytes(NAMED_KEY_BYTES), recordKey);

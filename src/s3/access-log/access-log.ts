@@ -9,6 +9,7 @@ import type { Bucket, ObjectStore } from "../../object/object-store.ts";
 import { bucketOwnerOf } from "../access-lists.ts";
 import type { S3Address } from "../address.ts";
 import type { AuthResult } from "../auth/auth-result.ts";
+import { redactQuery } from "../auth/redact.ts";
 import type { AccountDirectory, Identity } from "../context.ts";
 import { parseCopySource } from "../copy-source.ts";
 import { formatIsoDate } from "../dates.ts";
@@ -152,7 +153,7 @@ export class AccessLog {
     const { request, address, auth, startMs } = finished;
     const isObject = address.kind === "object";
     const endMs = this.#modules.clock.nowMs();
-    const query = request.rawQuery === "" ? "" : `?${request.rawQuery}`;
+    const query = request.rawQuery === "" ? "" : `?${redactQuery(request.rawQuery)}`;
     const began = response.beganMs;
     return {
       bucketOwner: bucketOwnerOf(bucket),

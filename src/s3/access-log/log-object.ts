@@ -3,6 +3,7 @@ import { StoreError } from "../../base/store-error.ts";
 import type { ObjectStore } from "../../object/object-store.ts";
 import { bytesSource } from "../bytes-source.ts";
 import { formatIsoDate } from "../dates.ts";
+import { defaultEncryption } from "../encryption-headers.ts";
 import type { LogChunk, LogDestination } from "./log-chunk.ts";
 import { mayWriteLog } from "./log-permission.ts";
 
@@ -46,6 +47,7 @@ export async function deliverLog(
       storageClass: "STANDARD",
       conditions: {},
       checksumAlgorithm: undefined,
+      encryption: defaultEncryption(target),
     });
     return "delivered";
   } catch (error) {

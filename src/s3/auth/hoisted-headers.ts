@@ -7,9 +7,12 @@ import { HttpHeaders } from "../../http/headers.ts";
 import type { QueryParameters } from "../query.ts";
 import type { AuthResult } from "./auth-result.ts";
 
-/** Parameters of the authentication itself, and those that must come with the body. */
+/**
+ * Parameters of the authentication itself, and those that must come with the body. A customer's key
+ * comes in a header or not at all: URLs are kept in histories and logs.
+ */
 const NOT_HOISTED =
-  /^x-amz-(?:algorithm|credential|signature|date|signedheaders|expires|security-token|content-sha256|decoded-content-length|trailer)$/;
+  /^x-amz-(?:(?:copy-source-)?server-side-encryption-customer-key|algorithm|credential|signature|date|signedheaders|expires|security-token|content-sha256|decoded-content-length|trailer)$/;
 
 /**
  * The CRCs of no bytes. SDKs sign them into URLs for uploads because they have no body yet, and AWS

@@ -1,5 +1,9 @@
 import { test } from "tap";
-import { KeyStore, type KeyStoreOptions } from "../../../../src/iam/keys/key-store.ts";
+import {
+  KeyStore,
+  type KeyStoreOptions,
+  KMS_KEYS_MAX,
+} from "../../../../src/iam/keys/key-store.ts";
 import { MemoryRecords } from "../../../support/iam/memory-records.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
@@ -129,4 +133,12 @@ test("KeyStore: two processes that begin at once agree on one root key", async (
     const made = await one.generateDataKey(name, CONTEXT);
     t.same(await two.openDataKey(name, made.sealed, CONTEXT), made.plain);
   }
+});
+
+test("KeyStore: makes no more keys than it may have", async (t) => {
+  const records = new MemoryRecords();
+  for (let index = 0; index < KMS_KEYS_MAX; index++) {
+    records.map.set(`kms/key/k${index}`, new Uint8Array(0));
+  }
+  await t.rejects(create(records).create("one-more", "alice"), { code: "too-many" });
 });
