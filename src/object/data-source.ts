@@ -57,13 +57,10 @@ export class DataSource implements PayloadSource {
   }
 
   async #run(sink: PayloadSink): Promise<void> {
-    const isStopped = () => this.#stopped;
-    const target: DataSink = {
-      write: (chunk) => this.#write(sink, chunk),
-      get aborted() {
-        return isStopped();
-      },
-    };
+    const target = new CopyTarget(
+      (chunk) => this.#write(sink, chunk),
+      () => this.#stopped,
+    );
     for (const { data, range, dataKey } of this.#parts) {
       if (this.#stopped) return;
       await this.#read(data, range, target, dataKey);
@@ -79,5 +76,20 @@ export class DataSource implements PayloadSource {
       await this.#resumed.promise;
       this.#resumed = undefined;
     }
+  }
+}
+
+/** Where a read for a copy puts what it has read. */
+class CopyTarget implements DataSink {
+  readonly write: DataSink["write"];
+  readonly #isStopped: () => boolean;
+
+  constructor(write: DataSink["write"], isStopped: () => boolean) {
+    this.write = write;
+    this.#isStopped = isStopped;
+  }
+
+  get aborted(): boolean {
+    return this.#isStopped();
   }
 }

@@ -62,18 +62,27 @@ export class RowPacker {
 
 /** The reply of the drive contract; rows are views of the packed bytes. */
 export function unpackRange(packed: PackedRange): UnpackedRange {
-  const { exhausted, resume } = packed;
-  let rows: readonly RangeRow[] | undefined;
-  return {
-    ok: true,
-    packed,
-    get rows() {
-      rows ??= unpackRows(packed);
-      return rows;
-    },
-    exhausted,
-    ...(resume === undefined ? {} : { resume }),
-  };
+  return new LazyRange(packed);
+}
+
+/** A class, because a literal with a getter keeps the page until a full collection (uws-request.ts). */
+class LazyRange implements UnpackedRange {
+  readonly ok = true;
+  readonly packed: PackedRange;
+  readonly exhausted: boolean;
+  readonly resume?: Uint8Array;
+  #rows: readonly RangeRow[] | undefined;
+
+  constructor(packed: PackedRange) {
+    this.packed = packed;
+    this.exhausted = packed.exhausted;
+    if (packed.resume !== undefined) this.resume = packed.resume;
+  }
+
+  get rows(): readonly RangeRow[] {
+    this.#rows ??= unpackRows(this.packed);
+    return this.#rows;
+  }
 }
 
 /** The packed form, which a reply that came from a drive's thread still has. */
