@@ -22,7 +22,8 @@ import { S3Error } from "../s3-error.ts";
 /** HeadObject as well. */
 export async function getObject(context: ObjectContext): Promise<void> {
   const overrides = responseOverrides(context.query, context.auth.kind === "signed");
-  await sendOpened(context, { ...(await openRequested(context)), overrides });
+  const { bucket, object } = await openRequested(context);
+  await sendOpened(context, { bucket, object, overrides });
 }
 
 export interface OpenedObject {
