@@ -10,6 +10,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { startCluster } from "../support/cluster-processes.ts";
 import { ACCESS_KEY, SECRET_KEY, startServer } from "../support/server-process.ts";
 import { areaOf } from "./areas.ts";
 import {
@@ -34,13 +35,12 @@ const FILES = ["s3tests/functional/test_s3.py", "s3tests/functional/test_headers
 const START = fileURLToPath(new URL("../../src/node/start.cjs", import.meta.url));
 const DECLINED = fileURLToPath(new URL("../../../test/s3-tests/declined.txt", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "ringfort-s3-tests-"));
-const server = await startServer({
-  environment: {
-    RINGFORT_MEMORY: "256MiB",
-    RINGFORT_LIFECYCLE_DAY: `${DAY_SECONDS}s`,
-    // The suite looks after five seconds and a half.
-    RINGFORT_ACCESS_LOG_INTERVAL: "4s",
-  },
+const NODES = Number(process.env["S3_TESTS_NODES"] ?? "1");
+const server = await startTested({
+  RINGFORT_MEMORY: "256MiB",
+  RINGFORT_LIFECYCLE_DAY: `${DAY_SECONDS}s`,
+  // The suite looks after five seconds and a half.
+  RINGFORT_ACCESS_LOG_INTERVAL: "4s",
 });
 const words = process.argv.slice(2);
 try {
@@ -48,8 +48,32 @@ try {
   process.exitCode = print(outcomes, parseDeclined(readFileSync(DECLINED, "utf8"))) ? 0 : 1;
 } finally {
   await server.stop();
-  server.clean();
   rmSync(folder, { recursive: true, force: true });
+}
+
+interface Tested {
+  readonly port: number;
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** One node, or the first of several, which serves for all. */
+async function startTested(environment: Readonly<Record<string, string>>): Promise<Tested> {
+  if (NODES > 1) {
+    const cluster = await startCluster({ nodes: NODES, drivesPerNode: 1, environment });
+    const [first] = cluster.nodes;
+    if (first === undefined) throw new Error("a cluster has nodes");
+    return { port: first.port, endpoint: first.endpoint, stop: () => cluster.stop() };
+  }
+  const alone = await startServer({ environment });
+  return {
+    port: alone.port,
+    endpoint: alone.endpoint,
+    async stop() {
+      await alone.stop();
+      alone.clean();
+    },
+  };
 }
 
 async function runSuite(): Promise<readonly TestOutcome[]> {
