@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { EventDelivery, type EventTarget } from "./event-delivery.ts";
 import type { EventName } from "./event-names.ts";
-import { EventQueue } from "./event-queue.ts";
+import { EventQueue, nodeOfBatch, queuePrefix } from "./event-queue.ts";
 import { type Happening, RecordWriter } from "./happening.ts";
 import { type EventFilter, matchesFilter, type NotificationRules } from "./notification-rules.ts";
 import type { RecordStore } from "./record-store.ts";
@@ -53,6 +53,8 @@ export interface EventHubOptions {
 
 export interface EventHubModules {
   readonly records: RecordStore;
+  /** The ids of all nodes that are not removed; undefined where this one is alone. */
+  readonly members?: () => readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
   formatTime(timeMs: number): string;
@@ -61,6 +63,7 @@ export interface EventHubModules {
 /** Streams of events that one node serves. */
 export const LISTENERS_MAX = 64;
 const LOAD_RETRY_MS = 2_000;
+const ADOPT_MS = 10 * 60_000;
 
 interface Outlet {
   readonly queue: EventQueue;
@@ -121,11 +124,28 @@ export class EventHub implements EventSink {
         await queue.load();
         if (!this.#stopped) delivery.start();
       }
+      await this.#adopt();
     } catch (error) {
       this.#modules.log.warn("queued events cannot be looked for yet", { error });
       if (this.#stopped) return;
       this.#retry = this.#modules.clock.after(LOAD_RETRY_MS, () => void this.start());
     }
+  }
+
+  /** The queues of nodes that were removed go to the first of those that are left. */
+  async #adopt(): Promise<void> {
+    const { members, records, clock } = this.#modules;
+    const nodes = members?.();
+    if (nodes === undefined || this.#outlets.size === 0) return;
+    const [first] = [...nodes].sort();
+    if (first === this.#options.node) {
+      for (const [id, { queue }] of this.#outlets) {
+        const prefix = `${queuePrefix(id)}/`;
+        const keys = await records.list(prefix);
+        queue.adopt(keys.filter((key) => !nodes.includes(nodeOfBatch(key, prefix))));
+      }
+    }
+    if (!this.#stopped) this.#retry = clock.after(ADOPT_MS, () => void this.start());
   }
 
   async stop(): Promise<void> {

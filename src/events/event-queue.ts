@@ -56,6 +56,8 @@ export class EventQueue {
   #queued = 0;
   #dropped = 0;
   #lastNumber = 0;
+  /** Until what is there is known, nothing is added to it. */
+  #loaded = false;
   #writing = false;
   #stopped = false;
   #retry: Timer | undefined;
@@ -81,9 +83,25 @@ export class EventQueue {
     this.#onBatch = callback;
   }
 
-  /** What an earlier process left. */
+  /** Finds what an earlier process left; before that no event becomes durable. */
   async load(): Promise<void> {
-    const keys = await this.#modules.records.list(this.#prefix());
+    if (this.#loaded) return;
+    try {
+      this.#take(await this.#modules.records.list(this.#prefix()));
+    } catch (error) {
+      this.#reject(error);
+      throw error;
+    }
+    this.#loaded = true;
+    void this.#write();
+  }
+
+  /** Batches of a node that is gone for good, as if they had been left here. */
+  adopt(keys: readonly string[]): void {
+    this.#take(keys);
+  }
+
+  #take(keys: readonly string[]): void {
     const known = new Set(this.#batches.map(({ key }) => key));
     const found = keys.flatMap((key) => {
       const batch = known.has(key) ? undefined : parseBatchKey(key);
@@ -143,7 +161,7 @@ export class EventQueue {
   }
 
   async #write(): Promise<void> {
-    if (this.#writing) return;
+    if (this.#writing || !this.#loaded) return;
     this.#writing = true;
     // Those that come in the same turn go together.
     await Promise.resolve();
@@ -180,14 +198,28 @@ export class EventQueue {
   #failed(error: unknown): void {
     const { clock, log } = this.#modules;
     log.warn("events cannot be queued yet", { target: this.#options.target, error });
-    // Those who waited are told; settling a promise twice does nothing.
-    for (const { done } of this.#waiting) done.reject(error);
+    this.#reject(error);
     if (!this.#stopped) this.#retry = clock.after(RETRY_MS, () => void this.#write());
   }
 
-  #prefix(): string {
-    return `events/${this.#options.target}/${this.#options.node}/`;
+  /** Those who wait are told; settling a promise twice does nothing. */
+  #reject(error: unknown): void {
+    for (const { done } of this.#waiting) done.reject(error);
   }
+
+  #prefix(): string {
+    return `${queuePrefix(this.#options.target)}/${this.#options.node}/`;
+  }
+}
+
+/** Below it are the queues of all nodes for one target. */
+export function queuePrefix(target: string): string {
+  return `events/${target}`;
+}
+
+/** Whose a batch below that prefix is. */
+export function nodeOfBatch(key: string, prefix: string): string {
+  return key.slice(prefix.length).split("/", 1)[0] ?? "";
 }
 
 /** How many of those that wait make a batch, at least one. */

@@ -38,7 +38,7 @@ export function startEvents(
   { cluster }: Pick<Settings, "cluster">,
   modules: NodeEventsModules,
 ): { readonly hub: EventHub; stop(): Promise<void> } {
-  const { store, version, objects } = modules;
+  const { store, version, objects, opened } = modules;
   const userAgent = `Ringfort/${version}`;
   const clients = cluster.notifyWebhooks.map((target) => ({
     target,
@@ -55,10 +55,14 @@ export function startEvents(
         target: client,
       })),
     },
-    { ...modules, records: objects.records, formatTime: formatIsoDate },
+    {
+      ...modules,
+      records: objects.records,
+      ...(opened && { members: () => memberIds(opened) }),
+      formatTime: formatIsoDate,
+    },
   );
   objects.onExpired((expired) => tellExpired(hub, expired, cluster.region));
-  const { opened } = modules;
   const stopSharing = opened && sharePeerEvents({ ...modules, ...opened, hub });
   void hub.start();
   return {
@@ -69,6 +73,11 @@ export function startEvents(
       for (const { client } of clients) client.close();
     },
   };
+}
+
+function memberIds({ map }: Pick<OpenedCluster, "map">): string[] {
+  const { nodes } = map.record.members;
+  return nodes.filter(({ state }) => state !== "removed").map(({ nodeId }) => nodeId);
 }
 
 /** MinIO names the source of these so. */

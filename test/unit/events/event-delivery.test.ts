@@ -57,10 +57,11 @@ function event(Key: string, number: number): string {
   return JSON.stringify({ Key, number });
 }
 
-function fixture() {
+async function fixture() {
   const [clock, target, records] = [new ManualClock(), new FakeTarget(), new MemoryRecords()];
   const modules = { records, clock, log: silentLogger };
   const queue = new EventQueue({ target: "T", node: "n", limit: 10_000 }, modules);
+  await queue.load();
   const delivery = new EventDelivery("T", { queue, target, clock, log: silentLogger });
   return { clock, target, records, queue, delivery };
 }
@@ -72,7 +73,7 @@ async function passTime(clock: ManualClock, byMs: number): Promise<void> {
 }
 
 test("EventDelivery: each key in order, several keys at once", async (t) => {
-  const { target, queue, delivery, records } = fixture();
+  const { target, queue, delivery, records } = await fixture();
   const events = Array.from({ length: 200 }, (_, index) => event(`key-${index % 20}`, index));
   await Promise.all(events.map((line) => queue.add(line)));
   delivery.start();
@@ -93,7 +94,7 @@ test("EventDelivery: each key in order, several keys at once", async (t) => {
 });
 
 test("EventDelivery: what is refused is tried again, later and later, and holds back its key alone", async (t) => {
-  const { clock, target, queue, delivery } = fixture();
+  const { clock, target, queue, delivery } = await fixture();
   const [bad, after, other] = [event("a", 1), event("a", 2), event("b", 1)];
   target.refusals.set(bad, 10);
   await Promise.all([bad, after, other].map((line) => queue.add(line)));
@@ -115,7 +116,7 @@ test("EventDelivery: what is refused is tried again, later and later, and holds 
 });
 
 test("EventDelivery: a stop in the middle leaves the batch to the next process", async (t) => {
-  const { target, queue, delivery, records, clock } = fixture();
+  const { target, queue, delivery, records, clock } = await fixture();
   target.hanging = true;
   await queue.add(event("a", 1));
   delivery.start();
