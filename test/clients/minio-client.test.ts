@@ -70,6 +70,19 @@ test("minio client: listings, copies, presigned URLs, removals", async (t) => {
 });
 
 // A test of its own, because hooks of the root run only once nothing keeps the process alive.
+test("minio client: a listing with metadata, which is MinIO's own", async (t) => {
+  await client.makeBucket("minio-metadata");
+  const metadata = { "Content-Type": "text/plain", "X-Amz-Meta-Team": "blue" };
+  await client.putObject("minio-metadata", "a", "hello", 5, metadata);
+  const items: unknown[] = [];
+  for await (const item of client.extensions.listObjectsV2WithMetadata("minio-metadata")) {
+    items.push(item);
+  }
+  t.match(items, [
+    { name: "a", metadata: { "content-type": "text/plain", "X-Amz-Meta-Team": "blue" } },
+  ]);
+});
+
 test("the server stops in good order", async (t) => {
   t.equal(await server.stop(), 0);
   server.clean();

@@ -3,6 +3,7 @@ import type { ListObjectsPage, ObjectVersion } from "../../object/object-store.t
 import { bucketOwnerOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
+import { type ListedMetadata, listedMetadata, writeListedMetadata } from "../listed-metadata.ts";
 import { type Owner, ownerOf, writeOwner } from "../owner.ts";
 import {
   decodeToken,
@@ -35,7 +36,7 @@ export async function listObjectsV1(context: BucketContext): Promise<void> {
     if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
     xml.optional("EncodingType", type);
     xml.element("IsTruncated", page.truncated);
-    writePage(xml, page, { encode, owner });
+    writePage(xml, page, { encode, owner, metadata: undefined });
   });
   sendXml(context, body);
 }
@@ -53,6 +54,9 @@ export async function listObjectsV2(context: BucketContext): Promise<void> {
   const from = token === undefined || token === "" ? startAfter : decodeToken(token);
   const after = from === "" ? undefined : from;
   const { page, owner } = await readPage(context, { prefix, delimiter, after, limit });
+  // An extension of MinIO's that its clients list with.
+  const wanted = query.get("metadata") === "true";
+  const metadata = wanted ? await listedMetadata(context, page.objects) : undefined;
   const body = xmlDocument("ListBucketResult", (xml) => {
     xml.element("Name", context.bucketName);
     xml.element("Prefix", encode(prefix));
@@ -66,7 +70,7 @@ export async function listObjectsV2(context: BucketContext): Promise<void> {
     if (delimiter !== undefined) xml.element("Delimiter", encode(delimiter));
     xml.optional("EncodingType", type);
     xml.element("IsTruncated", page.truncated);
-    writePage(xml, page, { encode, owner: shown ? owner : undefined });
+    writePage(xml, page, { encode, owner: shown ? owner : undefined, metadata });
   });
   sendXml(context, body);
 }
@@ -96,6 +100,8 @@ interface PageStyle {
   readonly encode: NameEncoder;
   /** Undefined: not asked for. */
   readonly owner: Owner | undefined;
+  /** By key; undefined: not asked for. */
+  readonly metadata: ReadonlyMap<string, ListedMetadata> | undefined;
 }
 
 function writePage(xml: XmlWriter, page: ListObjectsPage, style: PageStyle): void {
@@ -113,5 +119,7 @@ function writeObject(xml: XmlWriter, object: ObjectVersion, style: PageStyle): v
     entry.element("Size", object.bytes);
     if (style.owner !== undefined) writeOwner(entry, style.owner);
     entry.element("StorageClass", object.storageClass);
+    const metadata = style.metadata?.get(object.key);
+    if (metadata !== undefined) writeListedMetadata(entry, metadata);
   });
 }
