@@ -162,7 +162,9 @@ function identityOf({ known, member }: ClusterPlace) {
   return {
     clusterId: known.record.clusterId,
     nodeId: member.nodeId,
-    assigned: member.drives.map(({ driveId, number }) => ({ id: driveId, index: number })),
+    assigned: member.drives
+      .filter(({ state }) => state !== "removed")
+      .map(({ driveId, number }) => ({ id: driveId, index: number })),
   };
 }
 

@@ -10,6 +10,7 @@
  *   and becomes a NEW drive at that drive's index, which has to be filled (core-design rule 8: a
  *   replica that lost its disk never comes back blank under its old identity).
  * - Further empty folders become further drives. The node's table of drives only grows.
+ * - In a cluster the drives that it has given to the node, and no folder holds yet, come first.
  */
 import { type DriveId, newDriveId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
@@ -222,6 +223,7 @@ function planKnownSet(
   const halfIsHere = missing.size * 2 <= known.size;
   const allMounted = found.every(({ finding }) => finding.mounted);
   const drives: PlannedDrive[] = [];
+  const given = givenAnew(options.assigned, table);
   for (const { path, finding } of folders) {
     if (finding.kind === "drive") {
       const toFormat = finding.format.state === "formatting";
@@ -236,12 +238,14 @@ function planKnownSet(
         replaces,
       });
     } else if (finding.kind === "empty" && halfIsHere && (finding.mounted || !allMounted)) {
-      const replaced = missing.values().next().value;
+      const anew = given.shift();
+      const replaced = anew === undefined ? missing.values().next().value : undefined;
       // The numbers of further drives are the cluster's to give.
-      if (replaced === undefined && options.assigned !== undefined) continue;
-      const index = replaced?.index ?? known.size;
+      if (anew === undefined && replaced === undefined && options.assigned !== undefined) continue;
+      const index = anew?.index ?? replaced?.index ?? known.size;
       missing.delete(index);
-      const entry = { index, id: newDriveId(options.random), createdMs: options.nowMs };
+      const id = anew?.id ?? newDriveId(options.random);
+      const entry = { index, id, createdMs: options.nowMs };
       table.push(entry);
       known.set(index, entry);
       const format = newFormat({ cluster, node, table: [], stripeDataBytesMax }, entry);
@@ -266,6 +270,15 @@ function planKnownSet(
     })),
     missing: [...missing.values()].map(({ index, id }) => ({ index, id, reason })),
   };
+}
+
+/** Drives that the cluster has given to this node since it was started last. */
+function givenAnew(
+  assigned: readonly AssignedDrive[] | undefined,
+  table: readonly DriveTableEntry[],
+): AssignedDrive[] {
+  const known = new Set(table.map(({ index }) => index));
+  return (assigned ?? []).filter(({ index }) => !known.has(index));
 }
 
 /** Why known drives are missing, in words for the log. */

@@ -91,7 +91,7 @@ export function progressLines(
     change.bytesLeft === undefined ? "" : `, about ${roundBytes(change.bytesLeft)} to go`;
   const time =
     change.remainingMs === undefined ? "" : `, about ${roundDuration(change.remainingMs)} left`;
-  const waiting = change.waitingFor.map((what) => `  waiting for ${what}`);
+  const waiting = change.waitingFor.map((what) => `  waits    ${what}`);
   return [
     `Change: ${phase} (${PHASE_WORDS[phase]})`,
     `  records  ${partitionsSynced} of ${partitions} partitions`,
@@ -106,11 +106,12 @@ export function progressLines(
 /** One line, for following a change. */
 export function progressLine({ phase, change }: ClusterStatus): string {
   if (change === undefined) return "the change is done";
+  // In the others nothing moves that could be counted.
+  if (phase !== "joint" && phase !== "returning") return `${phase}: ${PHASE_WORDS[phase]}`;
   const share = change.partitions === 0 ? 1 : change.partitionsMoved / change.partitions;
   const time =
     change.remainingMs === undefined ? "" : `, about ${roundDuration(change.remainingMs)} left`;
-  const waiting =
-    change.waitingFor.length === 0 ? "" : `; waits for ${change.waitingFor.join(", ")}`;
+  const waiting = change.waitingFor.length === 0 ? "" : `; ${change.waitingFor.join(", ")}`;
   return (
     `${phase}: ${percent(share)} of partitions, ${roundBytes(change.bytesMoved)} moved, ` +
     `${roundBytes(change.bytesPerSecond)}/s${time}${waiting}`
@@ -118,7 +119,9 @@ export function progressLine({ phase, change }: ClusterStatus): string {
 }
 
 export function planLines(plan: ChangePlan): string[] {
-  const drives = plan.drives.map((drive) => [
+  const byName = new Intl.Collator("en", { numeric: true });
+  const ordered = [...plan.drives].sort((one, other) => byName.compare(one.name, other.name));
+  const drives = ordered.map((drive) => [
     drive.name,
     `${drive.slotsBefore}`,
     `${drive.slotsAfter}`,

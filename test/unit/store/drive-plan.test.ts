@@ -2,7 +2,7 @@ import { test } from "tap";
 import { type DriveId, newDriveId } from "../../../src/base/ids.ts";
 import type { DriveFormat, DriveTableEntry } from "../../../src/store/drive-format.ts";
 import type { FolderFinding, InspectedFolder } from "../../../src/store/drive-inspection.ts";
-import { type DrivePlan, planDrives } from "../../../src/store/drive-plan.ts";
+import { type AssignedDrive, type DrivePlan, planDrives } from "../../../src/store/drive-plan.ts";
 import { createSeededRandom } from "./collaborators.ts";
 
 const random = createSeededRandom(11);
@@ -38,15 +38,16 @@ interface Wanted {
   readonly cluster?: string;
   readonly node?: string;
   readonly stripeDataBytes?: number;
+  readonly assigned?: readonly AssignedDrive[];
 }
 
 function plan(findings: readonly FolderFinding[], more: Wanted = {}) {
   const folders: InspectedFolder[] = findings.map((finding, at) => ({ path: `/d${at}`, finding }));
-  const { cluster, node, stripeDataBytes = 2 ** 20 } = more;
+  const { cluster, node, assigned, stripeDataBytes = 2 ** 20 } = more;
   return planDrives(folders, {
     cluster,
     node,
-    assigned: undefined,
+    assigned,
     stripeDataBytes,
     nowMs: 9,
     random,
@@ -222,4 +223,26 @@ test("planDrives: the largest stripes that any drive knows of hold, and the othe
   t.equal(replaced.drives[3]?.format.stripeDataBytesMax, MIB);
   const fresh = planned([empty, empty], { stripeDataBytes: 2 * MIB });
   t.ok(fresh.drives.every(({ format }) => format.stripeDataBytesMax === 2 * MIB));
+});
+
+test("planDrives: an empty folder becomes the drive that the cluster has given to the node", async (t) => {
+  const given = { id: newDriveId(random), index: 17 };
+  const assigned = [...IDS.map((id, index) => ({ id, index })), given];
+  const findings = [drive(0), drive(1), drive(2), drive(3), empty, empty];
+  const { drives, table, missing } = planned(findings, { assigned });
+  t.strictSame(
+    drives.map(({ format }) => format.index),
+    [0, 1, 2, 3, 17],
+    "and no other: the cluster gives the numbers",
+  );
+  t.match(drives[4], { toFormat: true, format: { drive: given.id }, replaces: undefined });
+  t.equal(table.at(-1)?.id, given.id);
+  t.strictSame(missing, []);
+  // In the place of one that is gone as well.
+  const replaced = planned([drive(0), drive(1), drive(2), empty], { assigned });
+  t.equal(replaced.drives[3]?.format.drive, given.id);
+  t.strictSame(
+    replaced.missing.map(({ index }) => index),
+    [3],
+  );
 });

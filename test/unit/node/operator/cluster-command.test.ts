@@ -96,7 +96,7 @@ test("ringfort cluster --watch: goes on until the ring is stable, through a node
     bytesLeft: 3 * 2 ** 30,
     bytesPerSecond: 2 ** 20,
     remainingMs: 3_072_000,
-    waitingFor: ["node 10.0.0.2:19000"],
+    waitingFor: ["node 10.0.0.2:19000 does not answer"],
   };
   const moving = exampleStatus({ phase: "joint", change });
   const away: AdminReply = { status: 503, text: '{"Message":"away"}' };
@@ -111,7 +111,7 @@ test("ringfort cluster --watch: goes on until the ring is stable, through a node
   t.equal(calls.length, 5);
   t.strictSame(printed.split("\n"), [
     "joint: 25.0 % of partitions, 1.00 GiB moved, 1.00 MiB/s, about 51m 12s left; " +
-      "waits for node 10.0.0.2:19000",
+      "node 10.0.0.2:19000 does not answer",
     "the change is done",
   ]);
 });
