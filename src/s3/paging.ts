@@ -41,12 +41,14 @@ export function parseEncodingType(query: QueryParameters): {
   return { type: "url", encode: urlEncodeName };
 }
 
-/** As AWS encodes names in listings: like a query value, but "/" stays and a space is "+". */
+/**
+ * Names in listings, like a query value, but "/" stays. A space is "%20": clients that take "+" for a
+ * space read it as well as those that do not.
+ */
 export function urlEncodeName(name: string): string {
   if (/^[A-Za-z0-9/._-]*$/.test(name)) return name;
   return encodeURIComponent(name)
     .replace(/%2F/g, "/")
-    .replace(/%20/g, "+")
     .replace(/[!'()~]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 

@@ -90,14 +90,13 @@ function writeParts(
     group.element("NextPartNumberMarker", page.at(-1)?.number ?? 0);
     group.element("MaxParts", paging.limit);
     group.element("IsTruncated", rest.length > page.length);
-    // AWS lists the parts themselves only when they carry checksums.
+    // AWS leaves out parts without checksums; clients of others expect all of them.
     for (const part of page) {
-      if (part.checksum === undefined || details.checksum === undefined) continue;
-      const name = `Checksum${details.checksum.algorithm.toUpperCase()}`;
       group.group("Part", (entry) => {
         entry.element("PartNumber", part.number);
         entry.element("Size", part.bytes);
-        entry.element(name, part.checksum ?? "");
+        if (part.checksum === undefined || details.checksum === undefined) return;
+        entry.element(`Checksum${details.checksum.algorithm.toUpperCase()}`, part.checksum);
       });
     }
   });
