@@ -97,6 +97,12 @@ export class Buckets {
     return this.#same(await this.#loadSettled(bucket.name), bucket);
   }
 
+  /** The same bucket as the last operation under it found it; without asking anybody. */
+  lastKnown(bucket: Bucket): Bucket {
+    const cached = this.#cache.get(bucket.name)?.entry;
+    return cached?.id === bucket.id ? cached : bucket;
+  }
+
   /** Another node has changed the bucket. */
   forget(name: string): void {
     this.#cache.delete(name);

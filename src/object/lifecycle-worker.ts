@@ -213,7 +213,10 @@ export class LifecycleWorker implements BackgroundWorker {
         actingUnder(entry),
       ),
     );
-    if (outcome.kind === "written") await this.#tellExpired({ bucket, key, versions });
+    if (outcome.kind === "written") {
+      const known = core.buckets.lastKnown(bucket);
+      await this.#tellExpired({ bucket: known, key, versions });
+    }
   }
 
   async #tellExpired(expired: Expired): Promise<void> {

@@ -60,6 +60,10 @@ export class ObjectLayer implements contract.ObjectStore {
     return this.core.buckets.find(name);
   }
 
+  lastKnown(bucket: contract.Bucket): contract.Bucket {
+    return this.core.buckets.lastKnown(bucket);
+  }
+
   deleteBucket(name: string): Promise<void> {
     return this.core.buckets.remove(name);
   }

@@ -328,6 +328,11 @@ export interface ObjectStore {
   // Buckets. `bucket` rejects with no-such-bucket.
   createBucket(name: string, settings?: BucketSettings): Promise<Bucket>;
   bucket(name: string): Promise<Bucket>;
+  /**
+   * The same bucket with the settings of now, as far as this node has seen them: what a caller looked
+   * up before a long upload may be old by its end.
+   */
+  lastKnown(bucket: Bucket): Bucket;
   deleteBucket(name: string): Promise<void>;
   listBuckets(input: { prefix: string; after: string | undefined; limit: number }): Promise<{
     buckets: readonly Bucket[];

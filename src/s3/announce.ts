@@ -23,8 +23,11 @@ export interface Announcement {
 /** Undefined when nobody wants to know. Rejects when it is not certain that the event is kept. */
 export function announce(
   context: ServiceContext,
-  { names, bucket, key, object }: Announcement,
+  announcement: Announcement,
 ): Promise<void> | undefined {
+  const { names, key, object } = announcement;
+  // A rule that was made while the body came counts as well.
+  const bucket = context.store.lastKnown(announcement.bucket);
   const rules = notificationRulesOf(bucket);
   if (rules === undefined && !context.events.hasListeners) return undefined;
   const happening = {
@@ -43,7 +46,8 @@ export async function announceStored(
   context: ServiceContext,
   announcement: Omit<Announcement, "object"> & { readonly versionId: string | undefined },
 ): Promise<void> {
-  const { bucket, key, versionId } = announcement;
+  const { key, versionId } = announcement;
+  const bucket = context.store.lastKnown(announcement.bucket);
   if (notificationRulesOf(bucket) === undefined && !context.events.hasListeners) return;
   const object = await describe(context, { bucket, key, versionId });
   await announce(context, { ...announcement, object });

@@ -58,6 +58,8 @@ export interface FinishedRequest {
   readonly startMs: number;
   readonly errorCode: string | undefined;
   readonly aclRequired: boolean;
+  /** A visit to the bucket's website. */
+  readonly website?: boolean;
 }
 
 type Answer = Pick<
@@ -162,7 +164,10 @@ export class AccessLog {
       remoteAddress: request.remoteAddress,
       requester: requesterOf(auth),
       requestId: request.id,
-      operation: logOperation(finished.operation, request, isObject),
+      operation:
+        finished.website === true
+          ? `WEBSITE.${request.method}.OBJECT`
+          : logOperation(finished.operation, request, isObject),
       key: isObject ? address.key : undefined,
       requestLine: `${request.method} ${request.rawPath}${query} HTTP/1.1`,
       status: response.status,

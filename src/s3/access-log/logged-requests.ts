@@ -72,13 +72,13 @@ export async function finishLog(
     readonly accessLog: AccessLog;
   },
 ): Promise<void> {
-  const { address, operation, auth, startMs, access, logged } = trace;
+  const { address, operation, auth, startMs, access, logged, website } = trace;
   if (address === undefined) return;
   const copied = failure === undefined && operation !== undefined && COPIES.has(operation);
   if (logged === undefined && !copied) return;
   const aclRequired = access?.usedList === true;
   const errorCode = failure?.code;
-  const finished = { request, address, operation, auth, startMs, errorCode, aclRequired };
+  const finished = { request, address, operation, auth, startMs, errorCode, aclRequired, website };
   if (logged !== undefined) accessLog.end({ ...finished, logged });
   if (copied) await accessLog.endCopy(finished);
 }

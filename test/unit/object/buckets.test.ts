@@ -179,3 +179,16 @@ test("Buckets: the cache is bounded", async (t) => {
     t.equal((await store.bucket(`bucket-${name}`)).name, `bucket-${name}`);
   }
 });
+
+test("Buckets: lastKnown is the same bucket as of now, and never another of the name", async (t) => {
+  const { store } = createFixture();
+  const before = await store.createBucket("bucket");
+  t.strictSame(store.lastKnown(before).documents, {});
+  await store.changeBucket("bucket", () => ({ documents: { notification: "rules" } }));
+  t.match(store.lastKnown(before).documents, { notification: "rules" });
+  t.strictSame(before.documents, {});
+  await store.deleteBucket("bucket");
+  t.equal(store.lastKnown(before), before);
+  await store.createBucket("bucket");
+  t.equal(store.lastKnown(before), before);
+});
