@@ -10,7 +10,8 @@
  *   and becomes a NEW drive at that drive's index, which has to be filled (core-design rule 8: a
  *   replica that lost its disk never comes back blank under its old identity).
  * - Further empty folders become further drives. The node's table of drives only grows.
- * - In a cluster the drives that it has given to the node, and no folder holds yet, come first.
+ * - In a cluster an empty folder becomes a drive that the cluster has given to the node and no folder
+ *   holds yet, or nothing: the others know drives by the ids that they have agreed on.
  */
 import { type DriveId, newDriveId } from "../base/ids.ts";
 import type { Random } from "../base/random.ts";
@@ -239,9 +240,8 @@ function planKnownSet(
       });
     } else if (finding.kind === "empty" && halfIsHere && (finding.mounted || !allMounted)) {
       const anew = given.shift();
+      if (anew === undefined && options.assigned !== undefined) continue;
       const replaced = anew === undefined ? missing.values().next().value : undefined;
-      // The numbers of further drives are the cluster's to give.
-      if (anew === undefined && replaced === undefined && options.assigned !== undefined) continue;
       const index = anew?.index ?? replaced?.index ?? known.size;
       missing.delete(index);
       const id = anew?.id ?? newDriveId(options.random);
@@ -253,7 +253,7 @@ function planKnownSet(
       drives.push({ path, format, toFormat: true, outdated: false, needsResync: true, replaces });
     }
   }
-  const reason = missingReason(folders, halfIsHere);
+  const reason = missingReason(folders, halfIsHere, options.assigned !== undefined);
   return {
     ok: true,
     cluster,
@@ -282,11 +282,16 @@ function givenAnew(
 }
 
 /** Why known drives are missing, in words for the log. */
-function missingReason(folders: readonly InspectedFolder[], halfIsHere: boolean): string {
+function missingReason(
+  folders: readonly InspectedFolder[],
+  halfIsHere: boolean,
+  inCluster: boolean,
+): string {
   const notes = folders.flatMap(({ path, finding }) => {
     if (finding.kind === "absent") return [`${path} does not exist`];
     if (finding.kind === "unreadable") return [`${path}: ${finding.message}`];
     if (finding.kind !== "empty") return [];
+    if (inCluster) return [`${path} is empty: a new drive needs ringfort cluster replace NUMBER`];
     if (!halfIsHere) return [`${path} is empty and is not formatted without half of the drives`];
     return finding.mounted ? [] : [`${path} is empty and nothing is mounted there`];
   });

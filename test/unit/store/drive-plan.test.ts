@@ -245,4 +245,9 @@ test("planDrives: an empty folder becomes the drive that the cluster has given t
     replaced.missing.map(({ index }) => index),
     [3],
   );
+  // Without one the others would not know it.
+  const known = { assigned: assigned.slice(0, IDS.length) };
+  const waiting = planned([drive(0), drive(1), drive(2), empty], known);
+  t.equal(waiting.drives.length, 3);
+  t.match(waiting.missing, [{ index: 3, reason: /ringfort cluster replace NUMBER/ }]);
 });
