@@ -3,10 +3,17 @@
  * encrypts everything it is given (SSE-S3) and to one that does not, in one run. Goal for 64 MiB:
  * PUT and GET ≥ 0.75 of plain. The readings are the CPU seconds of each server for a gigabyte.
  */
+import { PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import type { Bench, BenchGroup, BenchReading, BenchSize } from "../harness.ts";
 import { type LoadProcess, startLoadProcess } from "../load/load-process.ts";
 import { makeBucket, measure } from "../load/measure.ts";
-import { cpuSeconds, type ServerUnderTest, startRingfort } from "../load/server-under-test.ts";
+import {
+  CREDENTIALS,
+  cpuSeconds,
+  HOST,
+  type ServerUnderTest,
+  startRingfort,
+} from "../load/server-under-test.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -24,8 +31,8 @@ interface Load {
 const LOADS: Readonly<Record<BenchSize, readonly Load[]>> = {
   tiny: [{ name: "300 KiB", objectBytes: 300 * KIB, objects: 4, connections: 2 }],
   full: [
-    { name: "64 MiB, 8 connections", objectBytes: 64 * MIB, objects: 16, connections: 8 },
-    { name: "64 MiB, 1 connection", objectBytes: 64 * MIB, objects: 6, connections: 1 },
+    { name: "64 MiB, 8 connections", objectBytes: 64 * MIB, objects: 8, connections: 8 },
+    { name: "64 MiB, 1 connection", objectBytes: 64 * MIB, objects: 4, connections: 1 },
     { name: "4 KiB, 32 connections", objectBytes: 4 * KIB, objects: 2000, connections: 32 },
   ],
 };
@@ -51,6 +58,7 @@ export const bench: Bench = {
     ];
     running = { load, sides };
     for (const { server } of sides) await makeBucket(load, server, "/bench");
+    await checkSealed(sealed);
     return LOADS[size].flatMap((work) => [
       groupOf(load, sides, { ...work, method: "PUT" }),
       groupOf(load, sides, { ...work, method: "GET" }),
@@ -71,6 +79,20 @@ export const bench: Bench = {
     for (const { server } of running?.sides ?? []) await server.stop();
   },
 };
+
+/** A server that forgot to encrypt would be measured as a fast one. */
+async function checkSealed({ port }: ServerUnderTest): Promise<void> {
+  const { accessKey, secretKey } = CREDENTIALS;
+  const s3 = new S3Client({
+    endpoint: `http://${HOST}:${port}`,
+    region: "us-east-1",
+    forcePathStyle: true,
+    credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
+  });
+  const put = new PutObjectCommand({ Bucket: "bench0", Key: "check", Body: "x" });
+  const { ServerSideEncryption } = await s3.send(put);
+  if (ServerSideEncryption !== "AES256") throw new Error("the server does not encrypt");
+}
 
 function groupOf(
   load: LoadProcess,
