@@ -1,5 +1,5 @@
 import { test } from "tap";
-import { ADMIN_ROUTES } from "../../../src/admin/admin-routes.ts";
+import { ADMIN_ROUTES, KMS_ROUTES } from "../../../src/admin/admin-routes.ts";
 import { scopeOfAction } from "../../../src/iam/policy/actions.ts";
 
 test("ADMIN_ROUTES: every route has a permission that policies know, or says why it asks itself", async (t) => {
@@ -21,4 +21,11 @@ test("ADMIN_ROUTES: every route has a permission that policies know, or says why
     "update-group-members",
     "update-service-account",
   ]);
+});
+
+test("KMS_ROUTES: each asks itself, about the key that is meant", async (t) => {
+  for (const [name, { permission }] of KMS_ROUTES) {
+    t.ok("handler" in permission && permission.handler.length > 10, name);
+  }
+  t.strictSame([...KMS_ROUTES.keys()].sort(), ["key/create", "key/list", "key/status", "status"]);
 });
