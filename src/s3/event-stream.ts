@@ -11,6 +11,9 @@ import type { HttpResponse } from "../http/request.ts";
 /** What may wait for one client. */
 export const LISTENER_BACKLOG_BYTES_MAX = 1024 * 1024;
 
+/** JSON may begin with it. */
+const BLANK = " ";
+
 export interface Pulse {
   readonly everyMs: number;
   /** Sent as a line of its own, or as it is: MinIO's clients skip blanks before a line. */
@@ -35,6 +38,8 @@ export class EventStream {
     this.#pulse = pulse;
     this.#clock = clock;
     response.onAbort(() => this.#finish());
+    // The answer's head goes out with its first byte, and the client waits for that.
+    this.#push(BLANK);
     this.#beat();
   }
 
