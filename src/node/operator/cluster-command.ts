@@ -100,6 +100,11 @@ async function applyChange(
 ): Promise<boolean> {
   const { change } = action;
   let { revision } = action;
+  if (revision === undefined && change.kind === "return") {
+    const now = await ask(get("cluster/status"), modules);
+    if (!now.ok) return fail(now.message, modules);
+    revision = (now.value as ClusterStatus).revision; // what the route answers
+  }
   if (revision === undefined) {
     const planned = await ask(post("cluster/plan", { change }), modules);
     if (!planned.ok) return fail(planned.message, modules);

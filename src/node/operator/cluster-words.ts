@@ -55,7 +55,7 @@ const CHANGES: readonly ChangeVerb[] = [
     words: "<target>",
     doc: "move everything off a node or drive while it serves; it is removed when that is done",
   },
-  { verb: "return", words: "<target>", doc: "take what is draining back into service" },
+  { verb: "return", words: "<target>", doc: "take what is draining back into service, at once" },
   {
     verb: "remove",
     words: "<target>",
@@ -224,6 +224,8 @@ function changeOf(verb: string, words: readonly string[], flags: ChangeFlags): C
 
 function applyOf(command: Command, change: ChangeWords): ClusterAction {
   const { revision, yes } = command.opts<{ revision?: number; yes?: boolean }>();
+  // Giving a draining up has no plan of its own: what moved moves back.
+  if (change.kind === "return") return { kind: "apply", change, revision, yes: true };
   if (revision === undefined && yes !== true) return { kind: "plan", change };
   return { kind: "apply", change, revision, yes: yes === true };
 }

@@ -82,6 +82,15 @@ test("ringfort cluster: a change is sent with its words, and only with a revisio
     revision: 7,
   });
   t.match(unseen.printed, /Warning: data will not survive/);
+  const returned = await run("return node3", [exampleStatus(), DONE]);
+  t.strictSame(
+    returned.calls.map(({ path, body }) => [path, body]),
+    [
+      ["cluster/status", undefined],
+      ["cluster/apply", { change: { kind: "return", target: "node3" }, revision: 7 }],
+    ],
+    "there is nothing to plan",
+  );
 });
 
 test("ringfort cluster --watch: goes on until the ring is stable, through a node that is away", async (t) => {
