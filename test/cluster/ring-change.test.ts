@@ -34,7 +34,7 @@ const ENVIRONMENT = {
 };
 const LOOK_MS = 500;
 /** A change of so little data on a busy machine. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 
 /** `ringfort cluster …` against a node; what it prints. */
 async function ringfort(node: ServerProcess, ...words: string[]): Promise<string> {

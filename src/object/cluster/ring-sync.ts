@@ -26,6 +26,11 @@ export interface RingSyncModules {
   /** The replicas that a partition had before. */
   oldReplicasOf(partition: number): readonly string[];
   driveOf(driveId: string): SharedDrive | undefined;
+  /**
+   * The heads that a drive had at any time since this node goes by the joint layout; undefined when
+   * it does not answer. What is written later is written under both layouts.
+   */
+  headsOf(drive: SharedDrive): Promise<readonly Uint8Array[] | undefined>;
   /** Reads a key under the joint layout; rejects when it cannot be settled now. */
   read(key: Buffer): Promise<unknown>;
 }
@@ -63,59 +68,61 @@ export async function* syncPartitions(
 }
 
 /** True when every key of the partitions that the drive holds has been read. */
-function pull(
+async function* pull(
   modules: RingSyncModules,
   drive: SharedDrive,
   partitions: ReadonlySet<number>,
 ): Steps<boolean> {
-  const isWanted = (head: Uint8Array) => partitions.has(modules.partitionOf(head));
-  return eachKey({ drive, epoch: modules.layout, isWanted }, (key) => modules.read(key));
+  const fence: Fence = { layout: modules.layout, bucketEpoch: undefined };
+  const heads = await modules.headsOf(drive);
+  for (const head of heads ?? []) {
+    if (!partitions.has(modules.partitionOf(head))) continue;
+    const place = { head, fence };
+    if (!(yield* eachKeyOfHead(drive, place, (key) => modules.read(key)))) return false;
+  }
+  return heads !== undefined;
+}
+
+/** The heads of a drive that are wanted; undefined when it does not answer to all that is asked. */
+export async function wantedHeads(
+  drive: SharedDrive,
+  epoch: number,
+  isWanted: (head: Uint8Array) => boolean,
+): Promise<Uint8Array[] | undefined> {
+  const fence: Fence = { layout: epoch, bucketEpoch: undefined };
+  const heads: Uint8Array[] = [];
+  for (let after: Uint8Array | undefined; ; ) {
+    const head = await nextHead((query) => drive.range(query, fence), after);
+    if (head === "unanswered") return undefined;
+    if (head === undefined) return heads;
+    after = head;
+    if (isWanted(head)) heads.push(head);
+  }
 }
 
 /**
  * Deletes the registers that a drive of this node holds of partitions which the stable layout gives
  * to others. True when there are none left.
  */
-export function dropLeftovers(
+export async function* dropLeftovers(
   drive: SharedDrive,
   epoch: number,
   isForeign: (head: Uint8Array) => boolean,
 ): Steps<boolean> {
   const fence: Fence = { layout: epoch, bucketEpoch: undefined };
-  let failed = false;
-  const steps = eachKey({ drive, epoch, isWanted: isForeign }, async (key) => {
-    const reply = await drive.discard(key, ZERO_BALLOT, purgedRows(key), fence);
-    failed ||= !reply.ok;
-  });
-  return andNot(steps, () => failed);
-}
-
-async function* andNot(steps: Steps<boolean>, failed: () => boolean): Steps<boolean> {
-  const done = yield* steps;
-  return done && !failed();
-}
-
-interface KeysOf {
-  readonly drive: SharedDrive;
-  readonly epoch: number;
-  isWanted(head: Uint8Array): boolean;
+  const heads = await wantedHeads(drive, epoch, isForeign);
+  let dropped = heads !== undefined;
+  for (const head of heads ?? []) {
+    const all = yield* eachKeyOfHead(drive, { head, fence }, async (key) => {
+      const reply = await drive.discard(key, ZERO_BALLOT, purgedRows(key), fence);
+      dropped &&= reply.ok;
+    });
+    dropped &&= all;
+  }
+  return dropped;
 }
 
 /** False when the drive does not answer. Each pause comes after some keys. */
-async function* eachKey(
-  { drive, epoch, isWanted }: KeysOf,
-  visit: (key: Buffer) => Promise<unknown>,
-): Steps<boolean> {
-  const fence: Fence = { layout: epoch, bucketEpoch: undefined };
-  for (let after: Uint8Array | undefined; ; ) {
-    const head = await nextHead((query) => drive.range(query, fence), after);
-    if (head === "unanswered") return false;
-    if (head === undefined) return true;
-    after = head;
-    if (isWanted(head) && !(yield* eachKeyOfHead(drive, { head, fence }, visit))) return false;
-  }
-}
-
 async function* eachKeyOfHead(
   drive: SharedDrive,
   { head, fence }: { readonly head: Uint8Array; readonly fence: Fence },

@@ -17,7 +17,7 @@ import type { BackgroundWorker, WorkerStatus } from "../background-worker.ts";
 import type { MoveCounts } from "../data-mover.ts";
 import type { ClusterMap } from "./cluster-map.ts";
 import { partitionOfKey } from "./cluster-registers.ts";
-import { dropLeftovers, type Steps, syncPartitions } from "./ring-sync.ts";
+import { dropLeftovers, type Steps, syncPartitions, wantedHeads } from "./ring-sync.ts";
 import type { SharedDrive } from "./shared-drive.ts";
 
 export interface RingWorkerModules {
@@ -39,8 +39,8 @@ export interface RingWorkerModules {
 export type RingWork = Pick<NodeProgress, "epoch" | "done" | "cleaned">;
 
 export const RING_WORKER_NAME = "ring";
-/** A pass over the drives does a part of the partitions, so that progress shows and survives. */
-const PASSES = 16;
+/** The partitions are done in so many parts, so that progress shows. */
+const PARTS = 64;
 /** After a pass in which nothing could be finished: a drive is away, or full. */
 const REST_MS = 5_000;
 
@@ -114,16 +114,26 @@ export class RingWorker implements BackgroundWorker {
     const mine = this.#ownPartitions(map);
     const doneBefore = this.#done.count;
     const unplaced = new Set<number>();
-    const perPass = Math.max(1, Math.ceil(mine.length / PASSES));
-    for (let start = 0; start < mine.length; start += perPass) {
-      const some = new Set(mine.slice(start, start + perPass));
-      const partitionOf = (head: Uint8Array) => partitionOfKey(head, registers.partitions);
+    const wanted = new Set(mine);
+    const partitionOf = (head: Uint8Array) => partitionOfKey(head, registers.partitions);
+    const heads = new Map<string, Promise<readonly Uint8Array[] | undefined>>();
+    const headsOf = (drive: SharedDrive) => {
+      const known = heads.get(drive.id);
+      if (known !== undefined) return known;
+      const found = wantedHeads(drive, epoch, (head) => wanted.has(partitionOf(head)));
+      heads.set(drive.id, found);
+      return found;
+    };
+    const perPart = Math.max(1, Math.ceil(mine.length / PARTS));
+    for (let start = 0; start < mine.length; start += perPart) {
+      const some = new Set(mine.slice(start, start + perPart));
       const synced = yield* syncPartitions(
         {
           layout: epoch,
           partitionOf,
           oldReplicasOf: (partition) => registers.groupsOf(partition)[0] ?? [],
           driveOf: (id) => this.#modules.driveOf(id),
+          headsOf,
           read: async (key) => {
             if (!(await this.#tend(key))) unplaced.add(partitionOf(key));
           },

@@ -4,7 +4,7 @@ import { newBucketId } from "../../../../src/base/ids.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { AntiEntropy } from "../../../../src/object/cluster/anti-entropy.ts";
 import { partitionOfKey } from "../../../../src/object/cluster/cluster-registers.ts";
-import { syncPartitions } from "../../../../src/object/cluster/ring-sync.ts";
+import { syncPartitions, wantedHeads } from "../../../../src/object/cluster/ring-sync.ts";
 import { digestRows } from "../../../../src/object/cluster/row-digest.ts";
 import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/register-keys.ts";
 import { type Cluster, createCluster, layoutOf } from "../../../support/object/cluster-fixture.ts";
@@ -121,6 +121,7 @@ test("syncPartitions: after it the new replicas alone know everything, old layou
       partitionOf: (head) => partitionOfKey(head, THREE.length),
       oldReplicasOf: () => old,
       driveOf: (id) => (id === away ? undefined : cluster.guards.find((it) => it.id === id)),
+      headsOf: (drive) => wantedHeads(drive, 2, () => true),
       read: (key) => node.registers.read(key),
     },
     new Set([0, 1]),
