@@ -224,33 +224,13 @@ function planKnownSet(
   const halfIsHere = missing.size * 2 <= known.size;
   const allMounted = found.every(({ finding }) => finding.mounted);
   const drives: PlannedDrive[] = [];
-  const given = givenAnew(options.assigned, table);
+  const set = { table, known, missing, given: givenAnew(options.assigned, table) };
   for (const { path, finding } of folders) {
     if (finding.kind === "drive") {
-      const toFormat = finding.format.state === "formatting";
-      const replaces = predecessorOf(table, finding.format);
-      // An interrupted formatting goes on; others of the set may have been in use since.
-      drives.push({
-        path,
-        format: finding.format,
-        toFormat,
-        outdated: false,
-        needsResync: toFormat,
-        replaces,
-      });
+      drives.push(planFound(path, finding.format, table));
     } else if (finding.kind === "empty" && halfIsHere && (finding.mounted || !allMounted)) {
-      const anew = given.shift();
-      if (anew === undefined && options.assigned !== undefined) continue;
-      const replaced = anew === undefined ? missing.values().next().value : undefined;
-      const index = anew?.index ?? replaced?.index ?? known.size;
-      missing.delete(index);
-      const id = anew?.id ?? newDriveId(options.random);
-      const entry = { index, id, createdMs: options.nowMs };
-      table.push(entry);
-      known.set(index, entry);
-      const format = newFormat({ cluster, node, table: [], stripeDataBytesMax }, entry);
-      const replaces = replaced?.id;
-      drives.push({ path, format, toFormat: true, outdated: false, needsResync: true, replaces });
+      const planned = planEmpty(path, { cluster, node, stripeDataBytesMax, ...set }, options);
+      if (planned !== undefined) drives.push(planned);
     }
   }
   const reason = missingReason(folders, halfIsHere, options.assigned !== undefined);
@@ -270,6 +250,45 @@ function planKnownSet(
     })),
     missing: [...missing.values()].map(({ index, id }) => ({ index, id, reason })),
   };
+}
+
+/** An interrupted formatting goes on; other drives of the set may have been in use since. */
+function planFound(
+  path: string,
+  format: DriveFormat,
+  table: readonly DriveTableEntry[],
+): PlannedDrive {
+  const toFormat = format.state === "formatting";
+  const replaces = predecessorOf(table, format);
+  return { path, format, toFormat, outdated: false, needsResync: toFormat, replaces };
+}
+
+/** What is known of a set while its empty folders are looked at; changes with each of them. */
+interface GrowingSet {
+  readonly cluster: string;
+  readonly node: string;
+  readonly stripeDataBytesMax: number;
+  readonly table: DriveTableEntry[];
+  readonly known: Map<number, DriveTableEntry>;
+  readonly missing: Map<number, DriveTableEntry>;
+  readonly given: AssignedDrive[];
+}
+
+/** A new drive, for a missing one where there is one; undefined: the cluster has none for the folder. */
+function planEmpty(path: string, set: GrowingSet, options: PlanOptions): PlannedDrive | undefined {
+  const { cluster, node, stripeDataBytesMax, table, known, missing } = set;
+  const anew = set.given.shift();
+  if (anew === undefined && options.assigned !== undefined) return undefined;
+  const replaced = anew === undefined ? missing.values().next().value : undefined;
+  const index = anew?.index ?? replaced?.index ?? known.size;
+  missing.delete(index);
+  const id = anew?.id ?? newDriveId(options.random);
+  const entry = { index, id, createdMs: options.nowMs };
+  table.push(entry);
+  known.set(index, entry);
+  const format = newFormat({ cluster, node, table: [], stripeDataBytesMax }, entry);
+  const replaces = replaced?.id;
+  return { path, format, toFormat: true, outdated: false, needsResync: true, replaces };
 }
 
 /** Drives that the cluster has given to this node since it was started last. */

@@ -39,6 +39,8 @@ export interface WorkerFigures {
 
 export interface ClusterControl {
   readonly administration: ClusterAdministration;
+  /** How long a token may be good, in milliseconds. */
+  readonly tokenLife: { readonly min: number; readonly max: number };
   issueToken(wanted: TokenWanted): Promise<IssuedToken>;
   /** What each node does about healing; one for each node that is a member. */
   work(): Promise<readonly NodeWork[]>;

@@ -2,7 +2,6 @@
  * The cluster as operators see and change it: what there is, what a change would move, the change, and
  * how far it is. Each route has a permission of its own (admin-routes.ts).
  */
-import { TOKEN_LIFE_MS_MAX, TOKEN_LIFE_MS_MIN } from "../../../cluster/forming/join-token.ts";
 import { StoreError, type StoreErrorData } from "../../base/store-error.ts";
 import type { AdminAnswer, AdminContext } from "../admin-context.ts";
 import { AdminError, badRequest } from "../admin-error.ts";
@@ -60,7 +59,8 @@ export async function issueToken(context: AdminContext): Promise<AdminAnswer> {
   const control = controlOf(context);
   const fields = plainFields(context, ["lifeMs", "replaces"]);
   const { lifeMs = TOKEN_LIFE_MS } = fields;
-  if (typeof lifeMs !== "number" || lifeMs < TOKEN_LIFE_MS_MIN || lifeMs > TOKEN_LIFE_MS_MAX) {
+  const { min, max } = control.tokenLife;
+  if (typeof lifeMs !== "number" || lifeMs < min || lifeMs > max) {
     throw badRequest("a token is good for one minute to seven days");
   }
   const replaced = optionalText(fields, "replaces");

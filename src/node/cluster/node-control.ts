@@ -2,7 +2,12 @@
  * What the administration of a node reaches of its cluster, and how a node with a token gets in: the
  * join desk of this node, and figures about background work that the nodes ask each other for.
  */
-import { encodeJoinToken, newJoinToken } from "../../../cluster/forming/join-token.ts";
+import {
+  encodeJoinToken,
+  newJoinToken,
+  TOKEN_LIFE_MS_MAX,
+  TOKEN_LIFE_MS_MIN,
+} from "../../../cluster/forming/join-token.ts";
 import { type Newcomer, TokenDesk } from "../../../cluster/forming/token-desk.ts";
 import { type TokenRecordStore, TokenRecords } from "../../../cluster/forming/token-records.ts";
 import { type PeerId, parsePeerId } from "../../../cluster/peers/peer-id.ts";
@@ -58,6 +63,7 @@ const NOTHING = new Uint8Array(0);
 
 export class NodeControl implements ClusterControl {
   readonly administration: ClusterAdministration;
+  readonly tokenLife = { min: TOKEN_LIFE_MS_MIN, max: TOKEN_LIFE_MS_MAX };
   readonly #modules: NodeControlModules;
   #tokens: TokenRecords | undefined;
   #meter: WorkMeter | undefined;
