@@ -32,6 +32,8 @@ export interface ArenaOptions {
   readonly stripeBytes: number;
   /** Acquisitions that may wait at the same time; one more is refused as busy. */
   readonly waitersMax: number;
+  /** That of an arena of the same size whose owner is no more (simulation). */
+  readonly memory?: SharedMemory;
 }
 
 export type StripeUse = "read" | "write";
@@ -81,8 +83,11 @@ export class Arena {
     this.shareMax = this.stripeCount - Math.max(1, Math.floor(this.stripeCount / RESERVED_SHARE));
     this.#waitersMax = options.waitersMax;
     // Untouched pages cost address space only, so the maximum is taken at once and never moves.
-    this.memory = createSharedMemory(bytes);
-    writeKernelTables(this.memory, threadPlaces(0).tablesOffset);
+    this.memory = options.memory ?? createSharedMemory(bytes);
+    assert(this.memory.buffer.byteLength >= bytes, "a memory that is used again is large enough");
+    if (options.memory === undefined) {
+      writeKernelTables(this.memory, threadPlaces(0).tablesOffset);
+    }
     for (let index = 0; index < this.stripeCount; index++) {
       const offset = this.#firstOffset + index * this.stripeBytes;
       this.#views.push(new Uint8Array(this.memory.buffer, offset, this.stripeBytes));

@@ -184,7 +184,7 @@ function healBacklogOf(objects: RunningObjectStore): HealBacklog {
 }
 
 /** New data goes where the layout has it, or to the drives that follow. */
-function placeByMap(
+export function placeByMap(
   mapNow: () => ClusterMap,
   parity: ParitySettings,
   drives: () => DriveTable,

@@ -12,7 +12,7 @@ import { readDueValue } from "./derive-rows.ts";
 import { readDriveRows } from "./drive-rows.ts";
 import { emptyObjectTrash, emptyPartTrash, type TrashDrive } from "./empty-trash.ts";
 import type { ObjectCore } from "./object-core.ts";
-import { readRecordHead } from "./record-head.ts";
+import { readRecordHead, withRowsCleared } from "./record-head.ts";
 import { parseRegisterKey } from "./register-keys.ts";
 import { advanceUpload } from "./upload-janitor.ts";
 
@@ -34,6 +34,7 @@ const AT_ONCE = 16;
 /** Rest after a pass that found nothing, in multiples of its time. */
 const REST_SHARE = 10;
 const START = new Uint8Array(0);
+const NO_RESULT = new Uint8Array(0);
 
 export class Janitor implements BackgroundWorker {
   readonly name = "janitor";
@@ -94,6 +95,16 @@ export class Janitor implements BackgroundWorker {
     };
   }
 
+  /** That of a tombstone, say, which was written over before it could be purged. */
+  async #clearRow(key: Buffer): Promise<void> {
+    await this.#modules.core.registers.update(key, (body) => {
+      if (body === undefined || readRecordHead(body).dueMs !== 0) {
+        return { kind: "keep", answer: undefined };
+      }
+      return { kind: "write", body: withRowsCleared(body), result: NO_RESULT };
+    });
+  }
+
   /** One record; what cannot be done now is tried again in the next pass. */
   async #tend(key: Buffer): Promise<void> {
     try {
@@ -124,10 +135,9 @@ export class Janitor implements BackgroundWorker {
       case "upload":
         return advanceUpload(this.#modules.core, key);
       case "bucket":
-        return core.buckets.recover(parsed.name);
+        return dueMs === 0 ? this.#clearRow(key) : core.buckets.recover(parsed.name);
       case "system":
-        // They put nothing off.
-        return;
+        return this.#clearRow(key);
       case undefined:
         throw new StoreError({ code: "corrupt", what: "register key" });
     }

@@ -64,3 +64,10 @@ export function readRecordHead(body: Uint8Array): StoredRecordHead {
     clearHeal: (flags & FLAG_CLEAR_HEAL) !== 0,
   };
 }
+
+/** The same body, taking away rows that should not be there. */
+export function withRowsCleared(body: Uint8Array): Buffer {
+  const cleared = Buffer.from(body);
+  writeRecordHead(cleared, readRecordHead(body), "clear-rows");
+  return cleared;
+}

@@ -52,6 +52,7 @@ export class RecordWalk {
 
   /** One page of rows from `position` on. */
   async step(position: Uint8Array, rowsMax: number): Promise<WalkStep> {
+    if (position.length === 0) this.#loadedMs = Number.NEGATIVE_INFINITY;
     await this.#load();
     const place = this.#placeAt(position);
     if (place === undefined) return { keys: [], next: "end", rows: 0 };

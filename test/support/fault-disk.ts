@@ -169,6 +169,11 @@ export class FaultDisk implements Disk {
     }
   }
 
+  /** Names that are seen in a folder, sorted. */
+  namesIn(path: string): string[] {
+    return [...this.#findFolder(path).visible.keys()].sort();
+  }
+
   /** Whether a name is seen now. */
   has(path: string): boolean {
     try {

@@ -3,7 +3,8 @@
  * runs only between two events, so a seed replays exactly.
  *
  * Promises are run down by a fixed number of awaits after each event. What is still pending then
- * runs after the next event: also the same in every replay.
+ * runs after the next event: also the same in every replay. With `drain`, they are run down to the
+ * last one instead, once for all events of the same moment that were due when it began.
  */
 import type { Clock, Timer } from "../../../src/base/clock.ts";
 import type { Random } from "../../../src/base/random.ts";
@@ -23,8 +24,10 @@ export class World implements Random {
   #heap: Event[] = [];
   #sequence = 0;
   #state: number;
+  readonly #drain: (() => Promise<void>) | undefined;
 
-  constructor(seed: number, options: { trace: boolean }) {
+  constructor(seed: number, options: { trace: boolean; drain?: () => Promise<void> }) {
+    this.#drain = options.drain;
     this.#state = (Math.imul(seed, 7919) + 13) | 0;
     this.trace = options.trace ? [] : undefined;
   }
@@ -82,14 +85,33 @@ export class World implements Random {
 
   /** Runs events in order until none is left or `untilMs` is reached. */
   async run(untilMs: number): Promise<void> {
+    const drain = this.#drain;
+    await drain?.();
     for (;;) {
       const event = this.#heap[0];
       if (event === undefined || event.atMs > untilMs) return;
+      if (drain !== undefined) {
+        this.#runMoment(event.atMs);
+        await drain();
+        continue;
+      }
       this.#pop();
       if (event.run === undefined) continue;
       this.nowMs = event.atMs;
       event.run();
       for (let turn = 0; turn < MICROTASK_TURNS; turn++) await undefined;
+    }
+  }
+
+  /** What is due at this moment; what that adds for the same moment is the next turn's. */
+  #runMoment(atMs: number): void {
+    this.nowMs = atMs;
+    const known = this.#sequence;
+    for (;;) {
+      const event = this.#heap[0];
+      if (event === undefined || event.atMs > atMs || event.sequence >= known) return;
+      this.#pop();
+      event.run?.();
     }
   }
 

@@ -7,6 +7,7 @@ import { majorityGroup, ReplicaSet } from "../../../cluster/register/replica-set
 import type { Clock } from "../../../src/base/clock.ts";
 import { newDriveId } from "../../../src/base/ids.ts";
 import { silentLogger } from "../../../src/base/log.ts";
+import type { Random } from "../../../src/base/random.ts";
 import { xxh3 } from "../../../src/codec/xxh3.ts";
 import { deriveRows, purgedRows } from "../../../src/object/derive-rows.ts";
 import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/object-core.ts";
@@ -122,7 +123,7 @@ export interface Hardware {
 
 export async function createHardware(
   index: number,
-  random: SeededRandom,
+  random: Random,
   disk = new FaultDisk({ random }),
 ): Promise<Hardware> {
   const id = newDriveId(random);

@@ -1,0 +1,90 @@
+/**
+ * Clients: each does one operation after the other through whatever node is up, writes down what it
+ * was told, and goes on after a while when it has heard nothing. What is answered later is not heard.
+ */
+import type { ObjectStore } from "../../../src/object/object-store.ts";
+import { Actions } from "./actions.ts";
+import type { Contents } from "./contents.ts";
+import type { Histories } from "./histories.ts";
+import type { Life } from "./life.ts";
+import type { StackCluster } from "./stack-cluster.ts";
+
+export const BUCKETS = ["plain", "history", "passing"] as const;
+export const KEYS = ["a", "a/b", "a/c", "b"] as const;
+const PATIENCE_MS_MIN = 2000;
+const PATIENCE_MS_MAX = 9000;
+
+/** An operation under way, which its client may give up. */
+export interface Attempt {
+  readonly client: number;
+  readonly callMs: number;
+  readonly store: ObjectStore;
+  /** The client still listens. */
+  heard: boolean;
+}
+
+export class Clients {
+  readonly actions: Actions;
+  readonly #cluster: StackCluster;
+  #untilMs = 0;
+  #answered = 0;
+  readonly #underWay = new Set<{ readonly life: Life }>();
+
+  constructor(cluster: StackCluster, histories: Histories, contents: Contents) {
+    this.#cluster = cluster;
+    this.actions = new Actions(cluster, histories, contents);
+  }
+
+  /** Operations in processes that still live, whether or not anybody listens. */
+  get underWay(): number {
+    let count = 0;
+    for (const { life } of this.#underWay) if (life.alive) count += 1;
+    return count;
+  }
+
+  /** Operations that ended in time. */
+  get answered(): number {
+    return this.#answered;
+  }
+
+  /** They begin nothing after `untilMs`. */
+  start(untilMs: number): void {
+    this.#untilMs = untilMs;
+    const { world, options } = this.#cluster;
+    for (let client = 0; client < options.pressure.clients; client++) {
+      world.after(world.between(0, 300), () => this.#next(client));
+    }
+  }
+
+  #next(client: number): void {
+    const { world, options } = this.#cluster;
+    if (world.nowMs > this.#untilMs) return;
+    const rest = (): void => {
+      world.after(world.between(1, options.pressure.pauseMsMax), () => this.#next(client));
+    };
+    const processes = this.#cluster.open();
+    if (processes.length === 0) return rest();
+    const process = world.pick(processes);
+    const { store } = process.store.running;
+    const attempt: Attempt = { client, callMs: world.nowMs, store, heard: true };
+    const work = { life: process.life };
+    this.#underWay.add(work);
+    const done = (): void => {
+      this.#underWay.delete(work);
+      if (!attempt.heard) return;
+      attempt.heard = false;
+      this.#answered += 1;
+      rest();
+    };
+    world.after(world.between(PATIENCE_MS_MIN, PATIENCE_MS_MAX), () => {
+      if (!attempt.heard) return;
+      attempt.heard = false;
+      rest();
+    });
+    this.actions.perform(attempt).then(done, (error: unknown) => {
+      this.#cluster.bugs.push(error);
+      world.note(`BUG in a client: ${error instanceof Error ? error.stack : String(error)}`);
+      done();
+    });
+  }
+}

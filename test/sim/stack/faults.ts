@@ -1,0 +1,131 @@
+/** What goes wrong, when, and to whom: drawn from the seed. */
+import type { StackCluster } from "./stack-cluster.ts";
+import type { StackNode } from "./stack-node.ts";
+import type { FaultName } from "./stack-options.ts";
+import { shardFilesOf } from "./survey.ts";
+
+const HOUR_MS = 3_600_000;
+
+export class Faults {
+  readonly #cluster: StackCluster;
+  /** The one whose drive loses what it had stored: redundancy is there for one. */
+  readonly #weak: StackNode;
+  #untilMs = 0;
+
+  constructor(cluster: StackCluster) {
+    this.#cluster = cluster;
+    this.#weak = cluster.world.pick(cluster.nodes);
+  }
+
+  start(untilMs: number): void {
+    this.#untilMs = untilMs;
+    if (this.#cluster.options.pressure.faultMsMean > 0) this.#schedule();
+  }
+
+  #schedule(): void {
+    const { world, options } = this.#cluster;
+    const { faultMsMean } = options.pressure;
+    world.after(world.between(faultMsMean / 4, faultMsMean * 1.75), () => {
+      if (world.nowMs > this.#untilMs) return;
+      this.#perform(this.#pick());
+      this.#schedule();
+    });
+  }
+
+  #pick(): FaultName {
+    const { world, options } = this.#cluster;
+    const weights = Object.entries(options.pressure.faults) as [FaultName, number][];
+    let dice = world.next() * weights.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [name, weight] of weights) {
+      dice -= weight;
+      if (dice < 0) return name;
+    }
+    return "crash";
+  }
+
+  #perform(name: FaultName): void {
+    const { world, nodes } = this.#cluster;
+    const node = world.pick(nodes);
+    switch (name) {
+      case "crash":
+        return this.#crash(node, "killed", world.between(50, 4000));
+      case "crashLoop":
+        return this.#crashLoop(node, world.between(2, 5));
+      case "powerCut":
+        return this.#powerCut(world.chance(0.5) ? nodes : [node]);
+      case "partition":
+        return this.#cluster.part(
+          nodes.map(() => world.chance(0.5)),
+          world.between(200, 6000),
+        );
+      case "isolate":
+        return this.#cluster.part(
+          nodes.map((each) => each === node),
+          world.between(200, 6000),
+        );
+      case "stand":
+        return this.#cluster.stand(node, world.chance(0.3) ? 12_000 : world.between(100, 5000));
+      case "rotFile":
+      case "loseFiles":
+      case "swapFiles":
+        return this.#harm(name);
+      case "fullDisk":
+        return this.#fill(node);
+      case "clockJump":
+        return this.#jump(node);
+    }
+  }
+
+  #crash(node: StackNode, kind: "killed" | "power", forMs: number): void {
+    this.#cluster.end(node, kind);
+    this.#cluster.world.after(forMs, () => this.#cluster.start(node));
+  }
+
+  #crashLoop(node: StackNode, times: number): void {
+    const { world } = this.#cluster;
+    this.#crash(node, world.chance(0.5) ? "killed" : "power", world.between(5, 200));
+    if (times > 1) world.after(world.between(210, 900), () => this.#crashLoop(node, times - 1));
+  }
+
+  #powerCut(nodes: readonly StackNode[]): void {
+    const { world } = this.#cluster;
+    world.note(`power cut of ${nodes.length}`);
+    for (const node of nodes) this.#crash(node, "power", world.between(50, 2500));
+  }
+
+  /** Shard files of the weak drive rot, vanish, or change places. */
+  #harm(name: "rotFile" | "loseFiles" | "swapFiles"): void {
+    const { world } = this.#cluster;
+    const { disk } = this.#weak.hardware;
+    const files = shardFilesOf(this.#weak);
+    if (files.length === 0) return;
+    world.note(`${name} on node-${this.#weak.number}`);
+    if (name === "loseFiles") {
+      for (const { path } of files) disk.remove(path);
+      return;
+    }
+    const { path } = world.pick(files);
+    const content = disk.contentOf(path);
+    if (name === "rotFile") {
+      if (content.length > 0) disk.rot(path, world.below(content.length));
+      return;
+    }
+    const other = world.pick(files);
+    disk.put(path, disk.contentOf(other.path));
+    disk.put(other.path, content);
+  }
+
+  #fill(node: StackNode): void {
+    const { world } = this.#cluster;
+    world.note(`the disk of node-${node.number} is full`);
+    node.hardware.disk.setFreeBytes(0);
+    world.after(world.between(500, 5000), () => node.hardware.disk.setFreeBytes(undefined));
+  }
+
+  #jump(node: StackNode): void {
+    const { world } = this.#cluster;
+    const byMs = world.chance(0.2) ? HOUR_MS : world.between(-20_000, 20_000);
+    world.note(`the clock of node-${node.number} jumps by ${byMs} ms`);
+    node.wall.offsetMs += byMs;
+  }
+}

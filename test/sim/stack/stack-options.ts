@@ -1,0 +1,89 @@
+/** What a run of the whole stack is made with: its pressure, and which rules are left out. */
+import type { GuardHazards } from "../../../src/object/cluster/replica-guard.ts";
+
+/** A rule that the data path relies on, each left out by one losing variant. */
+export interface StackHazards {
+  /** fdatasync and fsync of folders do nothing: shards are acknowledged before they are durable. */
+  readonly lyingDisk?: boolean;
+  /** The index acknowledges commits that are not durable yet. */
+  readonly earlyIndex?: boolean;
+  /** Shards that no record refers to are deleted without writing the register anew first. */
+  readonly sweepUnfenced?: boolean;
+  /** The healer writes the record that it read, not the one that is there now. */
+  readonly healStale?: boolean;
+  /** Blocks are taken for what was asked for, whatever their trailers say. */
+  readonly readUnverified?: boolean;
+  /** Two shards of an object on one drive count as two. */
+  readonly placeTwice?: boolean;
+  /** A listing asks one replica. */
+  readonly listOneReplica?: boolean;
+  /** An unknown outcome is taken for a failure: the data is deleted, the client told so. */
+  readonly discardUnknown?: boolean;
+  /** What a record gave up is deleted before a record that excludes it is chosen. */
+  readonly dropBeforeChosen?: boolean;
+  /** Nothing is healed. */
+  readonly neverHeal?: boolean;
+  readonly guard?: GuardHazards;
+}
+
+export interface StackPressure {
+  readonly nodes: number;
+  readonly clients: number;
+  /** Simulated milliseconds in which clients work and things fail. */
+  readonly workMs: number;
+  readonly pauseMsMax: number;
+  /** Mean time between faults; 0 for none. */
+  readonly faultMsMean: number;
+  readonly lateMessages: number;
+  readonly lateMsMax: number;
+  readonly connectionBreaks: number;
+  readonly slowDisk: number;
+  /** Weight of each kind of fault. */
+  readonly faults: Readonly<Record<FaultName, number>>;
+}
+
+export type FaultName =
+  | "crash"
+  | "crashLoop"
+  | "powerCut"
+  | "partition"
+  | "isolate"
+  | "stand"
+  | "rotFile"
+  | "loseFiles"
+  | "swapFiles"
+  | "fullDisk"
+  | "clockJump";
+
+export const USUAL_FAULTS: StackPressure["faults"] = {
+  crash: 4,
+  crashLoop: 1,
+  powerCut: 2,
+  partition: 3,
+  isolate: 2,
+  stand: 3,
+  rotFile: 3,
+  loseFiles: 1,
+  swapFiles: 2,
+  fullDisk: 1,
+  clockJump: 1,
+};
+
+export const USUAL_STACK_PRESSURE: StackPressure = {
+  nodes: 5,
+  clients: 5,
+  workMs: 12_000,
+  pauseMsMax: 500,
+  faultMsMean: 900,
+  lateMessages: 0.02,
+  lateMsMax: 1500,
+  connectionBreaks: 0.001,
+  slowDisk: 0.01,
+  faults: USUAL_FAULTS,
+};
+
+export interface StackOptions {
+  readonly pressure: StackPressure;
+  readonly hazards: StackHazards;
+  readonly trace: boolean;
+}

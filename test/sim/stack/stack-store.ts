@@ -1,0 +1,154 @@
+/**
+ * The object layer of a simulated process over its drive and those of the others, with background
+ * workers that the caller drives. The limits are those of the product but for what would make a run
+ * long: sizes are small, and grace times short.
+ */
+import type { Arena } from "../../../src/actors/arena.ts";
+import type { CodecPool } from "../../../src/actors/codec-pool.ts";
+import type { Clock } from "../../../src/base/clock.ts";
+import type { Logger } from "../../../src/base/log.ts";
+import type { Random } from "../../../src/base/random.ts";
+import { placeByMap } from "../../../src/node/object-node.ts";
+import type { BackgroundWorker } from "../../../src/object/background-worker.ts";
+import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
+import type { OwnDrive } from "../../../src/object/cluster/cluster-replicas.ts";
+import type { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
+import {
+  createObjectStore,
+  type RunningObjectStore,
+} from "../../../src/object/create-object-store.ts";
+import { DamageLog } from "../../../src/object/damage.ts";
+import { DriveTable } from "../../../src/object/data-drives.ts";
+import { DATA_LIMITS } from "../../../src/object/data-path.ts";
+import type { ParitySettings } from "../../../src/object/data-placement.ts";
+import { ErasureDataReader } from "../../../src/object/data-reader.ts";
+import { DataRebuilder } from "../../../src/object/data-rebuilder.ts";
+import { ErasureDataWriter } from "../../../src/object/data-writer.ts";
+import { Healer } from "../../../src/object/heal.ts";
+import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
+import { ObjectLayer } from "../../../src/object/object-layer.ts";
+import { Sweeper } from "../../../src/object/sweep.ts";
+import { STRIPE_DATA_BYTES } from "./codec-places.ts";
+import { HazardousReplicas, placeTwice, staleCore, unfencedCore } from "./hazardous.ts";
+import type { StackHazards } from "./stack-options.ts";
+
+export const STACK_OBJECT_OPTIONS: ObjectOptions = {
+  ...DEFAULT_OBJECT_OPTIONS,
+  inlineBytesMax: 200,
+  trashGraceMs: 2_000,
+  partBytesMin: 64,
+  completedUploadMs: 10_000,
+  bucketShards: 2,
+  bucketsShared: true,
+};
+const SWEEP = { graceMs: 3_000, rowsMax: 10_000 };
+const HEAL = { retryMs: 1_000, postponedMax: 1_000 };
+const SCRUB = { periodMs: 6_000 };
+const PARITY: ParitySettings = { STANDARD: undefined, REDUCED_REDUNDANCY: undefined };
+/** Not worth a turn here: there are no rules. */
+const UNUSED_WORKERS: ReadonlySet<string> = new Set(["lifecycle", "sweeper", "healer"]);
+
+export interface StoreOptions {
+  readonly proposer: number;
+  readonly incarnation: number;
+  readonly hazards: StackHazards;
+}
+
+export interface StoreModules {
+  readonly own: readonly OwnDrive[];
+  readonly peers: PeerDrives;
+  readonly map: ClusterMap;
+  readonly arena: Arena;
+  readonly codec: CodecPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+export interface BuiltStore {
+  readonly running: RunningObjectStore;
+  readonly layer: ObjectLayer;
+  readonly replicas: HazardousReplicas;
+  readonly peers: PeerDrives;
+  readonly workers: readonly BackgroundWorker[];
+}
+
+export function buildStore(options: StoreOptions, modules: StoreModules): BuiltStore {
+  const { own, peers, map, arena, codec, clock, random } = modules;
+  const { hazards } = options;
+  const { log } = modules;
+  const damage = new DamageLog();
+  const table = new DriveTable(
+    [...own.map(({ drive }) => drive), ...peers.list()],
+    DATA_LIMITS.hedge,
+  );
+  const place = placeByMap(map, PARITY, () => table);
+  const data = { arena, codec, drives: table, clock };
+  const shared = {
+    ...data,
+    random,
+    onDamage: damage.report,
+    place: hazards.placeTwice === true ? placeTwice(place) : place,
+  };
+  const { write, read } = DATA_LIMITS;
+  const writer = new ErasureDataWriter(
+    { ...write, overflowBytesMax: 4096, stripeDataBytes: STRIPE_DATA_BYTES, parity: PARITY },
+    shared,
+  );
+  const reader = new ErasureDataReader({ ...read, copyBytesMax: 256 }, shared);
+  const rebuilder = new DataRebuilder(shared);
+  const replicas = new HazardousReplicas(map, options, {
+    own,
+    peers,
+    onOutdatedLayout() {},
+    clock,
+    random,
+    log,
+  });
+  replicas.hazards = hazards;
+  const running = createObjectStore(
+    {
+      object: STACK_OBJECT_OPTIONS,
+      scrub: SCRUB,
+      lifecycle: { dayMs: 86_400_000 },
+      runWorkers: false,
+    },
+    {
+      replicas,
+      spares: undefined,
+      furtherWorkers: [replicas.antiEntropy()],
+      fresh: [],
+      writer,
+      reader,
+      rebuilder,
+      data,
+      damage,
+      clock,
+      random,
+      log,
+    },
+  );
+  const layer = running.store;
+  if (!(layer instanceof ObjectLayer)) throw new Error("the store is the object layer");
+  const { core } = layer;
+  const workers = running.workers.filter(({ name }) => !UNUSED_WORKERS.has(name));
+  workers.push(
+    new Sweeper(SWEEP, {
+      core: hazards.sweepUnfenced === true ? unfencedCore(core) : core,
+      drives: () => replicas.drives(),
+    }),
+  );
+  if (hazards.neverHeal !== true) {
+    workers.push(
+      new Healer(HEAL, {
+        core: hazards.healStale === true ? staleCore(core) : core,
+        rebuilder,
+        members: () => replicas.members(),
+        placement: () => table.states(),
+        slotsFull: () => replicas.slotsFull(),
+        isOurs: (key) => replicas.isOurs(key),
+      }),
+    );
+  }
+  return { running, layer, replicas, peers, workers };
+}
