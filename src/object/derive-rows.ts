@@ -41,8 +41,10 @@ export function deriveRows(
   else if (head.clearTrash) rows.push({ table: "trash", key, value: undefined });
   if (head.urgency !== HEALTHY) rows.push({ table: "heal", key, value: Buffer.of(head.urgency) });
   else if (head.clearHeal) rows.push({ table: "heal", key, value: undefined });
-  for (const { dataId, drives } of adoptedData(key, body)) {
+  for (const { dataId, drives, missing } of adoptedData(key, body)) {
     for (let slot = 0; slot < drives.length; slot++) {
+      // What a slower drive may still write is not the record's: its row has to lead there.
+      if ((missing & (1 << slot)) !== 0) continue;
       rows.push({ table: "pending", key: pendingRowKey(dataId, slot), value: undefined });
     }
   }

@@ -66,6 +66,8 @@ export class PendingCleaner {
   }
 
   #add(index: number, data: ShardedData, slot: number): void {
+    // What a slower drive may still write is not the record's: its row has to lead there.
+    if ((data.missing & (1 << slot)) !== 0) return;
     const keys = this.#waiting.get(index) ?? [];
     if (keys.length >= ROWS_WAITING_MAX) return;
     keys.push(pendingRowKey(data.dataId, slot));

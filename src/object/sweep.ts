@@ -100,13 +100,14 @@ export class Sweeper implements BackgroundWorker {
   #note(drive: SweepDrive, key: Uint8Array, value: Uint8Array): void {
     const rowKey = Buffer.from(key);
     const name = `${drive.id} ${rowKey.toString("latin1")}`;
+    const shard = readPendingRow(rowKey, Buffer.from(value));
     const known = this.#seen.get(name);
-    if (known !== undefined) {
+    // A shard that was being written when it was seen first waits for its record only now.
+    if (known !== undefined && known.shard.createdMs === shard.createdMs) {
       known.pass = this.#pass;
       return;
     }
-    if (this.#seen.size >= this.#options.rowsMax) return;
-    const shard = readPendingRow(rowKey, Buffer.from(value));
+    if (known === undefined && this.#seen.size >= this.#options.rowsMax) return;
     const firstSeenMs = this.#modules.core.clock.monotonicMs();
     this.#seen.set(name, { drive, rowKey, shard, firstSeenMs, pass: this.#pass });
   }
@@ -141,7 +142,7 @@ export class Sweeper implements BackgroundWorker {
       await this.#fence(ownerKey);
       reference = await findReference(core, ownerKey, dataId);
     }
-    if (reference.kind === "moving") return false;
+    if (reference.kind === "moving" || isMissing(reference, slot)) return false;
     if (!isHere(reference, slot, drive.index)) {
       const dropped = await drive.dropShard(dataId, slot);
       if (!dropped.ok) return false;
@@ -159,6 +160,14 @@ export class Sweeper implements BackgroundWorker {
       result: NO_RESULT,
     }));
   }
+}
+
+/**
+ * The record does not count on what this drive, or another one, has of the slot: the healer will
+ * write it here or elsewhere, and then it is clear what this is.
+ */
+function isMissing(reference: Reference, slot: number): boolean {
+  return reference.kind === "record" && (reference.data.missing & (1 << slot)) !== 0;
 }
 
 /** The record refers to the very shard, not to one of the same data on another drive. */

@@ -41,6 +41,7 @@ export interface DriveActorModules {
 }
 
 const DONE: Done = { ok: true };
+const BUSY: DriveRefusal = { ok: false, reason: "busy" };
 
 export class DriveActor {
   readonly handlers: DriveHandlers;
@@ -149,7 +150,10 @@ export class DriveActor {
       shardAbort: ({ writer }) => writers.abort(writer).then(() => DONE),
       readBlock: (read) => this.#online(() => this.#track(files.readBlock(read))),
       checkShard: (header) => this.#online(() => this.#track(files.checkHeader(header))),
-      dropShard: ({ dataId, slot }) => this.#online(() => this.#track(files.drop(dataId, slot))),
+      dropShard: ({ dataId, slot }) =>
+        this.#online(() =>
+          writers.isBusy(dataId, slot) ? BUSY : this.#track(files.drop(dataId, slot)),
+        ),
       listShards: ({ after, limit }) => this.#online(() => this.#track(files.list(after, limit))),
       raiseIncarnation: ({ incarnation }) =>
         this.#online(() => intents.raiseIncarnation(incarnation)),

@@ -18,6 +18,7 @@ import {
   fanOutNames,
   formatShardName,
   parseShardName,
+  type ShardName,
 } from "./shard-names.ts";
 import { blockViews, ShardFileWriter } from "./shard-writer.ts";
 
@@ -54,12 +55,20 @@ export class ShardFiles {
     this.#open = new OpenFiles(modules.disk, modules.openFilesMax);
   }
 
-  /** Starts a new file that begins with `header`. */
-  create(dataId: DataId, slot: number, header: Uint8Array): ShardFileWriter {
+  /** Starts a new file that begins with `header`, once `begin` says that it may. */
+  create(name: ShardName, header: Uint8Array, begin: Promise<boolean>): ShardFileWriter {
+    const { dataId, slot } = name;
     const folder = this.#folderOf(dataId);
     const { disk, memory, trailerBytes, onWriteError } = this.#modules;
     return new ShardFileWriter(
-      { disk, memory, trailerBytes, syncFolder: () => this.#folders.sync(folder), onWriteError },
+      {
+        disk,
+        memory,
+        trailerBytes,
+        begin,
+        syncFolder: () => this.#folders.sync(folder),
+        onWriteError,
+      },
       `${folder}/${formatShardName(dataId, slot)}`,
       header,
     );

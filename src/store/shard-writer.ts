@@ -12,6 +12,8 @@ export interface ShardWriterModules {
   readonly disk: Disk;
   readonly memory: Uint8Array;
   readonly trailerBytes: number;
+  /** The file may be made; false: it must not. */
+  readonly begin: Promise<boolean>;
   syncFolder(): Promise<void>;
   onWriteError(error: unknown): void;
 }
@@ -28,15 +30,14 @@ export class ShardFileWriter {
   #running = new Set<Promise<unknown>>();
   #refusal: DriveRefusal | undefined;
   #ended = false;
+  /** The file was there, and is not any more, whatever happens. */
+  #gone = false;
 
   constructor(modules: ShardWriterModules, path: string, header: Uint8Array) {
     this.#modules = modules;
     this.#path = path;
     this.#header = header;
-    this.#file = modules.disk.create(path).catch((error) => {
-      this.#fail(error);
-      return undefined;
-    });
+    this.#file = this.#create();
   }
 
   append(place: BlockPlace): Promise<Done | DriveRefusal> {
@@ -62,13 +63,26 @@ export class ShardFileWriter {
     return this.#refusal ?? DONE;
   }
 
-  /** Removes what was written, once nothing touches it any more. */
-  async abort(): Promise<void> {
+  /** Removes what was written, once nothing touches it any more. True when that is certain. */
+  async abort(): Promise<boolean> {
     this.#refusal ??= ended();
     const file = await this.#settleWrites();
-    if (this.#ended) return;
+    if (this.#ended) return this.#gone;
     this.#ended = true;
     if (file !== undefined) await this.#remove(file);
+    return this.#gone;
+  }
+
+  async #create(): Promise<DiskFile | undefined> {
+    const { disk, begin } = this.#modules;
+    if (!(await begin)) {
+      this.#refusal ??= ended();
+      return undefined;
+    }
+    return disk.create(this.#path).catch((error) => {
+      this.#fail(error);
+      return undefined;
+    });
   }
 
   async #write(views: readonly Uint8Array[]): Promise<Done | DriveRefusal> {
@@ -121,9 +135,15 @@ export class ShardFileWriter {
   }
 
   async #remove(file: DiskFile): Promise<void> {
+    const { disk, syncFolder } = this.#modules;
     await file.close().catch(() => {});
-    // What stays behind is found by the sweeper.
-    await this.#modules.disk.unlink(this.#path).catch(() => {});
+    try {
+      await disk.unlink(this.#path);
+      await syncFolder();
+      this.#gone = true;
+    } catch {
+      // What stays behind is found by the sweeper.
+    }
   }
 }
 

@@ -169,7 +169,11 @@ test("deriveRows: weak data asks for healing until a record takes the row away",
   const weak = encoded(recordOf([sealVersion(draft({ content: data }), undefined, 1)]));
   t.strictSame(rowsOf(key, weak).get("heal"), Buffer.of(0));
   const pending = deriveRows(key, weak, ballot).filter(({ table }) => table === "pending");
-  t.equal(pending.length, 4);
+  t.strictSame(
+    pending.map(({ key: row }) => Buffer.from(row).readUInt16BE(16)),
+    [2, 3],
+    "the rows of missing shards stay: a slow drive may still write them",
+  );
   t.ok(pending.every(({ value }) => value === undefined));
   const healed = sealVersion(draft({ content: { ...data, missing: 0 } }), undefined, 1);
   const after = rowsOf(key, encoded(recordOf([healed]), weak));

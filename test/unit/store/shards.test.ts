@@ -3,6 +3,7 @@ import { createDeferred } from "../../../src/base/deferred.ts";
 import { DiskError } from "../../../src/base/disk.ts";
 import { newDataId } from "../../../src/base/ids.ts";
 import { parseShardHeader } from "../../../src/codec/shard-header.ts";
+import { readDriveRows } from "../../../src/object/drive-rows.ts";
 import type { ShardSpec } from "../../../src/store/drive.ts";
 import { createSeededRandom, objectKey, settle } from "./collaborators.ts";
 import { createTestDrive, DRIVE_PATH, type TestDrive } from "./test-drive.ts";
@@ -72,7 +73,7 @@ test("shards: finish waits for the file, the folder and the pending row", async 
       apply();
     };
     const writer = drive.client.createShard(createSpec());
-    await writer.append(BLOCK);
+    const appending = writer.append(BLOCK);
     let finished = false;
     const finishing = writer.finish().then((reply) => {
       finished = reply.ok;
@@ -81,9 +82,58 @@ test("shards: finish waits for the file, the folder and the pending row", async 
     t.notOk(finished, `not before ${held}`);
     gate.resolve();
     await finishing;
+    t.same(await appending, { ok: true });
     t.ok(finished);
   }
 });
+
+test("shards: there is no file before the row that finds it, and neither after an abort", async (t) => {
+  const drive = await createTestDrive();
+  const spec = createSpec();
+  const gate = createDeferred<void>();
+  drive.hooks.flush = async (apply) => {
+    await gate.promise;
+    apply();
+  };
+  const writer = drive.client.createShard(spec);
+  const appending = writer.append(BLOCK);
+  await settle();
+  t.notOk(drive.disk.has(pathOf(spec)), "a crash now leaves nothing");
+  gate.resolve();
+  t.same(await appending, { ok: true });
+  t.ok(drive.disk.has(pathOf(spec)));
+  t.equal(await pendingCount(drive), 1, "a crash now leaves a file and a row");
+  writer.abort();
+  await settle();
+  t.notOk(drive.disk.has(pathOf(spec)));
+  t.equal(await pendingCount(drive), 0);
+});
+
+test("shards: what is being written, or undone, is neither dropped nor written again", async (t) => {
+  const drive = await createTestDrive();
+  const spec = createSpec();
+  const gate = createDeferred<void>();
+  drive.hooks.disk = (operation) => (operation === "unlink" ? gate.promise : undefined);
+  const writer = drive.client.createShard(spec);
+  await writer.append(BLOCK);
+  const busy = { ok: false, reason: "busy" };
+  t.same(await drive.client.dropShard(spec.dataId, spec.slot), busy);
+  writer.abort();
+  await settle();
+  t.same(await drive.client.dropShard(spec.dataId, spec.slot), busy);
+  t.same(await drive.client.createShard(spec).append(BLOCK), busy);
+  gate.resolve();
+  await settle();
+  const again = drive.client.createShard(spec);
+  t.same(await again.append(BLOCK), { ok: true });
+  t.same(await again.finish(), { ok: true });
+  t.ok(drive.disk.has(pathOf(spec)), "the abort of the first does not touch it");
+});
+
+async function pendingCount({ client }: Pick<TestDrive, "client">): Promise<number> {
+  const page = await readDriveRows(client, "pending", { from: Buffer.alloc(0), limit: 10 });
+  return page.ok ? page.rows.length : -1;
+}
 
 test("shards: abort removes the file, also while blocks are written, and frees the name", async (t) => {
   const drive = await createTestDrive();
