@@ -153,6 +153,14 @@ export class FaultDisk implements Disk {
     folder.durable.set(name, file);
   }
 
+  /** Changes what a file holds behind the back of whoever has it open. */
+  replaceContent(path: string, content: Uint8Array): void {
+    const node = this.#find(path);
+    if (node.kind !== "file") throw new DiskError("EISDIR", path);
+    node.visible = Buffer.from(content);
+    node.durable = Buffer.from(content);
+  }
+
   /** Removes whatever is there, durably. */
   remove(path: string): void {
     const { folder, name } = this.#parentOf(path);

@@ -19,6 +19,8 @@ export interface Attempt {
   readonly client: number;
   readonly callMs: number;
   readonly store: ObjectStore;
+  /** The processes that have a part in it. */
+  readonly lives: Life[];
   /** The client still listens. */
   heard: boolean;
 }
@@ -28,7 +30,7 @@ export class Clients {
   readonly #cluster: StackCluster;
   #untilMs = 0;
   #answered = 0;
-  readonly #underWay = new Set<{ readonly life: Life }>();
+  readonly #underWay = new Set<Attempt>();
 
   constructor(cluster: StackCluster, histories: Histories, contents: Contents) {
     this.#cluster = cluster;
@@ -38,7 +40,7 @@ export class Clients {
   /** Operations in processes that still live, whether or not anybody listens. */
   get underWay(): number {
     let count = 0;
-    for (const { life } of this.#underWay) if (life.alive) count += 1;
+    for (const { lives } of this.#underWay) if (lives.every(({ alive }) => alive)) count += 1;
     return count;
   }
 
@@ -66,11 +68,16 @@ export class Clients {
     if (processes.length === 0) return rest();
     const process = world.pick(processes);
     const { store } = process.store.running;
-    const attempt: Attempt = { client, callMs: world.nowMs, store, heard: true };
-    const work = { life: process.life };
-    this.#underWay.add(work);
+    const attempt: Attempt = {
+      client,
+      callMs: world.nowMs,
+      store,
+      lives: [process.life],
+      heard: true,
+    };
+    this.#underWay.add(attempt);
     const done = (): void => {
-      this.#underWay.delete(work);
+      this.#underWay.delete(attempt);
       if (!attempt.heard) return;
       attempt.heard = false;
       this.#answered += 1;

@@ -101,6 +101,8 @@ export class Faults {
     if (files.length === 0) return;
     world.note(`${name} on node-${this.#weak.number}`);
     if (name === "loseFiles") {
+      // As after a repair of its file system: a running process would have them open.
+      this.#crash(this.#weak, "power", world.between(50, 1000));
       for (const { path } of files) disk.remove(path);
       return;
     }
@@ -111,8 +113,8 @@ export class Faults {
       return;
     }
     const other = world.pick(files);
-    disk.put(path, disk.contentOf(other.path));
-    disk.put(other.path, content);
+    disk.replaceContent(path, disk.contentOf(other.path));
+    disk.replaceContent(other.path, content);
   }
 
   #fill(node: StackNode): void {

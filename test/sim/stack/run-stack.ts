@@ -126,6 +126,7 @@ async function readEverything(
           client: -1,
           callMs: world.nowMs,
           store: store.running.store,
+          lives: [],
           heard: true,
         };
         open += 1;

@@ -159,10 +159,14 @@ export class SimNetwork implements Used {
     }
     stream.opened(end, (deliver, notBeforeMs) => this.#carry(peer, deliver, notBeforeMs));
     const request = Buffer.from(header);
+    const { epoch } = wire;
     stream.send((remote) => {
       const bulk = remote.#bulk;
       if (bulk === undefined) return;
       const receiver = stream.begin(remote.#modules.memory);
+      const lose = (): void => void remote.#modules.life.post(0, () => stream.abort());
+      const forget = wire.wait({ lose });
+      if (wire.epoch !== epoch) stream.abort();
       const context: ServeContext = { peer: peerIdOf(this.node), signal: stream.signal };
       const { memory: theirs } = remote.#modules;
       const back = (deliver: () => void, notBeforeMs: number): number =>
@@ -170,13 +174,14 @@ export class SimNetwork implements Used {
       const sender: BulkSender = {
         send: (place) => stream.answerChunk(copyOf(theirs, place), back),
       };
-      void remote
-        .#settled(() =>
-          kind === "write"
-            ? bulk.write(request, receiver, context)
-            : bulk.read(request, sender, context),
-        )
-        .then((result) => stream.answer(result, back));
+      void remote.#settled(() =>
+        kind === "write"
+          ? bulk.write(request, receiver, context)
+          : bulk.read(request, sender, context),
+      ).then((result) => {
+        forget();
+        stream.answer(result, back);
+      });
     });
     return end;
   }
@@ -220,13 +225,8 @@ class ServedStream {
   opened(end: OpenerEnd, carry: CarryTo): void {
     this.#end = end;
     this.#carry = carry;
-    const forget = this.#wire.wait({
-      lose: () => {
-        this.#life.post(0, () => end.settle({ ok: false, error: LOST }));
-        // The other side hears of it too, if it is there.
-        this.#carry(() => this.abort(), 0);
-      },
-    });
+    const lose = (): void => void this.#life.post(0, () => end.settle(GONE));
+    const forget = this.#wire.wait({ lose });
     const timer = this.#life.post(this.#options.deadlineMs, () => {
       this.send(() => this.abort());
       end.settle(LATE);

@@ -157,6 +157,7 @@ export class StackNode {
     );
     const process: Process = { life, drive, store, open: false };
     this.process = process;
+    drive.start();
     drive.onStateChange(({ reason }) => world.note(`node-${this.number}: drive out: ${reason}`));
     await store.running.start();
     process.open = true;

@@ -20,7 +20,7 @@ import {
 import { DamageLog } from "../../../src/object/damage.ts";
 import { DriveTable } from "../../../src/object/data-drives.ts";
 import { DATA_LIMITS } from "../../../src/object/data-path.ts";
-import type { ParitySettings } from "../../../src/object/data-placement.ts";
+import type { ParitySettings, PlacementDrive } from "../../../src/object/data-placement.ts";
 import { ErasureDataReader } from "../../../src/object/data-reader.ts";
 import { DataRebuilder } from "../../../src/object/data-rebuilder.ts";
 import { ErasureDataWriter } from "../../../src/object/data-writer.ts";
@@ -70,6 +70,7 @@ export interface BuiltStore {
   readonly layer: ObjectLayer;
   readonly replicas: HazardousReplicas;
   readonly peers: PeerDrives;
+  states(): readonly PlacementDrive[];
   readonly workers: readonly BackgroundWorker[];
 }
 
@@ -150,5 +151,5 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
       }),
     );
   }
-  return { running, layer, replicas, peers, workers };
+  return { running, layer, replicas, peers, states: () => table.states(), workers };
 }

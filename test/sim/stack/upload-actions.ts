@@ -129,7 +129,9 @@ export class UploadActions {
   #anyStore(attempt: Attempt): ObjectStore {
     const processes = this.#cluster.open();
     if (processes.length === 0) return attempt.store;
-    return this.#cluster.world.pick(processes).store.running.store;
+    const { life, store } = this.#cluster.world.pick(processes);
+    attempt.lives.push(life);
+    return store.running.store;
   }
 }
 

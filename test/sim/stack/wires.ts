@@ -43,6 +43,11 @@ export class Wire {
     return this.#down;
   }
 
+  /** Raised whenever the connection breaks. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   /** For as long as it may be told that the connection broke. */
   wait(waiting: Waiting): () => void {
     this.#waiting.add(waiting);

@@ -1,0 +1,116 @@
+/**
+ * What the stack simulator can run: the store as it is, and one losing variant for each rule of the
+ * data path, which must be caught within its budget of seeds or the simulator is blind there.
+ */
+import { runStack, type StackResult } from "./run-stack.ts";
+import {
+  type StackHazards,
+  type StackPressure,
+  USUAL_FAULTS,
+  USUAL_STACK_PRESSURE,
+} from "./stack-options.ts";
+
+export interface StackVariant {
+  readonly name: string;
+  /** The rule that is left out, in words; undefined: none, it must never lose. */
+  readonly rule: string | undefined;
+  readonly hazards: StackHazards;
+  readonly pressure: StackPressure;
+  readonly caughtWithin: number | undefined;
+}
+
+const NO_FAULTS = Object.fromEntries(
+  Object.keys(USUAL_FAULTS).map((name) => [name, 0]),
+) as unknown as StackPressure["faults"]; // Object.keys forgets the key type.
+
+const QUIET: StackPressure = { ...USUAL_STACK_PRESSURE, faultMsMean: 0, connectionBreaks: 0 };
+/** Processes stand for longer than anybody waits for them, between all the steps of their writes. */
+const STANDING: StackPressure = {
+  ...USUAL_STACK_PRESSURE,
+  faultMsMean: 400,
+  faults: { ...NO_FAULTS, stand: 6, partition: 1, crash: 1 },
+};
+const POWER: StackPressure = {
+  ...USUAL_STACK_PRESSURE,
+  faults: { ...NO_FAULTS, powerCut: 1 },
+};
+const ROT: StackPressure = {
+  ...USUAL_STACK_PRESSURE,
+  faultMsMean: 200,
+  connectionBreaks: 0,
+  faults: { ...NO_FAULTS, swapFiles: 3, rotFile: 1 },
+};
+
+export const STACK_VARIANTS: readonly StackVariant[] = [
+  sound("stack", USUAL_STACK_PRESSURE),
+  sound("stack-quiet", QUIET),
+  sound("stack-standing", STANDING),
+  sound("stack-power", POWER),
+  sound("stack-rot", ROT),
+
+  losing("shards-unsynced", 10, {
+    rule: "a shard is durable before it is acknowledged",
+    hazards: { lyingDisk: true },
+    pressure: POWER,
+  }),
+  losing("index-unsynced", 10, {
+    rule: "a register's answer is durable before it is given",
+    hazards: { earlyIndex: true },
+    pressure: POWER,
+  }),
+  losing("read-unverified", 10, {
+    rule: "a block is only taken for what its trailer says it is",
+    hazards: { readUnverified: true },
+    pressure: ROT,
+  }),
+  losing("placed-twice", 3, {
+    rule: "every shard of an object is on a drive of its own",
+    hazards: { placeTwice: true },
+    pressure: QUIET,
+  }),
+  losing("listed-from-one", 10, {
+    rule: "a listing is what a quorum of each head agrees on",
+    hazards: { listOneReplica: true },
+    pressure: USUAL_STACK_PRESSURE,
+  }),
+  losing("unknown-is-failed", 30, {
+    rule: "an unknown outcome is no failure, and its data stays",
+    hazards: { discardUnknown: true },
+    pressure: { ...USUAL_STACK_PRESSURE, connectionBreaks: 0.01 },
+  }),
+  losing("healed-stale", 30, {
+    rule: "the healer changes the record that is there, not the one it read",
+    hazards: { healStale: true },
+    pressure: { ...ROT, faults: { ...ROT.faults, loseFiles: 2, crash: 2 } },
+  }),
+  losing("never-healed", 5, {
+    rule: "what is missing is made again",
+    hazards: { neverHeal: true },
+    pressure: USUAL_STACK_PRESSURE,
+  }),
+  losing("stale-buckets", 10, {
+    rule: "replicas refuse what acts under older settings of a bucket",
+    hazards: { guard: { ignoreBucketEpoch: true } },
+    pressure: QUIET,
+  }),
+];
+
+function sound(name: string, pressure: StackPressure): StackVariant {
+  return { name, rule: undefined, hazards: {}, pressure, caughtWithin: undefined };
+}
+
+function losing(
+  name: string,
+  caughtWithin: number,
+  variant: Pick<StackVariant, "hazards" | "pressure"> & { readonly rule: string },
+): StackVariant {
+  return { name, caughtWithin, ...variant };
+}
+
+export function runStackVariant(
+  { hazards, pressure }: StackVariant,
+  seed: number,
+  { trace }: { trace: boolean },
+): Promise<StackResult> {
+  return runStack(seed, { hazards, pressure, trace });
+}
