@@ -184,7 +184,7 @@ async function* verifyShards(
   for (const slice of stripesOfRange(data, data.bytes, whole)) {
     const { stripeIndex, geometry } = slice;
     const buffer = await modules.arena.acquire("read");
-    const stripe = { stripeIndex, geometry, wanted, purpose: "decode" } as const;
+    const stripe = { stripeIndex, geometry, wanted, purpose: "verify" } as const;
     modules.arena.release(await StripeLoad.start(modules, slots, stripe, buffer));
     stripes += 1;
     if (stripes % STRIPES_PER_UNIT === 0) yield;

@@ -30,8 +30,11 @@ export interface StripeWanted {
   readonly geometry: StripeGeometry;
   /** Slots that are to be good. */
   readonly wanted: SlotMask;
-  /** "rebuild" makes trailers, too, and reads none of the wanted slots. */
-  readonly purpose: "decode" | "rebuild";
+  /**
+   * "rebuild" makes trailers, too, and reads none of the wanted slots; "verify" reads every one of
+   * them that there is, makes none, and takes as long as the slowest drive.
+   */
+  readonly purpose: "decode" | "rebuild" | "verify";
   /** Frames to open once their blocks are good. */
   readonly open?: SealedFrames;
 }
@@ -120,9 +123,10 @@ export class StripeLoad {
 
   /** Slots to read next, 0 when those that are there suffice. */
   #choose({ good, bad }: KnownSlots): SlotMask {
-    const { wanted, geometry } = this.#stripe;
+    const { wanted, geometry, purpose } = this.#stripe;
     const lacking = geometry.k - countBits(good);
     const direct = wanted & ~good;
+    if (purpose === "verify") return direct & ~bad;
     if ((wanted & bad) === 0 && this.#slots.areGood(direct)) {
       return this.#nearest(direct, lacking, good | bad);
     }
@@ -185,7 +189,8 @@ export class StripeLoad {
   /** Once per stripe, and only when others could be asked. */
   #armHedge(ask: SlotMask, onLate: () => void): void {
     const { clock, drives } = this.#modules;
-    if (this.#hedged || this.#stripe.geometry.m === 0) return;
+    const { geometry, purpose } = this.#stripe;
+    if (this.#hedged || geometry.m === 0 || purpose === "verify") return;
     const delays = slotsOf(ask).map((slot) => drives.hedgeDelayMs(this.#driveOf(slot)));
     this.#hedgeTimer = clock.after(Math.max(...delays), onLate);
   }
@@ -223,11 +228,11 @@ export class StripeLoad {
       dataId: this.#slots.data.dataId,
       stripeIndex,
       present: slotsOf(known.good),
-      wanted: slotsOf(wanted),
+      wanted: purpose === "verify" ? [] : slotsOf(wanted),
       ...(open === undefined ? {} : { open }),
     };
     const { codec } = this.#modules;
-    const result = await (purpose === "decode" ? codec.decode(loaded) : codec.rebuild(loaded));
+    const result = await (purpose === "rebuild" ? codec.rebuild(loaded) : codec.decode(loaded));
     this.#slots.noteCorrupt(result.corrupt);
     for (const slot of result.corrupt) {
       known.bad |= 1 << slot;

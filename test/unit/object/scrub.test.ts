@@ -84,3 +84,26 @@ test("Scrubber: finds a header that does not say whose shard it is", async (t) =
   t.equal(node.damage.size, 0, "and put right");
   await node.running.stop();
 });
+
+test("Scrubber: reads parity and what other nodes have, and computes none of it", async (t) => {
+  const { rig, node } = await startRig();
+  await put(node.running.store, "large", LARGE);
+  // All drives but one are another node's.
+  for (const drive of node.drives.slice(1)) Object.defineProperty(drive, "distance", { value: 1 });
+  for (const { index } of node.drives) {
+    const disk = rig.hardware[index]?.disk;
+    const listed = await node.drives[index]?.listShards("", 10);
+    const shard = listed?.ok === true ? listed.shards[0] : undefined;
+    if (disk === undefined || shard === undefined) throw new Error("a shard on every drive");
+    const { dataId, slot } = shard;
+    disk.rot(`/drive${index}/data/${dataId.slice(0, 2)}/${dataId}.${slot}`, 200);
+    rig.clock.skip(31 * 24 * 60 * 60_000);
+    await workOff(node, "scrubber");
+    await workOff(node, "scrubber");
+    await workOff(node, "damage");
+    t.equal(await rowCount(node, "heal"), 4, `slot ${slot} was read`);
+    await workOff(node, "healer");
+    t.equal(await rowCount(node, "heal"), 0);
+  }
+  await node.running.stop();
+});
