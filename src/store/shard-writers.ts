@@ -80,10 +80,7 @@ export class ShardWriters {
   async finish(writer: number, nowMs: number): Promise<Done | DriveRefusal> {
     const open = this.#take(writer);
     if (open === undefined) return FULL;
-    const [file, pending] = await Promise.all([
-      open.file.finish(),
-      this.#note(open.spec, nowMs),
-    ]);
+    const [file, pending] = await Promise.all([open.file.finish(), this.#note(open.spec, nowMs)]);
     this.#leave(open);
     if (!file.ok || pending === "durable") return file;
     return { ok: false, reason: "unavailable", applied: "unknown", message: "the index failed" };

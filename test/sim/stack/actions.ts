@@ -2,8 +2,8 @@
 import { NULL_VERSION, type ObjectStore } from "../../../src/object/object-store.ts";
 import { BufferSink, bytesSource } from "../../support/object/memory-data.ts";
 import type { Operation } from "../register/linearizability.ts";
+import { type Attempt, BUCKETS, KEYS } from "./attempt.ts";
 import { BucketActions } from "./bucket-actions.ts";
-import { type Attempt, BUCKETS, KEYS } from "./clients.ts";
 import type { Content, Contents } from "./contents.ts";
 import type { Histories, Place } from "./histories.ts";
 import { codeOf, verdictOf } from "./outcomes.ts";

@@ -4,7 +4,7 @@ import {
   NULL_VERSION,
   type ObjectStore,
 } from "../../../src/object/object-store.ts";
-import { type Attempt, KEYS } from "./clients.ts";
+import { type Attempt, KEYS } from "./attempt.ts";
 import type { Contents } from "./contents.ts";
 import { type Histories, nameOf } from "./histories.ts";
 import { codeOf, verdictOf } from "./outcomes.ts";

@@ -2,28 +2,14 @@
  * Clients: each does one operation after the other through whatever node is up, writes down what it
  * was told, and goes on after a while when it has heard nothing. What is answered later is not heard.
  */
-import type { ObjectStore } from "../../../src/object/object-store.ts";
 import { Actions } from "./actions.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Contents } from "./contents.ts";
 import type { Histories } from "./histories.ts";
-import type { Life } from "./life.ts";
 import type { StackCluster } from "./stack-cluster.ts";
 
-export const BUCKETS = ["plain", "history", "passing"] as const;
-export const KEYS = ["a", "a/b", "a/c", "b"] as const;
 const PATIENCE_MS_MIN = 2000;
 const PATIENCE_MS_MAX = 9000;
-
-/** An operation under way, which its client may give up. */
-export interface Attempt {
-  readonly client: number;
-  readonly callMs: number;
-  readonly store: ObjectStore;
-  /** The processes that have a part in it. */
-  readonly lives: Life[];
-  /** The client still listens. */
-  heard: boolean;
-}
 
 export class Clients {
   readonly actions: Actions;
@@ -65,7 +51,10 @@ export class Clients {
       world.after(world.between(1, options.pressure.pauseMsMax), () => this.#next(client));
     };
     const processes = this.#cluster.open();
-    if (processes.length === 0) return rest();
+    if (processes.length === 0) {
+      rest();
+      return;
+    }
     const process = world.pick(processes);
     const { store } = process.store.running;
     const attempt: Attempt = {

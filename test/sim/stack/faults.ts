@@ -46,34 +46,27 @@ export class Faults {
   #perform(name: FaultName): void {
     const { world, nodes } = this.#cluster;
     const node = world.pick(nodes);
-    switch (name) {
-      case "crash":
-        return this.#crash(node, "killed", world.between(50, 4000));
-      case "crashLoop":
-        return this.#crashLoop(node, world.between(2, 5));
-      case "powerCut":
-        return this.#powerCut(world.chance(0.5) ? nodes : [node]);
-      case "partition":
-        return this.#cluster.part(
-          nodes.map(() => world.chance(0.5)),
-          world.between(200, 6000),
-        );
-      case "isolate":
-        return this.#cluster.part(
-          nodes.map((each) => each === node),
-          world.between(200, 6000),
-        );
-      case "stand":
-        return this.#cluster.stand(node, world.chance(0.3) ? 12_000 : world.between(100, 5000));
-      case "rotFile":
-      case "loseFiles":
-      case "swapFiles":
-        return this.#harm(name);
-      case "fullDisk":
-        return this.#fill(node);
-      case "clockJump":
-        return this.#jump(node);
-    }
+    const cluster = this.#cluster;
+    const perform: Record<FaultName, () => void> = {
+      crash: () => this.#crash(node, "killed", world.between(50, 4000)),
+      crashLoop: () => this.#crashLoop(node, world.between(2, 5)),
+      powerCut: () => this.#powerCut(world.chance(0.5) ? nodes : [node]),
+      partition: () => {
+        const sides = nodes.map(() => world.chance(0.5));
+        cluster.part(sides, world.between(200, 6000));
+      },
+      isolate: () => {
+        const sides = nodes.map((each) => each === node);
+        cluster.part(sides, world.between(200, 6000));
+      },
+      stand: () => cluster.stand(node, world.chance(0.3) ? 12_000 : world.between(100, 5000)),
+      rotFile: () => this.#harm("rotFile"),
+      loseFiles: () => this.#harm("loseFiles"),
+      swapFiles: () => this.#harm("swapFiles"),
+      fullDisk: () => this.#fill(node),
+      clockJump: () => this.#jump(node),
+    };
+    perform[name]();
   }
 
   #crash(node: StackNode, kind: "killed" | "power", forMs: number): void {

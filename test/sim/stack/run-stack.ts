@@ -4,8 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { describeHistory, isLinearizable } from "../register/linearizability.ts";
+import { BUCKETS, KEYS } from "./attempt.ts";
 import { versionsOf } from "./bucket-actions.ts";
-import { BUCKETS, Clients, KEYS } from "./clients.ts";
+import { Clients } from "./clients.ts";
 import { Contents } from "./contents.ts";
 import { Faults } from "./faults.ts";
 import { Histories, nameOf } from "./histories.ts";

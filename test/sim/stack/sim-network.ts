@@ -174,14 +174,16 @@ export class SimNetwork implements Used {
       const sender: BulkSender = {
         send: (place) => stream.answerChunk(copyOf(theirs, place), back),
       };
-      void remote.#settled(() =>
-        kind === "write"
-          ? bulk.write(request, receiver, context)
-          : bulk.read(request, sender, context),
-      ).then((result) => {
-        forget();
-        stream.answer(result, back);
-      });
+      void remote
+        .#settled(() =>
+          kind === "write"
+            ? bulk.write(request, receiver, context)
+            : bulk.read(request, sender, context),
+        )
+        .then((result) => {
+          forget();
+          stream.answer(result, back);
+        });
     });
     return end;
   }

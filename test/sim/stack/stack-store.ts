@@ -83,7 +83,11 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     [...own.map(({ drive }) => drive), ...peers.list()],
     DATA_LIMITS.hedge,
   );
-  const place = placeByMap(map, PARITY, () => table);
+  const place = placeByMap(
+    () => map,
+    PARITY,
+    () => table,
+  );
   const data = { arena, codec, drives: table, clock };
   const shared = {
     ...data,
@@ -117,7 +121,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     {
       replicas,
       spares: undefined,
-      furtherWorkers: [replicas.antiEntropy()],
+      furtherWorkers: () => [replicas.antiEntropy()],
       fresh: [],
       writer,
       reader,

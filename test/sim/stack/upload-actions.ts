@@ -2,7 +2,7 @@
 import type { CompletePart, ObjectStore, UploadAddress } from "../../../src/object/object-store.ts";
 import { bytesSource } from "../../support/object/memory-data.ts";
 import type { Operation } from "../register/linearizability.ts";
-import type { Attempt } from "./clients.ts";
+import type { Attempt } from "./attempt.ts";
 import { bytesOf, type Content, type Contents } from "./contents.ts";
 import type { Histories, Place } from "./histories.ts";
 import { codeOf } from "./outcomes.ts";
