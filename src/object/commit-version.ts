@@ -6,6 +6,7 @@ import type { PreparedKey } from "../../cluster/register/base.ts";
 import type { RegisterChange } from "../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorCode, type StoreErrorData } from "../base/store-error.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
+import { isTooLate, type Moment } from "./commit-limit.ts";
 import { checkWriteConditions } from "./conditions.ts";
 import type { Data, WrittenData } from "./data.ts";
 import { checksumText, type StoredChecksum } from "./data-descriptor.ts";
@@ -27,6 +28,8 @@ export interface VersionCommit {
   readonly conditions: WriteConditions;
   /** Begun for this commit while its data was still being finished. */
   readonly prepared?: PreparedKey | undefined;
+  /** From before its shards were durable; undefined when it has none. */
+  readonly since: Moment | undefined;
   /** What the draft's content was written for this commit: deleted when it does not happen. */
   readonly written: Data;
   /** As the client sees it; the draft's is sealed when the object is encrypted. */
@@ -71,8 +74,15 @@ export async function commitVersion(
     core.buckets.commit(commit.bucket, async (entry) => {
       const outcome = await core.registers.update<StoreErrorData>(
         commit.registerKey,
-        (body) =>
-          versionChange(commit, body, { mintId, context: changeContext(core, entry), entry }),
+        (body) => {
+          const late = isTooLate(core.clock, commit.since, core.options.commitWithinMs);
+          if (late) return { kind: "refuse", answer: { code: "deadline" } };
+          return versionChange(commit, body, {
+            mintId,
+            context: changeContext(core, entry),
+            entry,
+          });
+        },
         { ...actingUnder(entry), prepared: commit.prepared },
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);

@@ -5,6 +5,7 @@ import type { DataId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import type { Buckets } from "./buckets.ts";
+import { COMMIT_WITHIN_MS } from "./commit-limit.ts";
 import type { DataReader, DataWriter, ShardedData, StorageClass } from "./data.ts";
 import type { ObjectEncryption } from "./encryption/object-encryption.ts";
 import type { KeyedGate } from "./keyed-gate.ts";
@@ -15,6 +16,8 @@ export interface ObjectOptions {
   readonly inlineBytesMax: number;
   /** How long data that a record gave up stays readable for those who are reading it. */
   readonly trashGraceMs: number;
+  /** How late data may be committed: see commit-limit.ts. */
+  readonly commitWithinMs: number;
   /** Every part but the last, checked at completion. */
   readonly partBytesMin: number;
   /** How long a completed upload answers a repeated CompleteMultipartUpload. */
@@ -30,6 +33,7 @@ export interface ObjectOptions {
 export const DEFAULT_OBJECT_OPTIONS: ObjectOptions = {
   inlineBytesMax: 32 * KIB,
   trashGraceMs: 60 * 60 * 1000,
+  commitWithinMs: COMMIT_WITHIN_MS,
   partBytesMin: 5 * MIB,
   completedUploadMs: 24 * 60 * 60 * 1000,
   bucketShards: 16,

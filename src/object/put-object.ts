@@ -4,6 +4,7 @@ import type { PreparedKey } from "../../cluster/register/base.ts";
 import { TIB } from "../base/bytes.ts";
 import type { ChecksumAlgorithm, PayloadSource } from "../base/payload.ts";
 import { actingUnder } from "./bucket-entry.ts";
+import { type Moment, momentOf } from "./commit-limit.ts";
 import { commitVersion, writtenChecksum } from "./commit-version.ts";
 import type { Data, StorageClass } from "./data.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -80,6 +81,7 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
   const bucket = await core.buckets.current(write.bucket);
   const registerKey = objectKey(bucket, write.key);
   let prepared: PreparedKey | undefined;
+  let since: Moment | undefined;
   const place = { bucket: bucket.name, key: write.key };
   const encrypted = write.encryption && (await core.encryption.create(write.encryption, place));
   const keys = encrypted?.keys;
@@ -91,6 +93,7 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
     inlineBytesMax: core.options.inlineBytesMax,
     checksums: algorithm === undefined ? [] : [algorithm],
     onVerified: () => {
+      since = momentOf(core.clock);
       prepared = core.registers.prepareAhead(registerKey, actingUnder(bucket));
     },
     sealKey: keys?.dataKey(undefined),
@@ -101,6 +104,7 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
     registerKey,
     conditions,
     prepared,
+    since,
     written: written.data,
     checksum,
     draft: {

@@ -5,6 +5,7 @@ import { GIB } from "../base/bytes.ts";
 import type { PayloadSource } from "../base/payload.ts";
 import { StoreError, type StoreErrorData } from "../base/store-error.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
+import { isTooLate, type Moment, momentOf } from "./commit-limit.ts";
 import { commitData, writtenChecksum } from "./commit-version.ts";
 
 import { checksumText, type StoredPart } from "./data-descriptor.ts";
@@ -154,6 +155,7 @@ async function writePart(
   const registerKey = partKey(upload.registerKey, partNumber);
   const entry = await core.buckets.current(upload.bucket);
   let prepared: PreparedKey | undefined;
+  let since: Moment | undefined;
   const place = { bucket: upload.bucket.name, key };
   const keys = await core.encryption.openAny(upload.record.encryption, place, { customerKey });
   const salt = keys && core.random.bytes(PART_SALT_BYTES);
@@ -166,6 +168,7 @@ async function writePart(
     inlineBytesMax: core.options.inlineBytesMax,
     checksums: algorithm === undefined ? [] : [algorithm],
     onVerified: () => {
+      since = momentOf(core.clock);
       prepared = core.registers.prepareAhead(registerKey, actingUnder(entry));
     },
     sealKey: keys?.dataKey(here),
@@ -179,7 +182,7 @@ async function writePart(
     data: written.data,
     ...(salt === undefined ? {} : { salt }),
   };
-  const mtimeMs = await commitPart(core, upload, part, prepared);
+  const mtimeMs = await commitPart(core, upload, part, { prepared, since });
   const shown = shownPart({ ...part, checksum }, mtimeMs);
   return { ...shown, ...shownEncryption(upload.record.encryption) };
 }
@@ -203,12 +206,18 @@ function partChecksum(record: UploadRecord, partNumber: number, source: PayloadS
   return planned ?? declared;
 }
 
+/** What goes with the commit of a part. */
+interface PartCommit {
+  readonly prepared: PreparedKey | undefined;
+  readonly since: Moment | undefined;
+}
+
 /** The part counts only if the upload is open when it is written: see upload-state.ts. */
 async function commitPart(
   core: ObjectCore,
   upload: OpenUpload,
   part: StoredPart,
-  prepared: PreparedKey | undefined,
+  { prepared, since }: PartCommit,
 ): Promise<number> {
   const registerKey = partKey(upload.registerKey, part.number);
   const mtimeMs = core.clock.nowMs();
@@ -221,6 +230,8 @@ async function commitPart(
         const outcome = await core.registers.update<StoreErrorData>(
           registerKey,
           (body) => {
+            const late = isTooLate(core.clock, since, core.options.commitWithinMs);
+            if (late) return { kind: "refuse", answer: { code: "deadline" } };
             const before = decodePartRecord(body);
             const replaced = before.part?.data.kind === "shards" ? [before.part.data] : [];
             const record: PartRecord = {
@@ -235,6 +246,7 @@ async function commitPart(
           },
           { ...actingUnder(entry), prepared },
         );
+        if (outcome.kind === "refused") throw new StoreError(outcome.answer);
         const replaced = outcome.kind === "written" && outcome.result.length > 0;
         await confirmPart(core, upload.registerKey, { part, replaced });
       }),

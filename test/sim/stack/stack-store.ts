@@ -36,6 +36,7 @@ export const STACK_OBJECT_OPTIONS: ObjectOptions = {
   ...DEFAULT_OBJECT_OPTIONS,
   inlineBytesMax: 200,
   trashGraceMs: 2_000,
+  commitWithinMs: 1_000,
   partBytesMin: 64,
   completedUploadMs: 10_000,
   bucketShards: 2,
