@@ -7,20 +7,12 @@ export interface StackHazards {
   readonly lyingDisk?: boolean;
   /** The index acknowledges commits that are not durable yet. */
   readonly earlyIndex?: boolean;
-  /** Shards that no record refers to are deleted without writing the register anew first. */
-  readonly sweepUnfenced?: boolean;
-  /** The healer writes the record that it read, not the one that is there now. */
-  readonly healStale?: boolean;
   /** Blocks are taken for what was asked for, whatever their trailers say. */
   readonly readUnverified?: boolean;
   /** Two shards of an object on one drive count as two. */
   readonly placeTwice?: boolean;
-  /** A listing asks one replica. */
-  readonly listOneReplica?: boolean;
-  /** An unknown outcome is taken for a failure: the data is deleted, the client told so. */
-  readonly discardUnknown?: boolean;
-  /** What a record gave up is deleted before a record that excludes it is chosen. */
-  readonly dropBeforeChosen?: boolean;
+  /** Data is committed however late that is. */
+  readonly commitLate?: boolean;
   /** Nothing is healed. */
   readonly neverHeal?: boolean;
   readonly guard?: GuardHazards;

@@ -2,7 +2,7 @@ import { test } from "tap";
 import { runStackVariant, STACK_VARIANTS } from "./stack-variants.ts";
 
 /** A modest number; `npm run sim -- stack --seeds N` runs more. */
-const SOUND_SEEDS = 2;
+const SOUND_SEEDS = 1;
 
 for (const variant of STACK_VARIANTS) {
   const { name, rule, caughtWithin } = variant;

@@ -11,7 +11,7 @@ import type { Random } from "../../../src/base/random.ts";
 import { placeByMap } from "../../../src/node/object-node.ts";
 import type { BackgroundWorker } from "../../../src/object/background-worker.ts";
 import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
-import type { OwnDrive } from "../../../src/object/cluster/cluster-replicas.ts";
+import { ClusterReplicas, type OwnDrive } from "../../../src/object/cluster/cluster-replicas.ts";
 import type { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
 import {
   createObjectStore,
@@ -29,7 +29,7 @@ import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/
 import { ObjectLayer } from "../../../src/object/object-layer.ts";
 import { Sweeper } from "../../../src/object/sweep.ts";
 import { STRIPE_DATA_BYTES } from "./codec-places.ts";
-import { HazardousReplicas, placeTwice, staleCore, unfencedCore } from "./hazardous.ts";
+import { placeTwice } from "./hazardous.ts";
 import type { StackHazards } from "./stack-options.ts";
 
 export const STACK_OBJECT_OPTIONS: ObjectOptions = {
@@ -69,7 +69,7 @@ export interface StoreModules {
 export interface BuiltStore {
   readonly running: RunningObjectStore;
   readonly layer: ObjectLayer;
-  readonly replicas: HazardousReplicas;
+  readonly replicas: ClusterReplicas;
   readonly peers: PeerDrives;
   states(): readonly PlacementDrive[];
   readonly workers: readonly BackgroundWorker[];
@@ -103,7 +103,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
   );
   const reader = new ErasureDataReader({ ...read, copyBytesMax: 256 }, shared);
   const rebuilder = new DataRebuilder(shared);
-  const replicas = new HazardousReplicas(map, options, {
+  const replicas = new ClusterReplicas(map, options, {
     own,
     peers,
     onOutdatedLayout() {},
@@ -111,10 +111,12 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     random,
     log,
   });
-  replicas.hazards = hazards;
   const running = createObjectStore(
     {
-      object: STACK_OBJECT_OPTIONS,
+      object: {
+        ...STACK_OBJECT_OPTIONS,
+        ...(hazards.commitLate === true && { commitWithinMs: Number.POSITIVE_INFINITY }),
+      },
       scrub: SCRUB,
       lifecycle: { dayMs: 86_400_000 },
       runWorkers: false,
@@ -140,14 +142,14 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
   const workers = running.workers.filter(({ name }) => !UNUSED_WORKERS.has(name));
   workers.push(
     new Sweeper(SWEEP, {
-      core: hazards.sweepUnfenced === true ? unfencedCore(core) : core,
+      core,
       drives: () => replicas.drives(),
     }),
   );
   if (hazards.neverHeal !== true) {
     workers.push(
       new Healer(HEAL, {
-        core: hazards.healStale === true ? staleCore(core) : core,
+        core,
         rebuilder,
         members: () => replicas.members(),
         placement: () => table.states(),

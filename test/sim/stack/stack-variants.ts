@@ -68,20 +68,10 @@ export const STACK_VARIANTS: readonly StackVariant[] = [
     hazards: { placeTwice: true },
     pressure: QUIET,
   }),
-  losing("listed-from-one", 10, {
-    rule: "a listing is what a quorum of each head agrees on",
-    hazards: { listOneReplica: true },
-    pressure: USUAL_STACK_PRESSURE,
-  }),
-  losing("unknown-is-failed", 30, {
-    rule: "an unknown outcome is no failure, and its data stays",
-    hazards: { discardUnknown: true },
-    pressure: { ...USUAL_STACK_PRESSURE, connectionBreaks: 0.01 },
-  }),
-  losing("healed-stale", 30, {
-    rule: "the healer changes the record that is there, not the one it read",
-    hazards: { healStale: true },
-    pressure: { ...ROT, faults: { ...ROT.faults, loseFiles: 2, crash: 2 } },
+  losing("committed-late", 10, {
+    rule: "data that the sweeper may have deleted is not committed",
+    hazards: { commitLate: true },
+    pressure: { ...STANDING, lateMessages: 0.1, lateMsMax: 6000 },
   }),
   losing("never-healed", 5, {
     rule: "what is missing is made again",
