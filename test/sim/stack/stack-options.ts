@@ -11,8 +11,6 @@ export interface StackHazards {
   readonly readUnverified?: boolean;
   /** Two shards of an object on one drive count as two. */
   readonly placeTwice?: boolean;
-  /** Data is committed however late that is. */
-  readonly commitLate?: boolean;
   /** Nothing is healed. */
   readonly neverHeal?: boolean;
   readonly guard?: GuardHazards;

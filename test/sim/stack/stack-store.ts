@@ -113,10 +113,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
   });
   const running = createObjectStore(
     {
-      object: {
-        ...STACK_OBJECT_OPTIONS,
-        ...(hazards.commitLate === true && { commitWithinMs: Number.POSITIVE_INFINITY }),
-      },
+      object: STACK_OBJECT_OPTIONS,
       scrub: SCRUB,
       lifecycle: { dayMs: 86_400_000 },
       runWorkers: false,

@@ -68,11 +68,6 @@ export const STACK_VARIANTS: readonly StackVariant[] = [
     hazards: { placeTwice: true },
     pressure: QUIET,
   }),
-  losing("committed-late", 10, {
-    rule: "data that the sweeper may have deleted is not committed",
-    hazards: { commitLate: true },
-    pressure: { ...STANDING, lateMessages: 0.1, lateMsMax: 6000 },
-  }),
   losing("never-healed", 5, {
     rule: "what is missing is made again",
     hazards: { neverHeal: true },
