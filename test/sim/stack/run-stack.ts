@@ -29,7 +29,6 @@ const FOUNDING_MS = 3_000;
 const SETTLING_MS_MAX = 60_000;
 const STEP_MS = 500;
 const ROUND_MS = 1_500;
-const ROUNDS_MAX = 40;
 /** From this round on each lets hours pass on the wall clocks, for what is due much later. */
 const ROUND_OF_LEAPS = 2;
 const LEAP_MS = 25 * 3_600_000;
@@ -99,7 +98,7 @@ async function comeToRest(cluster: StackCluster): Promise<string[]> {
   const place = surveyPlace();
   let problems: string[] = [];
   for (const node of nodes) node.hurry = true;
-  for (let round = 0; round < ROUNDS_MAX; round++) {
+  for (let round = 0; round < cluster.options.roundsMax; round++) {
     if (round >= ROUND_OF_LEAPS) for (const { wall } of nodes) wall.offsetMs += LEAP_MS;
     await world.run(world.nowMs + ROUND_MS);
     problems = await survey(cluster, place);

@@ -75,5 +75,7 @@ export const USUAL_STACK_PRESSURE: StackPressure = {
 export interface StackOptions {
   readonly pressure: StackPressure;
   readonly hazards: StackHazards;
+  /** How long the store gets to become whole; a losing variant need not be waited for. */
+  readonly roundsMax: number;
   readonly trace: boolean;
 }

@@ -19,6 +19,10 @@ export interface StackVariant {
   readonly caughtWithin: number | undefined;
 }
 
+/** A minute in which workers hurry, and hours of wall clock. */
+const ROUNDS_MAX = 40;
+const LOSING_ROUNDS_MAX = 6;
+
 const NO_FAULTS = Object.fromEntries(
   Object.keys(USUAL_FAULTS).map((name) => [name, 0]),
 ) as unknown as StackPressure["faults"]; // Object.keys forgets the key type.
@@ -93,9 +97,10 @@ function losing(
 }
 
 export function runStackVariant(
-  { hazards, pressure }: StackVariant,
+  { hazards, pressure, caughtWithin }: StackVariant,
   seed: number,
   { trace }: { trace: boolean },
 ): Promise<StackResult> {
-  return runStack(seed, { hazards, pressure, trace });
+  const roundsMax = caughtWithin === undefined ? ROUNDS_MAX : LOSING_ROUNDS_MAX;
+  return runStack(seed, { hazards, pressure, roundsMax, trace });
 }
