@@ -9,7 +9,7 @@ import { silentLogger } from "../../src/base/log.ts";
 import { HttpHeaders } from "../../src/http/headers.ts";
 import type { SignedCaller } from "../../src/iam/access/caller.ts";
 import { parsePolicy } from "../../src/iam/policy/parse-policy.ts";
-import type { Bucket } from "../../src/object/object-store.ts";
+import type { Bucket } from "../../src/object/contract/object-store.ts";
 import { RequestAccess } from "../../src/s3/access/request-access.ts";
 import { RequestValues } from "../../src/s3/access/request-values.ts";
 import { QueryParameters } from "../../src/s3/query.ts";

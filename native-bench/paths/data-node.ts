@@ -13,9 +13,9 @@ import {
   DATA_LIMITS,
   type DataLimits,
   memoryForStripes,
-} from "../../src/object/data-path.ts";
-import type { ErasureDataReader } from "../../src/object/data-reader.ts";
-import type { ErasureDataWriter } from "../../src/object/data-writer.ts";
+} from "../../src/object/data/data-path.ts";
+import type { ErasureDataReader } from "../../src/object/data/data-reader.ts";
+import type { ErasureDataWriter } from "../../src/object/data/data-writer.ts";
 import { openStore, STORE_LIMITS, type Store } from "../../src/store/store.ts";
 
 export interface DataNodeOptions {

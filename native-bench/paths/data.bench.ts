@@ -12,8 +12,8 @@ import { createKernels, type Kernels } from "../../src/codec/kernels.ts";
 import { stripeGeometry, stripesOfRange } from "../../src/codec/stripe.ts";
 import { encodeStripe } from "../../src/codec/stripe-codec.ts";
 import { systemRandom } from "../../src/node/system-random.ts";
-import type { Data, ShardedData } from "../../src/object/data.ts";
-import { blockPlace } from "../../src/object/stripe-places.ts";
+import type { Data, ShardedData } from "../../src/object/contract/data.ts";
+import { blockPlace } from "../../src/object/data/stripe-places.ts";
 import { type Bench, type BenchCase, type BenchGroup, fillSeeded } from "../harness.ts";
 import { type DataNode, openDataNode, SocketLikeSource } from "./data-node.ts";
 

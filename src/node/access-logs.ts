@@ -1,5 +1,5 @@
 /** The access logs of a node, running: what notes requests, and the worker that delivers the lines. */
-import { WorkerLoop } from "../object/background-worker.ts";
+import { WorkerLoop } from "../object/contract/background-worker.ts";
 import {
   AccessLog,
   type AccessLogModules,

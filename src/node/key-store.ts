@@ -8,7 +8,7 @@ import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
 import { KeyStore } from "../iam/keys/key-store.ts";
 import type { RecordStore } from "../iam/store/record-store.ts";
-import type { EncryptionRequest } from "../object/object-store.ts";
+import type { EncryptionRequest } from "../object/contract/object-store.ts";
 
 export interface KeyStoreModules {
   readonly records: RecordStore;

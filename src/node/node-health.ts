@@ -1,8 +1,8 @@
 /** What the health endpoints say of this node and its cluster. */
 import type { Settings } from "../../config/schema.ts";
 import type { HealthState } from "../admin/health.ts";
-import type { RunningObjectStore } from "../object/create-object-store.ts";
-import { parityFor } from "../object/data-placement.ts";
+import { parityFor } from "../object/data/data-placement.ts";
+import type { RunningObjectStore } from "../object/upkeep/create-object-store.ts";
 import type { Store } from "../store/store.ts";
 import type { OpenedCluster } from "./cluster/cluster-backend.ts";
 import { explicitParity } from "./cluster/shared-settings.ts";

@@ -11,24 +11,24 @@ import type { Random } from "../base/random.ts";
 import type { KeyStore } from "../iam/keys/key-store.ts";
 import type { HealBacklog } from "../object/cluster/cluster-administration.ts";
 import type { ClusterMap } from "../object/cluster/cluster-map.ts";
-import {
-  createObjectStore,
-  type RunningObjectStore,
-  SCRUB_OPTIONS,
-} from "../object/create-object-store.ts";
-import { DamageLog } from "../object/damage.ts";
-import type { DriveTable } from "../object/data-drives.ts";
-import { DataMover } from "../object/data-mover.ts";
-import { createDataPath, DATA_LIMITS, type DataPath } from "../object/data-path.ts";
+import type { DriveTable } from "../object/data/data-drives.ts";
+import { createDataPath, DATA_LIMITS, type DataPath } from "../object/data/data-path.ts";
 import {
   type ParitySettings,
   type PlaceNewData,
   parityFor,
   placeInOrder,
-} from "../object/data-placement.ts";
-import { DRIVE_SET_LIMITS, DriveSet } from "../object/drive-set.ts";
-import { DEFAULT_OBJECT_OPTIONS, type ObjectCore } from "../object/object-core.ts";
-import { SystemRecords } from "../object/system-records.ts";
+} from "../object/data/data-placement.ts";
+import { DEFAULT_OBJECT_OPTIONS, type ObjectCore } from "../object/operations/object-core.ts";
+import { SystemRecords } from "../object/operations/system-records.ts";
+import { DRIVE_SET_LIMITS, DriveSet } from "../object/registers/drive-set.ts";
+import {
+  createObjectStore,
+  type RunningObjectStore,
+  SCRUB_OPTIONS,
+} from "../object/upkeep/create-object-store.ts";
+import { DamageLog } from "../object/upkeep/damage.ts";
+import { DataMover } from "../object/upkeep/data-mover.ts";
 import type { Store } from "../store/store.ts";
 import type { OpenedCluster } from "./cluster/cluster-backend.ts";
 import { explicitParity } from "./cluster/shared-settings.ts";

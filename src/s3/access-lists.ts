@@ -4,7 +4,7 @@
  * bucket leave room for.
  */
 import type { HttpHeaders } from "../http/headers.ts";
-import type { Bucket, StoredHeaders } from "../object/object-store.ts";
+import type { Bucket, StoredHeaders } from "../object/contract/object-store.ts";
 import type { AccountDirectory } from "./context.ts";
 import {
   ACL_DOCUMENT,

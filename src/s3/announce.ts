@@ -6,7 +6,7 @@
 import { StoreError } from "../base/store-error.ts";
 import type { EventName } from "../events/event-names.ts";
 import type { EventOrigin, TouchedObject } from "../events/happening.ts";
-import type { Bucket } from "../object/object-store.ts";
+import type { Bucket } from "../object/contract/object-store.ts";
 import { accessOfBucket } from "./access/bucket-access.ts";
 import type { ServiceContext } from "./context.ts";
 import { notificationRulesOf } from "./documents/notification.ts";

@@ -4,7 +4,7 @@
  * that is not checked would be worse than none.
  */
 import { CHECKSUM_ALGORITHMS, type Checksum, type ChecksumAlgorithm } from "../base/payload.ts";
-import type { ChecksumType, ObjectChecksum } from "../object/object-store.ts";
+import type { ChecksumType, ObjectChecksum } from "../object/contract/object-store.ts";
 import { S3Error } from "./s3-error.ts";
 import type { XmlWriter } from "./xml.ts";
 

@@ -5,7 +5,11 @@
  * Dates that are no dates are ignored on reads, as RFC 9110 wants; on a write or a delete a
  * condition that cannot be read is refused, because ignoring it would do what must not be done.
  */
-import type { DeleteConditions, ReadConditions, WriteConditions } from "../object/object-store.ts";
+import type {
+  DeleteConditions,
+  ReadConditions,
+  WriteConditions,
+} from "../object/contract/object-store.ts";
 import { parseHttpDate, parseIsoDate } from "./dates.ts";
 import { invalidArgument } from "./s3-error.ts";
 

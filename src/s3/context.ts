@@ -10,7 +10,7 @@ import type { EventSink } from "../events/event-hub.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
 import type { SignedCaller } from "../iam/access/caller.ts";
-import type { Bucket, EncryptionRequest, ObjectStore } from "../object/object-store.ts";
+import type { Bucket, EncryptionRequest, ObjectStore } from "../object/contract/object-store.ts";
 import type { RequestAccess } from "./access/request-access.ts";
 import type { LoggedDeletion } from "./access-log/access-log.ts";
 import type { AuthResult } from "./auth/auth-result.ts";

@@ -6,7 +6,7 @@
 
 import { StoreError } from "../base/store-error.ts";
 import type { HttpHeaders } from "../http/headers.ts";
-import type { ObjectStore } from "../object/object-store.ts";
+import type { ObjectStore } from "../object/contract/object-store.ts";
 import type { S3Address } from "./address.ts";
 import {
   CORS_DOCUMENT,

@@ -13,7 +13,7 @@ import type { EventSink } from "../events/event-hub.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
 import { ANONYMOUS } from "../iam/access/caller.ts";
-import type { ObjectStore } from "../object/object-store.ts";
+import type { ObjectStore } from "../object/contract/object-store.ts";
 import { checkTerms } from "./access/bucket-terms.ts";
 import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";

@@ -10,7 +10,7 @@ import type {
   EncryptionAccess,
   EncryptionRequest,
   ObjectEncryptionFacts,
-} from "../object/object-store.ts";
+} from "../object/contract/object-store.ts";
 import { decodeBase64 } from "./checksum-headers.ts";
 import type { ServiceContext } from "./context.ts";
 import { bucketEncryptionOf } from "./documents/encryption.ts";

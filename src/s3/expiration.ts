@@ -1,6 +1,7 @@
 /** `x-amz-expiration`: when a lifecycle rule is going to take the object away, and which. */
-import { lifecycleOf, nextExpiration, tagsOf } from "../object/lifecycle-rules.ts";
-import type { Bucket, StoredHeaders } from "../object/object-store.ts";
+
+import type { Bucket, StoredHeaders } from "../object/contract/object-store.ts";
+import { lifecycleOf, nextExpiration, tagsOf } from "../object/upkeep/lifecycle-rules.ts";
 import { formatHttpDate } from "./dates.ts";
 import { percentEncode } from "./percent.ts";
 import type { HeaderList } from "./respond.ts";

@@ -3,7 +3,7 @@
  * read them. Of objects that the caller may not read, and of those gone meanwhile, it says nothing.
  */
 import { StoreError } from "../base/store-error.ts";
-import type { ObjectVersion, StoredHeaders } from "../object/object-store.ts";
+import type { ObjectVersion, StoredHeaders } from "../object/contract/object-store.ts";
 import { type BucketContext, bucketOf } from "./context.ts";
 import { describingHeaders } from "./metadata-headers.ts";
 import { S3Error } from "./s3-error.ts";

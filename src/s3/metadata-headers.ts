@@ -2,9 +2,13 @@
  * The headers that are stored with an object and given back: a closed list of system headers, and
  * `x-amz-meta-*`. Nothing else a client sends can reach the stored record.
  */
-import type { StorageClass } from "../object/data.ts";
-import { LEGAL_HOLD_HEADER, LOCK_MODE_HEADER, LOCK_UNTIL_HEADER } from "../object/object-lock.ts";
-import type { StoredHeaders } from "../object/object-store.ts";
+import type { StorageClass } from "../object/contract/data.ts";
+import type { StoredHeaders } from "../object/contract/object-store.ts";
+import {
+  LEGAL_HOLD_HEADER,
+  LOCK_MODE_HEADER,
+  LOCK_UNTIL_HEADER,
+} from "../object/operations/object-lock.ts";
 import { formatIsoDate } from "./dates.ts";
 import type { QueryParameters } from "./query.ts";
 import { invalidArgument, S3Error } from "./s3-error.ts";

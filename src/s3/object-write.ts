@@ -3,6 +3,7 @@
  * access control list. One function for all writers, so that none forgets a part.
  */
 import type { HttpHeaders } from "../http/headers.ts";
+import type { Bucket, StoredHeaders } from "../object/contract/object-store.ts";
 import {
   LEGAL_HOLD_HEADER,
   LOCK_DOCUMENT,
@@ -10,8 +11,7 @@ import {
   LOCK_MODES,
   LOCK_UNTIL_HEADER,
   withRetention,
-} from "../object/object-lock.ts";
-import type { Bucket, StoredHeaders } from "../object/object-store.ts";
+} from "../object/operations/object-lock.ts";
 import { newObjectAcl, parseAclHeaders, withAcl } from "./access-lists.ts";
 import type { ServiceContext } from "./context.ts";
 import { parseIsoDate } from "./dates.ts";

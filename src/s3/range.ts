@@ -4,7 +4,7 @@
  * As in S3: one range only; a header that is malformed or names several ranges is ignored, so that
  * the whole object is the answer; a range that lies outside the object is refused.
  */
-import type { ByteRange } from "../object/data.ts";
+import type { ByteRange } from "../object/contract/data.ts";
 import { invalidArgument, S3Error } from "./s3-error.ts";
 
 const RANGE = /^bytes=\s*(\d*)\s*-\s*(\d*)\s*$/i;

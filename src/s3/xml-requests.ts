@@ -6,7 +6,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import { CHECKSUM_ALGORITHMS, type Checksum, type ChecksumAlgorithm } from "../base/payload.ts";
-import type { CompletePart } from "../object/object-store.ts";
+import type { CompletePart } from "../object/contract/object-store.ts";
 import { checksumElement, decodeChecksum } from "./checksum-headers.ts";
 import { parseConditionSize, parseConditionTime, unquoteTag } from "./conditions.ts";
 import { parseObjectKey } from "./object-key.ts";

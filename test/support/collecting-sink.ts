@@ -2,7 +2,7 @@
  * A data sink that copies what it is given when it lets go of the chunk, never before: memory that
  * was reused too early shows as wrong content.
  */
-import type { DataSink } from "../../src/object/data.ts";
+import type { DataSink } from "../../src/object/contract/data.ts";
 
 export interface CollectingSinkOptions {
   /** Answers each write with a promise that `letGo` resolves. */

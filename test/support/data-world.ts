@@ -4,12 +4,16 @@ import { reservedBytes, stripeBufferBytes } from "../../src/actors/arena-layout.
 import { SHARD_HEADER_BYTES } from "../../src/codec/shard-header.ts";
 import { stripeFileOffset, stripeGeometry, stripesOfRange } from "../../src/codec/stripe.ts";
 import { WASM_PAGE_BYTES } from "../../src/codec/wasm.ts";
-import type { DamageReport, ShardedData, WriteDataRequest } from "../../src/object/data.ts";
-import type { DriveTable } from "../../src/object/data-drives.ts";
-import { createDataPath } from "../../src/object/data-path.ts";
-import type { ErasureDataReader } from "../../src/object/data-reader.ts";
-import type { DataRebuilder } from "../../src/object/data-rebuilder.ts";
-import type { ErasureDataWriter } from "../../src/object/data-writer.ts";
+import type {
+  DamageReport,
+  ShardedData,
+  WriteDataRequest,
+} from "../../src/object/contract/data.ts";
+import type { DriveTable } from "../../src/object/data/data-drives.ts";
+import { createDataPath } from "../../src/object/data/data-path.ts";
+import type { ErasureDataReader } from "../../src/object/data/data-reader.ts";
+import type { DataRebuilder } from "../../src/object/data/data-rebuilder.ts";
+import type { ErasureDataWriter } from "../../src/object/data/data-writer.ts";
 import { BufferSource, chunksOf } from "./buffer-source.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDrive } from "./memory-drive.ts";

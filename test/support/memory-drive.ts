@@ -8,7 +8,7 @@ import { type DataId, type DriveId, newDriveId } from "../../src/base/ids.ts";
 import type { Random } from "../../src/base/random.ts";
 import { SHARD_HEADER_BYTES, type ShardHeader } from "../../src/codec/shard-header.ts";
 import { TRAILER_BYTES } from "../../src/codec/stripe.ts";
-import type { DataDrive } from "../../src/object/data-drives.ts";
+import type { DataDrive } from "../../src/object/data/data-drives.ts";
 import type {
   BlockPlace,
   Done,

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { CHECKSUM_ALGORITHMS } from "../../src/base/payload.ts";
 import { crcToBytes, crcUpdateSlow } from "../../src/codec/crc.ts";
-import type { ShardedData, WrittenData } from "../../src/object/data.ts";
+import type { ShardedData, WrittenData } from "../../src/object/contract/data.ts";
 
 export const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest();
 export const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest();

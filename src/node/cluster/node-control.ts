@@ -28,12 +28,12 @@ import { newDriveId, newNodeId, parseNodeId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
-import type { WorkerStatus } from "../../object/background-worker.ts";
 import type {
   ClusterAdministration,
   MemberChange,
 } from "../../object/cluster/cluster-administration.ts";
 import type { ClusterMap } from "../../object/cluster/cluster-map.ts";
+import type { WorkerStatus } from "../../object/contract/background-worker.ts";
 import { peerMembersOf } from "./cluster-members.ts";
 import type { JoinDesks } from "./join-desks.ts";
 import { encodeKnown } from "./node-files.ts";

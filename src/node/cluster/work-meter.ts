@@ -1,7 +1,7 @@
 /** How fast background work goes: looks at its counts every few seconds and keeps the last minute. */
 import type { WorkerFigures } from "../../admin/cluster/cluster-control.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
-import type { WorkerStatus } from "../../object/background-worker.ts";
+import type { WorkerStatus } from "../../object/contract/background-worker.ts";
 
 interface Sample {
   readonly atMs: number;

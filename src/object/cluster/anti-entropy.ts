@@ -13,8 +13,12 @@ import { compareBytes, equalBytes } from "../../base/bytes.ts";
 import type { Logger } from "../../base/log.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { RangeRow } from "../../store/drive.ts";
-import { type BackgroundWorker, inBatches, type WorkerStatus } from "../background-worker.ts";
-import { rowBallot } from "../list-row.ts";
+import {
+  type BackgroundWorker,
+  inBatches,
+  type WorkerStatus,
+} from "../contract/background-worker.ts";
+import { rowBallot } from "../records/list-row.ts";
 import { nextHead } from "./head-walk.ts";
 import { headQuery } from "./row-digest.ts";
 import type { Fence, SharedDrive } from "./shared-drive.ts";

@@ -1,6 +1,6 @@
 /** The body of the register of the cluster record. */
-import { HEALTHY } from "../data-health.ts";
-import { RECORD_HEAD_BYTES, type RecordBase, writeRecordHead } from "../record-head.ts";
+import { HEALTHY } from "../records/data-health.ts";
+import { RECORD_HEAD_BYTES, type RecordBase, writeRecordHead } from "../records/record-head.ts";
 
 /** A record head that asks for nothing, then the cluster record. */
 export function clusterBody(record: Uint8Array, base: RecordBase): Buffer {

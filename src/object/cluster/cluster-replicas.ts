@@ -15,10 +15,15 @@ import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { Drive, DriveStatus } from "../../store/drive.ts";
-import { DRIVE_SET_LIMITS, type DriveSetMode, type DriveSetStatus } from "../drive-set.ts";
-import type { NodeReplicas, StoreDrive } from "../node-replicas.ts";
-import { type BucketPlace, CLUSTER_KEY } from "../register-keys.ts";
-import type { ChangeOptions, RowPage, RowQuery } from "../registers.ts";
+import type {
+  DriveSetMode,
+  DriveSetStatus,
+  NodeReplicas,
+  StoreDrive,
+} from "../contract/node-replicas.ts";
+import { type BucketPlace, CLUSTER_KEY } from "../contract/register-keys.ts";
+import type { ChangeOptions, RowPage, RowQuery } from "../contract/registers.ts";
+import { DRIVE_SET_LIMITS } from "../registers/drive-set.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { clusterBody } from "./cluster-body.ts";
 import type { ClusterMap } from "./cluster-map.ts";

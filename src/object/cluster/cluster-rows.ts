@@ -9,10 +9,10 @@
 import type { RegisterReading } from "../../../cluster/register/register-contract.ts";
 import { afterPrefix, asBuffer, compareBytes } from "../../base/bytes.ts";
 import type { RangeQuery, RangeRow } from "../../store/drive.ts";
-import { deriveRows } from "../derive-rows.ts";
-import { groupOfKey } from "../list-objects.ts";
-import { isVisible } from "../list-row.ts";
-import type { RowPage, RowQuery } from "../registers.ts";
+import type { RowPage, RowQuery } from "../contract/registers.ts";
+import { groupOfKey } from "../records/key-group.ts";
+import { isVisible } from "../records/list-row.ts";
+import { deriveRows } from "../registers/derive-rows.ts";
 import { type Judgement, judgeShown, type Shown } from "./merge-shown.ts";
 import type { RowGathering } from "./row-gathering.ts";
 

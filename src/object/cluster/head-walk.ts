@@ -1,7 +1,7 @@
 /** Finds the heads (type, bucket, shard) of which a drive holds registers, one after the other. */
 import { afterPrefix } from "../../base/bytes.ts";
 import type { RangeQuery, RangeReply } from "../../store/drive.ts";
-import { BUCKET_TAG, HEAD_BYTES } from "../register-keys.ts";
+import { BUCKET_TAG, HEAD_BYTES } from "../contract/register-keys.ts";
 import { headQuery } from "./row-digest.ts";
 
 const WHOLE = new Uint8Array(0);

@@ -10,11 +10,11 @@ import type {
   RegisterChange,
 } from "../../../cluster/register/register-contract.ts";
 import { StoreError } from "../../base/store-error.ts";
-import type { ShardedData } from "../data.ts";
-import { countMissing } from "../data-health.ts";
-import { shardsRequired } from "../data-placement.ts";
-import { dataOf, type Replacement, replaceData } from "../record-data.ts";
-import { OBJECT_TAG, PART_TAG } from "../register-keys.ts";
+import type { ShardedData } from "../contract/data.ts";
+import { OBJECT_TAG, PART_TAG } from "../contract/register-keys.ts";
+import { shardsRequired } from "../data/data-placement.ts";
+import { countMissing } from "../records/data-health.ts";
+import { dataOf, type Replacement, replaceData } from "../records/record-data.ts";
 
 /** `leaving` is asked at each call of the change: the drives that leave now, by number. */
 export function avoidLeaving<Answer>(

@@ -35,8 +35,8 @@ import type {
 } from "../../store/drive.ts";
 import type { OkReply } from "../../store/drive-wire.ts";
 import type { DriveReport, DriveRequest } from "../../store/store-messages.ts";
-import type { DataDrive } from "../data-drives.ts";
-import type { StoreDrive } from "../node-replicas.ts";
+import type { StoreDrive } from "../contract/node-replicas.ts";
+import type { DataDrive } from "../data/data-drives.ts";
 import {
   asDataRefusal,
   type DataCall,

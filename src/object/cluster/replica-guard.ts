@@ -31,7 +31,7 @@ import { asBuffer, utf8 } from "../../base/bytes.ts";
 import { ID_BYTES } from "../../base/ids.ts";
 import type { KvRow } from "../../base/kv-row.ts";
 import type { Drive, RangeQuery, RangeReply } from "../../store/drive.ts";
-import { BUCKET_TAG, HEAD_BYTES } from "../register-keys.ts";
+import { BUCKET_TAG, HEAD_BYTES } from "../contract/register-keys.ts";
 import { type DigestQuery, type DigestReply, digestRows } from "./row-digest.ts";
 import type { Fence, Marks, SharedDrive } from "./shared-drive.ts";
 

@@ -13,8 +13,8 @@
  */
 import { majority } from "../../../cluster/register/replica-set.ts";
 import { ZERO_BALLOT } from "../../base/ballot.ts";
-import { inBatches } from "../background-worker.ts";
-import { purgedRows } from "../derive-rows.ts";
+import { inBatches } from "../contract/background-worker.ts";
+import { purgedRows } from "../registers/derive-rows.ts";
 import { nextHead } from "./head-walk.ts";
 import { headQuery } from "./row-digest.ts";
 import type { Fence, SharedDrive } from "./shared-drive.ts";

@@ -14,15 +14,15 @@
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from "node:crypto";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
-import type { EncryptionAccess, EncryptionRequest } from "../object-store.ts";
-import { corrupt } from "../record-bytes.ts";
+import type { EncryptionAccess, EncryptionRequest } from "../contract/object-store.ts";
 import {
   CHECK_BYTES,
   type EncryptionMode,
   SALT_BYTES,
   type ServiceKey,
   type StoredEncryption,
-} from "./descriptor.ts";
+} from "../records/encryption-descriptor.ts";
+import { corrupt } from "../records/record-bytes.ts";
 import type { KeyContext, KeyService } from "./key-service.ts";
 import { OBJECT_KEY_BYTES, ObjectKeys } from "./object-keys.ts";
 

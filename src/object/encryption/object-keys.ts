@@ -6,9 +6,9 @@
 import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
 import { asBuffer } from "../../base/bytes.ts";
 import type { Random } from "../../base/random.ts";
-import { ETAG_BYTES, type StoredChecksum } from "../data-descriptor.ts";
-import { corrupt } from "../record-bytes.ts";
-import type { EncryptionMode } from "./descriptor.ts";
+import { ETAG_BYTES, type StoredChecksum } from "../records/data-descriptor.ts";
+import type { EncryptionMode } from "../records/encryption-descriptor.ts";
+import { corrupt } from "../records/record-bytes.ts";
 
 export const OBJECT_KEY_BYTES = 32;
 /** Makes the keys of two uploads of the same part differ. */

@@ -5,7 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { HttpRequest } from "../../http/request.ts";
-import type { Bucket, ObjectStore } from "../../object/object-store.ts";
+import type { Bucket, ObjectStore } from "../../object/contract/object-store.ts";
 import { bucketOwnerOf } from "../access-lists.ts";
 import type { S3Address } from "../address.ts";
 import type { AuthResult } from "../auth/auth-result.ts";

@@ -1,6 +1,6 @@
 /** Makes one object of a log out of collected lines, where the target bucket lets it. */
 import { StoreError } from "../../base/store-error.ts";
-import type { ObjectStore } from "../../object/object-store.ts";
+import type { ObjectStore } from "../../object/contract/object-store.ts";
 import { bytesSource } from "../bytes-source.ts";
 import { formatIsoDate } from "../dates.ts";
 import { defaultEncryption } from "../encryption-headers.ts";

@@ -6,7 +6,7 @@ import { matchesLogDelivery } from "../../iam/access/acl.ts";
 import type { ConditionValues } from "../../iam/policy/condition-values.ts";
 import { evaluatePolicy } from "../../iam/policy/evaluate-policy.ts";
 import { bucketArn, objectArn } from "../../iam/policy/resources.ts";
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import { accessOfBucket } from "../access/bucket-access.ts";
 
 export const LOGGING_SERVICE = "logging.s3.amazonaws.com";

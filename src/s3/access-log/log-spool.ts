@@ -13,9 +13,9 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
-import type { BackgroundWorker, WorkerStatus } from "../../object/background-worker.ts";
-import type { ObjectStore } from "../../object/object-store.ts";
-import type { SystemRecords } from "../../object/system-records.ts";
+import type { BackgroundWorker, WorkerStatus } from "../../object/contract/background-worker.ts";
+import type { ObjectStore } from "../../object/contract/object-store.ts";
+import type { SystemRecords } from "../../object/operations/system-records.ts";
 import {
   CHUNK_KEY_PREFIX,
   chunkKey,

@@ -4,7 +4,7 @@
  */
 import { StoreError } from "../../base/store-error.ts";
 import type { HttpRequest, HttpResponse } from "../../http/request.ts";
-import type { Bucket, ObjectStore } from "../../object/object-store.ts";
+import type { Bucket, ObjectStore } from "../../object/contract/object-store.ts";
 import type { ServiceContext } from "../context.ts";
 import type { S3Error } from "../s3-error.ts";
 import type { S3Operation } from "../s3-operations.ts";

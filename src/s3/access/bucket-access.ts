@@ -15,7 +15,7 @@ import {
 import { parsePolicy } from "../../iam/policy/parse-policy.ts";
 import type { Policy } from "../../iam/policy/policy.ts";
 import { PolicyError } from "../../iam/policy/policy-error.ts";
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import { OWNER_ID } from "../owner.ts";
 
 const COMPILED = new WeakMap<Bucket, BucketAccess>();

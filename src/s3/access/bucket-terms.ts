@@ -3,7 +3,7 @@
  * requesters pay, they say that they know.
  */
 import { StoreError } from "../../base/store-error.ts";
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import type { S3Address } from "../address.ts";
 import type { ServiceContext } from "../context.ts";
 import { parseCopySource } from "../copy-source.ts";

@@ -16,7 +16,7 @@ import type { Caller } from "../../iam/access/caller.ts";
 import { type AccessQuestion, type Decision, decide } from "../../iam/access/decide.ts";
 import type { Policy } from "../../iam/policy/policy.ts";
 import { ALL_BUCKETS_ARN, bucketArn, objectArn } from "../../iam/policy/resources.ts";
-import type { Bucket, ObjectStore, StoredHeaders } from "../../object/object-store.ts";
+import type { Bucket, ObjectStore, StoredHeaders } from "../../object/contract/object-store.ts";
 import { parseCopySource } from "../copy-source.ts";
 import { S3Error } from "../s3-error.ts";
 import type { S3Operation } from "../s3-operations.ts";

@@ -3,7 +3,7 @@
  * version, under a name of its own. What clients send is XML; it is parsed once, strictly, and only
  * what was understood is stored, so nothing that is kept can be misread later.
  */
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 
 export const DOCUMENT_VERSION = 1;
 

@@ -1,5 +1,5 @@
 /** A bucket's default encryption: what new objects get whose request says nothing. */
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import { S3Error } from "../s3-error.ts";
 import { xmlDocument } from "../xml.ts";
 import { leaves, optionalGroup, parseBoolean, parseRoot, requiredGroup } from "../xml-fields.ts";

@@ -1,6 +1,11 @@
 /** The lifecycle document. Rules that the executor would not follow to the letter are refused. */
-import type { LifecycleFilter, LifecycleRule, LifecycleTag } from "../../object/lifecycle-rules.ts";
-import { DAY_MS } from "../../object/object-lock.ts";
+
+import { DAY_MS } from "../../object/operations/object-lock.ts";
+import type {
+  LifecycleFilter,
+  LifecycleRule,
+  LifecycleTag,
+} from "../../object/upkeep/lifecycle-rules.ts";
 import { formatIsoDate, parseIsoDate } from "../dates.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";

@@ -13,7 +13,7 @@ import {
   RULE_KINDS,
   type RuleKind,
 } from "../../events/notification-rules.ts";
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";
 import {

@@ -4,7 +4,7 @@ import {
   LOCK_MODES,
   type LockConfiguration,
   type Retention,
-} from "../../object/object-lock.ts";
+} from "../../object/operations/object-lock.ts";
 import { formatIsoDate, parseIsoDate } from "../dates.ts";
 import { S3Error } from "../s3-error.ts";
 import { xmlDocument } from "../xml.ts";

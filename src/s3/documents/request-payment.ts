@@ -2,7 +2,7 @@
  * Who pays for requests. Nothing is billed here; what is kept of it is what clients can observe: see
  * `access/bucket-terms.ts`.
  */
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import { xmlDocument } from "../xml.ts";
 import { leaves, parseChoice, parseRoot } from "../xml-fields.ts";
 import { readDocument } from "./document.ts";

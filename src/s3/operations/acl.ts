@@ -1,5 +1,5 @@
 /** GetBucketAcl, PutBucketAcl, GetObjectAcl, PutObjectAcl. */
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import {
   aclOfRequest,
   bucketAclOf,

@@ -3,8 +3,12 @@
  * XML, how it is written, and what is said when there is none. One line of behaviour serves them all.
  */
 
-import { encodeLifecycle, LIFECYCLE_DOCUMENT, lifecycleOf } from "../../object/lifecycle-rules.ts";
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
+import {
+  encodeLifecycle,
+  LIFECYCLE_DOCUMENT,
+  lifecycleOf,
+} from "../../object/upkeep/lifecycle-rules.ts";
 import { bucketAclOf, isOwnersOnly } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";

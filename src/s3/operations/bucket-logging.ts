@@ -1,6 +1,6 @@
 /** PutBucketLogging and GetBucketLogging. Who delivers, and how, is in `access-log/`. */
 import { StoreError } from "../../base/store-error.ts";
-import type { Bucket } from "../../object/object-store.ts";
+import type { Bucket } from "../../object/contract/object-store.ts";
 import { bucketOwnerOf } from "../access-lists.ts";
 import { mayWriteLog } from "../access-log/log-permission.ts";
 import { type BucketContext, bucketOf } from "../context.ts";

@@ -1,8 +1,8 @@
 /** Operations on buckets themselves: list, create, head, delete, location, versioning. */
 
 import { StoreError } from "../../base/store-error.ts";
-import { encodeLockConfiguration, LOCK_DOCUMENT } from "../../object/object-lock.ts";
-import type { Bucket, BucketSettings } from "../../object/object-store.ts";
+import type { Bucket, BucketSettings } from "../../object/contract/object-store.ts";
+import { encodeLockConfiguration, LOCK_DOCUMENT } from "../../object/operations/object-lock.ts";
 import { accessOfBucket } from "../access/bucket-access.ts";
 import { aclOfRequest, parseAclHeaders } from "../access-lists.ts";
 import { announce } from "../announce.ts";

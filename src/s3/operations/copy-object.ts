@@ -1,6 +1,6 @@
 /** CopyObject and UploadPartCopy: a source named by a header instead of a body. */
 import { StoreError } from "../../base/store-error.ts";
-import type { CopyObjectInput, StoredHeaders } from "../../object/object-store.ts";
+import type { CopyObjectInput, StoredHeaders } from "../../object/contract/object-store.ts";
 import { announceStored } from "../announce.ts";
 import { checksumXml, parseChecksumAlgorithm } from "../checksum-headers.ts";
 import { parseCopyConditions, parseWriteConditions } from "../conditions.ts";

@@ -1,6 +1,10 @@
 /** DeleteObject, and DeleteObjects with its up to 1,000 keys at once. */
 import type { EventName } from "../../events/event-names.ts";
-import type { Bucket, DeleteConditions, DeleteObjectResult } from "../../object/object-store.ts";
+import type {
+  Bucket,
+  DeleteConditions,
+  DeleteObjectResult,
+} from "../../object/contract/object-store.ts";
 import { deletionNeeds } from "../access/operation-access.ts";
 import type { LoggedDeletion } from "../access-log/access-log.ts";
 import { announce } from "../announce.ts";

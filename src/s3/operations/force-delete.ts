@@ -2,8 +2,9 @@
  * MinIO's extension of DeleteBucket: `x-minio-force-delete: true` takes the contents along. Refused
  * where object lock is in force, which must not be got around by the bucket.
  */
-import { LOCK_DOCUMENT } from "../../object/object-lock.ts";
-import type { Bucket } from "../../object/object-store.ts";
+
+import type { Bucket } from "../../object/contract/object-store.ts";
+import { LOCK_DOCUMENT } from "../../object/operations/object-lock.ts";
 import type { BucketContext } from "../context.ts";
 import { S3Error } from "../s3-error.ts";
 import { announceRemoval } from "./delete-objects.ts";

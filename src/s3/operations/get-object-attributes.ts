@@ -1,5 +1,5 @@
 /** GetObjectAttributes: chosen facts about an object, with its parts paged. */
-import type { ObjectDetails } from "../../object/object-store.ts";
+import type { ObjectDetails } from "../../object/contract/object-store.ts";
 import { announceRead } from "../announce.ts";
 import { checksumXml } from "../checksum-headers.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";

@@ -3,8 +3,8 @@
 import { StoreError } from "../../base/store-error.ts";
 import type { EventName } from "../../events/event-names.ts";
 import type { TouchedObject } from "../../events/happening.ts";
-import type { ByteRange } from "../../object/data.ts";
-import type { Bucket, ObjectDetails, OpenObject } from "../../object/object-store.ts";
+import type { ByteRange } from "../../object/contract/data.ts";
+import type { Bucket, ObjectDetails, OpenObject } from "../../object/contract/object-store.ts";
 import { announceRead } from "../announce.ts";
 import { checksumHeaders } from "../checksum-headers.ts";
 import { parseReadConditions } from "../conditions.ts";

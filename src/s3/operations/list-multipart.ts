@@ -1,6 +1,6 @@
 /** ListParts and ListMultipartUploads. */
 import { StoreError } from "../../base/store-error.ts";
-import type { Bucket, Upload } from "../../object/object-store.ts";
+import type { Bucket, Upload } from "../../object/contract/object-store.ts";
 import { bucketOwnerOf, objectAclOf, ownershipOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";

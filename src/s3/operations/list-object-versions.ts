@@ -1,5 +1,5 @@
 /** ListObjectVersions: versions and delete markers in key order, newest first. */
-import type { ObjectVersion } from "../../object/object-store.ts";
+import type { ObjectVersion } from "../../object/contract/object-store.ts";
 import { bucketOwnerOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";

@@ -1,5 +1,5 @@
 /** ListObjects (V1) and ListObjectsV2: the same page, worded twice. */
-import type { ListObjectsPage, ObjectVersion } from "../../object/object-store.ts";
+import type { ListObjectsPage, ObjectVersion } from "../../object/contract/object-store.ts";
 import { bucketOwnerOf } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";

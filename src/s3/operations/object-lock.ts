@@ -1,6 +1,7 @@
 /** Object lock: a bucket's configuration, retention and legal hold of a version. */
 import { StoreError } from "../../base/store-error.ts";
 import type { EventName } from "../../events/event-names.ts";
+import type { Bucket, StoredHeaders } from "../../object/contract/object-store.ts";
 import {
   checkRetentionChange,
   encodeLockConfiguration,
@@ -11,8 +12,7 @@ import {
   lockConfigurationOf,
   retentionOf,
   withRetention,
-} from "../../object/object-lock.ts";
-import type { Bucket, StoredHeaders } from "../../object/object-store.ts";
+} from "../../object/operations/object-lock.ts";
 import { announceRead } from "../announce.ts";
 import {
   type BucketContext,

@@ -1,6 +1,6 @@
 /** GetObjectTagging, PutObjectTagging, DeleteObjectTagging. */
 import type { EventName } from "../../events/event-names.ts";
-import type { StoredHeaders } from "../../object/object-store.ts";
+import type { StoredHeaders } from "../../object/contract/object-store.ts";
 import { announceStored } from "../announce.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import {

@@ -2,7 +2,7 @@
 import type { PayloadSink, PayloadSource } from "../../base/payload.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { HttpHeaders } from "../../http/headers.ts";
-import type { PutObjectResult } from "../../object/object-store.ts";
+import type { PutObjectResult } from "../../object/contract/object-store.ts";
 import { announce } from "../announce.ts";
 import { decodeBase64, parseBodyChecksum } from "../checksum-headers.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";

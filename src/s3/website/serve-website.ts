@@ -5,7 +5,7 @@
  */
 import { StoreError } from "../../base/store-error.ts";
 import type { HttpHeaders } from "../../http/headers.ts";
-import type { Bucket, OpenObject } from "../../object/object-store.ts";
+import type { Bucket, OpenObject } from "../../object/contract/object-store.ts";
 import type { RequestAccess } from "../access/request-access.ts";
 import { parseReadConditions } from "../conditions.ts";
 import type { BucketContext, ObjectContext } from "../context.ts";

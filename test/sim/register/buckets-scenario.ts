@@ -14,9 +14,9 @@ import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.t
 import { ClusterRegisters } from "../../../src/object/cluster/cluster-registers.ts";
 import { ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
 import type { SharedDrive } from "../../../src/object/cluster/shared-drive.ts";
-import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/object-core.ts";
-import { ObjectLayer } from "../../../src/object/object-layer.ts";
-import type { Bucket } from "../../../src/object/object-store.ts";
+import type { Bucket } from "../../../src/object/contract/object-store.ts";
+import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/operations/object-core.ts";
+import { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
 import { MemoryData } from "../../support/object/memory-data.ts";
 import { putInput, readContent } from "../../support/object/store-fixture.ts";
 import { Acceptor } from "./acceptor.ts";

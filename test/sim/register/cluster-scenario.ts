@@ -10,7 +10,7 @@ import { BoundDrive } from "../../../src/object/cluster/bound-drive.ts";
 import { partitionOfKey } from "../../../src/object/cluster/cluster-registers.ts";
 import { type GuardableDrive, ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
 import type { SharedDrive } from "../../../src/object/cluster/shared-drive.ts";
-import { HEAD_BYTES, OBJECT_TAG } from "../../../src/object/register-keys.ts";
+import { HEAD_BYTES, OBJECT_TAG } from "../../../src/object/contract/register-keys.ts";
 import type { RangeQuery } from "../../../src/store/drive.ts";
 import { Acceptor } from "./acceptor.ts";
 import { engineOptions } from "./peers-scenario.ts";

@@ -1,8 +1,8 @@
 /** Listing rows of a simulated drive, derived from its durable cells at every question. */
 import { decodeBody } from "../../../cluster/register/value-envelope.ts";
-import { deriveRows } from "../../../src/object/derive-rows.ts";
-import { groupOfKey } from "../../../src/object/list-objects.ts";
-import { isVisible } from "../../../src/object/list-row.ts";
+import { groupOfKey } from "../../../src/object/records/key-group.ts";
+import { isVisible } from "../../../src/object/records/list-row.ts";
+import { deriveRows } from "../../../src/object/registers/derive-rows.ts";
 import type { RangeQuery, RangeReply, RangeRow } from "../../../src/store/drive.ts";
 import type { Acceptor } from "./acceptor.ts";
 

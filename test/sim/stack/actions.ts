@@ -1,5 +1,5 @@
 /** What clients do with objects: one method for each operation of the store. */
-import { NULL_VERSION, type ObjectStore } from "../../../src/object/object-store.ts";
+import { NULL_VERSION, type ObjectStore } from "../../../src/object/contract/object-store.ts";
 import { BufferSink, bytesSource } from "../../support/object/memory-data.ts";
 import type { Operation } from "../register/linearizability.ts";
 import { type Attempt, BUCKETS, KEYS } from "./attempt.ts";

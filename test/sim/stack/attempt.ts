@@ -1,5 +1,5 @@
 /** What clients work on, and one operation of a client. */
-import type { ObjectStore } from "../../../src/object/object-store.ts";
+import type { ObjectStore } from "../../../src/object/contract/object-store.ts";
 import type { Life } from "./life.ts";
 
 /** Versioning of the second is switched on and off; the third is deleted and made again. */

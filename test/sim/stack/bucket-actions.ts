@@ -1,5 +1,5 @@
 /** What clients do with buckets: listing, switching versioning, deleting and making again. */
-import type { ListObjectsPage, ObjectStore } from "../../../src/object/object-store.ts";
+import type { ListObjectsPage, ObjectStore } from "../../../src/object/contract/object-store.ts";
 import { type Attempt, KEYS } from "./attempt.ts";
 import type { Contents } from "./contents.ts";
 import { type Histories, nameOf } from "./histories.ts";

@@ -14,7 +14,7 @@ import { CodecPool } from "../../../src/actors/codec-pool.ts";
 import { type CodecThreadClient, createInlineThread } from "../../../src/actors/codec-threads.ts";
 import { createKernels, type Kernels } from "../../../src/codec/kernels.ts";
 import { type SharedMemory, WASM_PAGE_BYTES } from "../../../src/codec/wasm.ts";
-import { SLOTS_MAX } from "../../../src/object/data-placement.ts";
+import { SLOTS_MAX } from "../../../src/object/data/data-placement.ts";
 import { CredulousCodec } from "./hazardous.ts";
 
 export const STRIPE_DATA_BYTES = 512;

@@ -4,7 +4,7 @@ import { encodeTrailers } from "../../../src/codec/block-trailer.ts";
 import type { Kernels } from "../../../src/codec/kernels.ts";
 import { stripeGeometry } from "../../../src/codec/stripe.ts";
 import type { DecodeResult, LoadedStripe } from "../../../src/codec/stripe-codec.ts";
-import type { PlaceNewData } from "../../../src/object/data-placement.ts";
+import type { PlaceNewData } from "../../../src/object/data/data-placement.ts";
 import type { MemoryKvImage } from "../../../src/store/kv-memory.ts";
 
 /** Gives each block the trailer that it should have, before it is looked at. */

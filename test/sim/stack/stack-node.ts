@@ -6,12 +6,12 @@
 import { type LogFields, type Logger, silentLogger } from "../../../src/base/log.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import { xxh3 } from "../../../src/codec/xxh3.ts";
-import type { BackgroundWorker } from "../../../src/object/background-worker.ts";
 import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
 import { DriveHost } from "../../../src/object/cluster/drive-host.ts";
 import { PeerBuffers } from "../../../src/object/cluster/peer-buffers.ts";
 import { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
 import { ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
+import type { BackgroundWorker } from "../../../src/object/contract/background-worker.ts";
 import { DriveClient } from "../../../src/store/drive-client.ts";
 import { openDriveActor } from "../../../src/store/drive-opening.ts";
 import { InlineLink } from "../../../src/store/inline-drive.ts";

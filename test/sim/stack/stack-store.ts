@@ -9,25 +9,28 @@ import type { Clock } from "../../../src/base/clock.ts";
 import type { Logger } from "../../../src/base/log.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { placeByMap } from "../../../src/node/object-node.ts";
-import type { BackgroundWorker } from "../../../src/object/background-worker.ts";
 import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
 import { ClusterReplicas, type OwnDrive } from "../../../src/object/cluster/cluster-replicas.ts";
 import type { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
+import type { BackgroundWorker } from "../../../src/object/contract/background-worker.ts";
+import { DriveTable } from "../../../src/object/data/data-drives.ts";
+import { DATA_LIMITS } from "../../../src/object/data/data-path.ts";
+import type { ParitySettings, PlacementDrive } from "../../../src/object/data/data-placement.ts";
+import { ErasureDataReader } from "../../../src/object/data/data-reader.ts";
+import { DataRebuilder } from "../../../src/object/data/data-rebuilder.ts";
+import { ErasureDataWriter } from "../../../src/object/data/data-writer.ts";
+import {
+  DEFAULT_OBJECT_OPTIONS,
+  type ObjectOptions,
+} from "../../../src/object/operations/object-core.ts";
+import { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
 import {
   createObjectStore,
   type RunningObjectStore,
-} from "../../../src/object/create-object-store.ts";
-import { DamageLog } from "../../../src/object/damage.ts";
-import { DriveTable } from "../../../src/object/data-drives.ts";
-import { DATA_LIMITS } from "../../../src/object/data-path.ts";
-import type { ParitySettings, PlacementDrive } from "../../../src/object/data-placement.ts";
-import { ErasureDataReader } from "../../../src/object/data-reader.ts";
-import { DataRebuilder } from "../../../src/object/data-rebuilder.ts";
-import { ErasureDataWriter } from "../../../src/object/data-writer.ts";
-import { Healer } from "../../../src/object/heal.ts";
-import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
-import { ObjectLayer } from "../../../src/object/object-layer.ts";
-import { Sweeper } from "../../../src/object/sweep.ts";
+} from "../../../src/object/upkeep/create-object-store.ts";
+import { DamageLog } from "../../../src/object/upkeep/damage.ts";
+import { Healer } from "../../../src/object/upkeep/heal.ts";
+import { Sweeper } from "../../../src/object/upkeep/sweep.ts";
 import { STRIPE_DATA_BYTES } from "./codec-places.ts";
 import { placeTwice } from "./hazardous.ts";
 import type { StackHazards } from "./stack-options.ts";

@@ -1,5 +1,9 @@
 /** Multipart uploads: parts, some of them twice, a completion that is tried again on other nodes. */
-import type { CompletePart, ObjectStore, UploadAddress } from "../../../src/object/object-store.ts";
+import type {
+  CompletePart,
+  ObjectStore,
+  UploadAddress,
+} from "../../../src/object/contract/object-store.ts";
 import { bytesSource } from "../../support/object/memory-data.ts";
 import type { Operation } from "../register/linearizability.ts";
 import type { Attempt } from "./attempt.ts";

@@ -9,8 +9,11 @@ import { silentLogger } from "../../../src/base/log.ts";
 import { ClusterRegisters } from "../../../src/object/cluster/cluster-registers.ts";
 import { ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
 import type { SharedDrive } from "../../../src/object/cluster/shared-drive.ts";
-import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
-import { ObjectLayer } from "../../../src/object/object-layer.ts";
+import {
+  DEFAULT_OBJECT_OPTIONS,
+  type ObjectOptions,
+} from "../../../src/object/operations/object-core.ts";
+import { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
 import type { DriveClient } from "../../../src/store/drive-client.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { MemoryData } from "./memory-data.ts";

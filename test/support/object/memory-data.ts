@@ -22,8 +22,8 @@ import type {
   DataWriter,
   WriteDataRequest,
   WrittenData,
-} from "../../../src/object/data.ts";
-import { openContent, sealContent } from "../../../src/object/sealed-content.ts";
+} from "../../../src/object/contract/data.ts";
+import { openContent, sealContent } from "../../../src/object/data/sealed-content.ts";
 
 const SLOTS = 4;
 

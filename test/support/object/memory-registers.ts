@@ -11,8 +11,8 @@ import type { Ballot } from "../../../src/base/ballot.ts";
 import { afterPrefix } from "../../../src/base/bytes.ts";
 import { type KvRow, ROW_VISIBLE } from "../../../src/base/kv-row.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
-import { deriveRows, purgedRows } from "../../../src/object/derive-rows.ts";
-import type { Registers, RowPage, RowQuery } from "../../../src/object/registers.ts";
+import type { Registers, RowPage, RowQuery } from "../../../src/object/contract/registers.ts";
+import { deriveRows, purgedRows } from "../../../src/object/registers/derive-rows.ts";
 import type { RangeRow } from "../../../src/store/drive.ts";
 
 export type Fault = "none" | "lost" | "applied-but-unknown" | "refused";

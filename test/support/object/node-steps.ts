@@ -1,5 +1,5 @@
 /** What tests of a whole node do with it and look at: objects in a bucket, shard files, rows. */
-import type { ObjectStore } from "../../../src/object/object-store.ts";
+import type { ObjectStore } from "../../../src/object/contract/object-store.ts";
 import { BufferSink, bytesSource } from "./memory-data.ts";
 import { type TestNode, TestRig } from "./test-node.ts";
 

@@ -3,11 +3,14 @@ import { newDriveId } from "../../../src/base/ids.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { StoreError, type StoreErrorCode } from "../../../src/base/store-error.ts";
 import { KeyStore } from "../../../src/iam/keys/key-store.ts";
-import type { TrashDrive } from "../../../src/object/empty-trash.ts";
-import { Janitor, type JanitorDrive } from "../../../src/object/janitor.ts";
-import { DEFAULT_OBJECT_OPTIONS, type ObjectOptions } from "../../../src/object/object-core.ts";
-import { ObjectLayer } from "../../../src/object/object-layer.ts";
-import type { Bucket, PutObjectInput } from "../../../src/object/object-store.ts";
+import type { Bucket, PutObjectInput } from "../../../src/object/contract/object-store.ts";
+import {
+  DEFAULT_OBJECT_OPTIONS,
+  type ObjectOptions,
+} from "../../../src/object/operations/object-core.ts";
+import { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
+import type { TrashDrive } from "../../../src/object/upkeep/empty-trash.ts";
+import { Janitor, type JanitorDrive } from "../../../src/object/upkeep/janitor.ts";
 import { MemoryRecords } from "../iam/memory-records.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { SeededRandom } from "../seeded-random.ts";

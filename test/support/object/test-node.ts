@@ -9,18 +9,18 @@ import { CodecPool } from "../../../src/actors/codec-pool.ts";
 import { createInlineThread } from "../../../src/actors/codec-threads.ts";
 import { silentLogger } from "../../../src/base/log.ts";
 import { WASM_PAGE_BYTES } from "../../../src/codec/wasm.ts";
+import { DriveTable } from "../../../src/object/data/data-drives.ts";
+import { ErasureDataReader } from "../../../src/object/data/data-reader.ts";
+import { DataRebuilder } from "../../../src/object/data/data-rebuilder.ts";
+import { ErasureDataWriter } from "../../../src/object/data/data-writer.ts";
+import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/operations/object-core.ts";
+import { DRIVE_SET_LIMITS, DriveSet } from "../../../src/object/registers/drive-set.ts";
 import {
   createObjectStore,
   type RunningObjectStore,
   SCRUB_OPTIONS,
-} from "../../../src/object/create-object-store.ts";
-import { DamageLog } from "../../../src/object/damage.ts";
-import { DriveTable } from "../../../src/object/data-drives.ts";
-import { ErasureDataReader } from "../../../src/object/data-reader.ts";
-import { DataRebuilder } from "../../../src/object/data-rebuilder.ts";
-import { ErasureDataWriter } from "../../../src/object/data-writer.ts";
-import { DRIVE_SET_LIMITS, DriveSet } from "../../../src/object/drive-set.ts";
-import { DEFAULT_OBJECT_OPTIONS } from "../../../src/object/object-core.ts";
+} from "../../../src/object/upkeep/create-object-store.ts";
+import { DamageLog } from "../../../src/object/upkeep/damage.ts";
 import type { DriveClient } from "../../../src/store/drive-client.ts";
 import { settle } from "../data-world.ts";
 import { ManualClock } from "../manual-clock.ts";

@@ -5,7 +5,7 @@ import type {
   CompletePart,
   CompleteUploadInput,
   Upload,
-} from "../../../src/object/object-store.ts";
+} from "../../../src/object/contract/object-store.ts";
 import { bytesSource } from "./memory-data.ts";
 import type { StoreFixture } from "./store-fixture.ts";
 

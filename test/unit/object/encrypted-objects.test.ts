@@ -2,10 +2,13 @@
 import { createHash } from "node:crypto";
 import { test } from "tap";
 import { FRAME_PLAIN_BYTES } from "../../../src/codec/sealed-frames.ts";
-import { decodeObjectRecord, encodeObjectRecord } from "../../../src/object/object-record.ts";
-import type { Bucket, EncryptionRequest } from "../../../src/object/object-store.ts";
-import { objectKey } from "../../../src/object/register-keys.ts";
-import { resealVersion, type VersionMeta } from "../../../src/object/stored-version.ts";
+import type { Bucket, EncryptionRequest } from "../../../src/object/contract/object-store.ts";
+import { objectKey } from "../../../src/object/contract/register-keys.ts";
+import {
+  decodeObjectRecord,
+  encodeObjectRecord,
+} from "../../../src/object/records/object-record.ts";
+import { resealVersion, type VersionMeta } from "../../../src/object/records/stored-version.ts";
 import { BufferSink, bytesSource } from "../../support/object/memory-data.ts";
 import {
   codeOf,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { test } from "tap";
 import { StoreError } from "../../../src/base/store-error.ts";
-import type { ObjectStore } from "../../../src/object/object-store.ts";
+import type { ObjectStore } from "../../../src/object/contract/object-store.ts";
 import { settle } from "../../support/data-world.ts";
 import { BufferSink, bytesSource } from "../../support/object/memory-data.ts";
 import { type TestNode, TestRig, withTime, workOff } from "../../support/object/test-node.ts";

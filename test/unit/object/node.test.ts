@@ -1,6 +1,6 @@
 import { test } from "tap";
-import type { ObjectLayer } from "../../../src/object/object-layer.ts";
-import { objectKey } from "../../../src/object/register-keys.ts";
+import { objectKey } from "../../../src/object/contract/register-keys.ts";
+import type { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
 import { settle } from "../../support/data-world.ts";
 import { bytesSource } from "../../support/object/memory-data.ts";
 import {

@@ -3,15 +3,24 @@ import { test } from "tap";
 import { newBucketId, newDataId } from "../../../src/base/ids.ts";
 import { ROW_VISIBLE } from "../../../src/base/kv-row.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
+import type { ShardedData } from "../../../src/object/contract/data.ts";
+import {
+  bucketKey,
+  objectKey,
+  partKey,
+  uploadKey,
+} from "../../../src/object/contract/register-keys.ts";
 import {
   type BucketRecord,
   decodeBucketRecord,
   encodeBucketRecord,
-} from "../../../src/object/bucket-record.ts";
-import type { ShardedData } from "../../../src/object/data.ts";
-import type { StoredPart } from "../../../src/object/data-descriptor.ts";
-import { deriveRows, purgedRows, readDueValue } from "../../../src/object/derive-rows.ts";
-import { ROW_VERSIONS_MAX, readObjectRow, rowBallot } from "../../../src/object/list-row.ts";
+} from "../../../src/object/records/bucket-record.ts";
+import type { StoredPart } from "../../../src/object/records/data-descriptor.ts";
+import {
+  ROW_VERSIONS_MAX,
+  readObjectRow,
+  rowBallot,
+} from "../../../src/object/records/list-row.ts";
 import {
   decodeObjectRecord,
   EMPTY_RECORD,
@@ -19,15 +28,14 @@ import {
   findVersion,
   latestVersion,
   type ObjectRecord,
-} from "../../../src/object/object-record.ts";
-import { bucketKey, objectKey, partKey, uploadKey } from "../../../src/object/register-keys.ts";
+} from "../../../src/object/records/object-record.ts";
 import {
   resealVersion,
   type StoredVersion,
   sealDeleteMarker,
   sealVersion,
   type VersionDraft,
-} from "../../../src/object/stored-version.ts";
+} from "../../../src/object/records/stored-version.ts";
 import {
   decodePartRecord,
   decodeUploadRecord,
@@ -36,7 +44,8 @@ import {
   isOpenUpload,
   type UploadRecord,
   type UploadState,
-} from "../../../src/object/upload-record.ts";
+} from "../../../src/object/records/upload-record.ts";
+import { deriveRows, purgedRows, readDueValue } from "../../../src/object/registers/derive-rows.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
 const random = new SeededRandom(7);

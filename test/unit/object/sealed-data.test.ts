@@ -4,8 +4,13 @@ import fc from "fast-check";
 import { test } from "tap";
 import { KIB } from "../../../src/base/bytes.ts";
 import { FRAME_PLAIN_BYTES, sealedBytes } from "../../../src/codec/sealed-frames.ts";
-import type { ByteRange, Data, ShardedData, WrittenData } from "../../../src/object/data.ts";
-import { openContent, sealContent } from "../../../src/object/sealed-content.ts";
+import type {
+  ByteRange,
+  Data,
+  ShardedData,
+  WrittenData,
+} from "../../../src/object/contract/data.ts";
+import { openContent, sealContent } from "../../../src/object/data/sealed-content.ts";
 import { BufferSource, chunksOf } from "../../support/buffer-source.ts";
 import { CollectingSink } from "../../support/collecting-sink.ts";
 import { DataWorld } from "../../support/data-world.ts";

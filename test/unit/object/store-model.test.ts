@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { type Test, test } from "tap";
-import type { ObjectLayer } from "../../../src/object/object-layer.ts";
-import type { Bucket } from "../../../src/object/object-store.ts";
+import type { Bucket } from "../../../src/object/contract/object-store.ts";
+import type { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
 import {
   codeOf,
   createFixture,

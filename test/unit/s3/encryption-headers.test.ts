@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { test } from "tap";
 import { HttpHeaders } from "../../../src/http/headers.ts";
-import type { Bucket } from "../../../src/object/object-store.ts";
+import type { Bucket } from "../../../src/object/contract/object-store.ts";
 import { encodeDocument } from "../../../src/s3/documents/document.ts";
 import {
   type BucketEncryption,

@@ -3,7 +3,7 @@ import { createDeferred } from "../../../src/base/deferred.ts";
 import { DiskError } from "../../../src/base/disk.ts";
 import { newDataId } from "../../../src/base/ids.ts";
 import { parseShardHeader } from "../../../src/codec/shard-header.ts";
-import { readDriveRows } from "../../../src/object/drive-rows.ts";
+import { readDriveRows } from "../../../src/object/registers/drive-rows.ts";
 import type { ShardSpec } from "../../../src/store/drive.ts";
 import { createSeededRandom, objectKey, settle } from "./collaborators.ts";
 import { createTestDrive, DRIVE_PATH, type TestDrive } from "./test-drive.ts";

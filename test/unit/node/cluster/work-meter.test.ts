@@ -2,7 +2,7 @@ import { test } from "tap";
 import { checkSameCluster } from "../../../../src/node/cluster/join-cluster.ts";
 import { explicitParity } from "../../../../src/node/cluster/shared-settings.ts";
 import { WorkMeter } from "../../../../src/node/cluster/work-meter.ts";
-import type { WorkerStatus } from "../../../../src/object/background-worker.ts";
+import type { WorkerStatus } from "../../../../src/object/contract/background-worker.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 
 const NOTHING: WorkerStatus = {

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { test } from "tap";
 import { newBucketId } from "../../../../src/base/ids.ts";
-import type { BucketPlace } from "../../../../src/object/register-keys.ts";
-import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/register-keys.ts";
-import type { RowQuery } from "../../../../src/object/registers.ts";
-import { scanRows } from "../../../../src/object/row-scan.ts";
+import type { BucketPlace } from "../../../../src/object/contract/register-keys.ts";
+import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/contract/register-keys.ts";
+import type { RowQuery } from "../../../../src/object/contract/registers.ts";
+import { scanRows } from "../../../../src/object/registers/row-scan.ts";
 import { type Cluster, createCluster } from "../../../support/object/cluster-fixture.ts";
 import { codeOf, putInput } from "../../../support/object/store-fixture.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";

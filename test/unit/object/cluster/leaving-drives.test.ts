@@ -2,10 +2,10 @@ import { test } from "tap";
 import type { RegisterChange } from "../../../../cluster/register/register-contract.ts";
 import { newDataId } from "../../../../src/base/ids.ts";
 import { avoidLeaving } from "../../../../src/object/cluster/leaving-drives.ts";
-import type { ShardedData } from "../../../../src/object/data.ts";
-import { dataOf } from "../../../../src/object/record-data.ts";
-import { OBJECT_TAG, PART_TAG, UPLOAD_TAG } from "../../../../src/object/register-keys.ts";
-import { encodePartRecord, type PartRecord } from "../../../../src/object/upload-record.ts";
+import type { ShardedData } from "../../../../src/object/contract/data.ts";
+import { OBJECT_TAG, PART_TAG, UPLOAD_TAG } from "../../../../src/object/contract/register-keys.ts";
+import { dataOf } from "../../../../src/object/records/record-data.ts";
+import { encodePartRecord, type PartRecord } from "../../../../src/object/records/upload-record.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 
 const random = new SeededRandom(6);

@@ -20,7 +20,7 @@ import { PeerBuffers } from "../../../../src/object/cluster/peer-buffers.ts";
 import { PEER_DRIVE_LIMITS, PeerDrive } from "../../../../src/object/cluster/peer-drive.ts";
 import { PeerDrives } from "../../../../src/object/cluster/peer-drives.ts";
 import { ReplicaGuard } from "../../../../src/object/cluster/replica-guard.ts";
-import { objectKey } from "../../../../src/object/register-keys.ts";
+import { objectKey } from "../../../../src/object/contract/register-keys.ts";
 import type { BlockPlace, ShardSpec } from "../../../../src/store/drive.ts";
 import { DiskDrive, Power } from "../../../support/disk-drives.ts";
 import { openMemoryNetwork } from "../../../support/peers/memory-network.ts";

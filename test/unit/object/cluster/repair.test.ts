@@ -6,7 +6,7 @@ import { AntiEntropy } from "../../../../src/object/cluster/anti-entropy.ts";
 import { partitionOfKey } from "../../../../src/object/cluster/cluster-registers.ts";
 import { syncPartitions, wantedHeads } from "../../../../src/object/cluster/ring-sync.ts";
 import { digestRows } from "../../../../src/object/cluster/row-digest.ts";
-import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/register-keys.ts";
+import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/contract/register-keys.ts";
 import { type Cluster, createCluster, layoutOf } from "../../../support/object/cluster-fixture.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 

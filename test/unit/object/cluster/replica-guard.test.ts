@@ -3,7 +3,7 @@ import type { CellReport, Refusal } from "../../../../cluster/register/replica.t
 import { ZERO_BALLOT } from "../../../../src/base/ballot.ts";
 import { newBucketId } from "../../../../src/base/ids.ts";
 import { type GuardableDrive, ReplicaGuard } from "../../../../src/object/cluster/replica-guard.ts";
-import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/register-keys.ts";
+import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/contract/register-keys.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 
 const BUCKET = { id: newBucketId(new SeededRandom(5)), shards: 1 };

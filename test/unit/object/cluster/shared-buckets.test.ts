@@ -1,7 +1,7 @@
 import { test } from "tap";
-import type { ObjectLayer } from "../../../../src/object/object-layer.ts";
-import { uploadKey } from "../../../../src/object/register-keys.ts";
-import { parseUploadId } from "../../../../src/object/version-id.ts";
+import { uploadKey } from "../../../../src/object/contract/register-keys.ts";
+import type { ObjectLayer } from "../../../../src/object/operations/object-layer.ts";
+import { parseUploadId } from "../../../../src/object/records/version-id.ts";
 import { type Cluster, createCluster } from "../../../support/object/cluster-fixture.ts";
 import { bytesSource } from "../../../support/object/memory-data.ts";
 import { codeOf, putInput, readContent } from "../../../support/object/store-fixture.ts";

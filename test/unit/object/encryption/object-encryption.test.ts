@@ -1,16 +1,16 @@
 import { createDecipheriv, createHmac } from "node:crypto";
 import fc from "fast-check";
 import { test } from "tap";
+import type { EncryptionRequest } from "../../../../src/object/contract/object-store.ts";
+import type { KeyService } from "../../../../src/object/encryption/key-service.ts";
+import { ObjectEncryption } from "../../../../src/object/encryption/object-encryption.ts";
+import { ObjectKeys } from "../../../../src/object/encryption/object-keys.ts";
 import {
   packEncryption,
   type StoredEncryption,
   unpackEncryption,
-} from "../../../../src/object/encryption/descriptor.ts";
-import type { KeyService } from "../../../../src/object/encryption/key-service.ts";
-import { ObjectEncryption } from "../../../../src/object/encryption/object-encryption.ts";
-import { ObjectKeys } from "../../../../src/object/encryption/object-keys.ts";
-import type { EncryptionRequest } from "../../../../src/object/object-store.ts";
-import { pack, unpackArray } from "../../../../src/object/record-bytes.ts";
+} from "../../../../src/object/records/encryption-descriptor.ts";
+import { pack, unpackArray } from "../../../../src/object/records/record-bytes.ts";
 import { createFixture } from "../../../support/object/store-fixture.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 

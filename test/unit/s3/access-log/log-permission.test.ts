@@ -1,6 +1,6 @@
 import { test } from "tap";
 import { newBucketId } from "../../../../src/base/ids.ts";
-import type { Bucket } from "../../../../src/object/object-store.ts";
+import type { Bucket } from "../../../../src/object/contract/object-store.ts";
 import { mayWriteLog } from "../../../../src/s3/access-log/log-permission.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 

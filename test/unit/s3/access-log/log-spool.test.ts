@@ -2,7 +2,7 @@ import { test } from "tap";
 import { newBucketId } from "../../../../src/base/ids.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { StoreError } from "../../../../src/base/store-error.ts";
-import type { Bucket, PutObjectInput } from "../../../../src/object/object-store.ts";
+import type { Bucket, PutObjectInput } from "../../../../src/object/contract/object-store.ts";
 import type { LogDestination } from "../../../../src/s3/access-log/log-chunk.ts";
 import { LOG_MEMORY_BYTES_MAX, LogSpool } from "../../../../src/s3/access-log/log-spool.ts";
 import { MemoryRecords } from "../../../support/iam/memory-records.ts";

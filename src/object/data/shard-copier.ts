@@ -1,0 +1,77 @@
+/**
+ * Copies one shard from a drive to another as it is, for data whose record moves it. Blocks carry
+ * their own checksums, and the file keeps its name, slot and content; whoever reads it verifies them.
+ */
+import type { Arena } from "../../actors/arena.ts";
+import { SHARD_HEADER_BYTES } from "../../codec/shard-header.ts";
+import { shardFileBytes } from "../../codec/stripe.ts";
+import type { ShardWriter } from "../../store/drive.ts";
+import type { ShardedData } from "../contract/data.ts";
+import type { DataDrive, DriveTable } from "./data-drives.ts";
+
+export interface ShardCopierModules {
+  readonly arena: Pick<Arena, "acquire" | "release">;
+  readonly drives: Pick<DriveTable, "get">;
+}
+
+export interface ShardCopy {
+  readonly data: ShardedData;
+  /** The register whose record refers to the data. */
+  readonly ownerKey: Uint8Array;
+  readonly slot: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** True when the copy is durable; otherwise nothing is left behind, as far as the drive answers. */
+export async function copyShard(modules: ShardCopierModules, copy: ShardCopy): Promise<boolean> {
+  const { data, ownerKey, slot } = copy;
+  const { dataId, k, m, stripeDataBytes } = data;
+  const source = modules.drives.get(copy.from);
+  const target = modules.drives.get(copy.to);
+  if (source === undefined || target === undefined) return false;
+  const dropped = await target.dropShard(dataId, slot);
+  if (!dropped.ok) return false;
+  const fileBytes = shardFileBytes(data, data.bytes);
+  const writer = target.createShard({ dataId, slot, k, m, stripeDataBytes, ownerKey, fileBytes });
+  if (
+    (await copyBytes(modules, { ...copy, source, writer, fileBytes })) &&
+    (await isWritten(writer))
+  ) {
+    const checked = await target.checkShard({ dataId, slot, k, m, stripeDataBytes });
+    return checked.ok;
+  }
+  writer.abort();
+  return false;
+}
+
+interface Copying extends ShardCopy {
+  readonly source: DataDrive;
+  readonly writer: ShardWriter;
+  readonly fileBytes: number;
+}
+
+async function copyBytes(
+  { arena }: ShardCopierModules,
+  { source, writer, data, slot, fileBytes }: Copying,
+): Promise<boolean> {
+  const { dataId } = data;
+  const buffer = await arena.acquire("read");
+  try {
+    for (let fileOffset = SHARD_HEADER_BYTES; fileOffset < fileBytes; ) {
+      const blockBytes = Math.min(buffer.bytes.length, fileBytes - fileOffset);
+      const place = { blockOffset: buffer.offset, blockBytes, trailerOffset: undefined };
+      const read = await source.readBlock({ dataId, slot, fileOffset, place });
+      if (!read.ok || !(await writer.append(place)).ok) return false;
+      fileOffset += blockBytes;
+    }
+    return true;
+  } finally {
+    arena.release(buffer);
+  }
+}
+
+async function isWritten(writer: ShardWriter): Promise<boolean> {
+  const reply = await writer.finish();
+  return reply.ok;
+}

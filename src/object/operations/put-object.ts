@@ -1,0 +1,125 @@
+/** PUT and COPY: bytes become durable data, then one commit makes the object. */
+
+import type { PreparedKey } from "../../../cluster/register/base.ts";
+import { TIB } from "../../base/bytes.ts";
+import type { ChecksumAlgorithm, PayloadSource } from "../../base/payload.ts";
+import type { Data, StorageClass } from "../contract/data.ts";
+import type {
+  Bucket,
+  CopyObjectInput,
+  CopyObjectResult,
+  EncryptionRequest,
+  PutObjectInput,
+  PutObjectResult,
+  StoredHeaders,
+  WriteConditions,
+} from "../contract/object-store.ts";
+import { objectKey } from "../contract/register-keys.ts";
+import { actingUnder } from "./bucket-entry.ts";
+import { type Moment, momentOf } from "./commit-limit.ts";
+import { commitVersion, writtenChecksum } from "./commit-version.ts";
+import type { ObjectCore } from "./object-core.ts";
+import { sourceOf } from "./object-source.ts";
+import { readVersion } from "./open-object.ts";
+import { isRotation, rotateKey } from "./rotate-key.ts";
+
+/** As in S3. */
+export const OBJECT_BYTES_MAX = 5 * TIB;
+
+interface ObjectWrite {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly source: PayloadSource;
+  readonly headers: StoredHeaders;
+  readonly storageClass: StorageClass;
+  readonly conditions: WriteConditions;
+  readonly algorithm: ChecksumAlgorithm | undefined;
+  /** Never left out by accident: what a client asked to be encrypted must be. */
+  readonly encryption: EncryptionRequest | undefined;
+}
+
+export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutObjectResult> {
+  const { bucket, key, source, headers, storageClass, conditions, encryption } = input;
+  const algorithm = declaredChecksum(source) ?? input.checksumAlgorithm;
+  const write = { bucket, key, source, headers, storageClass, conditions, algorithm, encryption };
+  return writeObject(core, write);
+}
+
+/**
+ * The bytes always move to data of their own: one data item belongs to one record for ever (I3).
+ * The copy has a checksum of its own over the whole object, of the source's kind if it can be.
+ */
+export async function copyObject(
+  core: ObjectCore,
+  input: CopyObjectInput,
+): Promise<CopyObjectResult> {
+  const { source, target } = input;
+  const found = await readVersion(core, source);
+  const { version } = found;
+  if (isRotation(found, input)) return rotateKey(core, found, input);
+  const meta = version.meta();
+  const kept = meta.checksum?.type === "FULL_OBJECT" ? meta.checksum.algorithm : undefined;
+  const result = await writeObject(core, {
+    ...target,
+    source: sourceOf(core.reader, found, undefined),
+    headers: input.headers(meta.headers),
+    storageClass: input.storageClass ?? version.storageClass,
+    algorithm: input.checksumAlgorithm ?? kept ?? "crc64nvme",
+    encryption: input.encryption,
+  });
+  const versioned = found.bucket.versioning !== "unversioned";
+  return { ...result, sourceVersionId: versioned ? version.versionId : undefined };
+}
+
+/** What the client declares up front or in a trailer: verified, so it is worth keeping. */
+export function declaredChecksum(source: PayloadSource): ChecksumAlgorithm | undefined {
+  return source.expectations.checksum?.algorithm ?? source.trailingChecksum;
+}
+
+async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObjectResult> {
+  const { source, algorithm, headers, storageClass, conditions } = write;
+  const bucket = await core.buckets.current(write.bucket);
+  const registerKey = objectKey(bucket, write.key);
+  let prepared: PreparedKey | undefined;
+  let since: Moment | undefined;
+  const place = { bucket: bucket.name, key: write.key };
+  const encrypted = write.encryption && (await core.encryption.create(write.encryption, place));
+  const keys = encrypted?.keys;
+  const written = await core.writer.write({
+    source,
+    ownerKey: registerKey,
+    storageClass,
+    bytesMax: OBJECT_BYTES_MAX,
+    inlineBytesMax: core.options.inlineBytesMax,
+    checksums: algorithm === undefined ? [] : [algorithm],
+    onVerified: () => {
+      since = momentOf(core.clock);
+      prepared = core.registers.prepareAhead(registerKey, actingUnder(bucket));
+    },
+    sealKey: keys?.dataKey(undefined),
+  });
+  const checksum = writtenChecksum(written, algorithm);
+  return commitVersion(core, {
+    bucket,
+    registerKey,
+    conditions,
+    prepared,
+    since,
+    written: written.data,
+    checksum,
+    draft: {
+      headers,
+      checksum: checksum && keys ? keys.sealChecksum(checksum, undefined, core.random) : checksum,
+      content: written.data,
+      storageClass,
+      bytes: written.bytes,
+      etag: keys?.etag(written.digests.md5) ?? written.digests.md5,
+      degraded: isDegraded(core, written.data, storageClass),
+      encryption: encrypted?.stored,
+    },
+  });
+}
+
+function isDegraded(core: ObjectCore, data: Data, storageClass: StorageClass): boolean {
+  return data.kind === "shards" && core.geometry.isDegraded(data, storageClass);
+}

@@ -1,0 +1,272 @@
+/**
+ * Moves the data of a record to where the layout has it, while a change of the ring runs: each shard
+ * is copied, or made anew where its drive does not answer, and then the record says so. The record
+ * decides: a shard counts as moved when a value that names its new drive was chosen, and only then
+ * its old one is given up.
+ *
+ * Shards of parts stay where they are unless their drive leaves: a completion may be about to name
+ * them by the descriptor that it has read.
+ */
+import type { DataId } from "../../base/ids.ts";
+import { StoreError } from "../../base/store-error.ts";
+import { shardFileBytes } from "../../codec/stripe.ts";
+import type { ShardedData } from "../contract/data.ts";
+import { OBJECT_TAG, PART_TAG } from "../contract/register-keys.ts";
+import type { DriveTable } from "../data/data-drives.ts";
+import type { PlacementDrive } from "../data/data-placement.ts";
+import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
+import { copyShard, type ShardCopierModules } from "../data/shard-copier.ts";
+import type { ObjectCore } from "../operations/object-core.ts";
+import { OBJECT_BYTES_MAX } from "../operations/put-object.ts";
+import {
+  dataOf,
+  mergeShards,
+  type RecordData,
+  type Replacement,
+  replaceData,
+} from "../records/record-data.ts";
+import { findReference } from "./references.ts";
+
+/** Where data belongs now. */
+export interface MoverPlacement {
+  /** Drives in the order in which the item's slots have them, then those that stand in. */
+  orderFor(dataId: DataId): readonly number[];
+  /** The drive is being emptied. */
+  isLeaving(driveIndex: number): boolean;
+}
+
+export interface DataMoverModules {
+  readonly core: ObjectCore;
+  readonly copier: ShardCopierModules;
+  readonly rebuilder: { rebuild(request: RebuildRequest): Promise<readonly RebuildTarget[]> };
+  readonly drives: Pick<DriveTable, "get" | "states" | "isOnline">;
+  placement(): MoverPlacement;
+}
+
+export interface MoveCounts {
+  readonly shards: number;
+  readonly bytes: number;
+  readonly failed: number;
+}
+
+/** What has to happen to one item. */
+export interface MovePlan {
+  readonly moves: readonly RebuildTarget[];
+  /** Something cannot be moved now and has to be. */
+  readonly blocked: boolean;
+  /** It has more shards than there are drives for: it is written anew. */
+  readonly anew: boolean;
+}
+
+const NO_RESULT = new Uint8Array(0);
+
+export class DataMover {
+  readonly #modules: DataMoverModules;
+  #shards = 0;
+  #bytes = 0;
+  #failed = 0;
+
+  constructor(modules: DataMoverModules) {
+    this.#modules = modules;
+  }
+
+  get counts(): MoveCounts {
+    return { shards: this.#shards, bytes: this.#bytes, failed: this.#failed };
+  }
+
+  /** True when all data of the record is in its place, as far as that is needed. */
+  async tend(key: Buffer, body: Uint8Array | undefined): Promise<boolean> {
+    if (key[0] !== OBJECT_TAG && key[0] !== PART_TAG) return true;
+    let placed = true;
+    for (const item of dataOf(key, body)) {
+      if (await this.#tendItem(key, item)) continue;
+      this.#failed += 1;
+      placed = false;
+    }
+    return placed;
+  }
+
+  async #tendItem(key: Buffer, item: RecordData): Promise<boolean> {
+    const { data } = item;
+    const placement = this.#modules.placement();
+    const plan = planMoves(data, placement, this.#modules.drives.states(), key[0] === PART_TAG);
+    if (plan.moves.length === 0 && !plan.anew) return !plan.blocked;
+    try {
+      if (plan.anew) return await this.#writeAnew(key, item);
+      const moved = await this.#move(key, data, plan.moves);
+      return moved && !plan.blocked;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#modules.core.log.warn("data could not be moved yet", { dataId: data.dataId, error });
+      return false;
+    }
+  }
+
+  /** Copies and records; true when every move has been recorded. */
+  async #move(key: Buffer, data: ShardedData, moves: readonly RebuildTarget[]): Promise<boolean> {
+    const durable = await this.#copyAll(key, data, moves);
+    const kept = withoutCrowding(data, durable);
+    const recorded = kept.length > 0 && (await this.#record(key, data, kept));
+    return recorded && kept.length === moves.length;
+  }
+
+  async #copyAll(
+    ownerKey: Buffer,
+    data: ShardedData,
+    moves: readonly RebuildTarget[],
+  ): Promise<RebuildTarget[]> {
+    const { copier, drives, rebuilder } = this.#modules;
+    const done: RebuildTarget[] = [];
+    const rest: RebuildTarget[] = [];
+    for (const move of moves) {
+      const { slot, driveIndex: to } = move;
+      const from = data.drives[slot] ?? -1;
+      const isThere = (data.missing & (1 << slot)) === 0 && drives.isOnline(from);
+      const copied = isThere && (await copyShard(copier, { data, ownerKey, slot, from, to }));
+      (copied ? done : rest).push(move);
+    }
+    if (rest.length === 0) return done;
+    const rebuilt = await rebuilder.rebuild({ data, ownerKey, targets: rest });
+    return [...done, ...rebuilt];
+  }
+
+  async #record(
+    key: Buffer,
+    before: ShardedData,
+    moves: readonly RebuildTarget[],
+  ): Promise<boolean> {
+    const { core } = this.#modules;
+    const after = withMoves(before, moves);
+    const outcome = await core.registers.update(key, (body) => {
+      const current = dataOf(key, body).find(({ data }) => data.dataId === before.dataId);
+      const merged = current && mergeShards(current.data, before, after);
+      if (body === undefined || current === undefined || merged === undefined) {
+        return { kind: "keep", answer: undefined };
+      }
+      const replacement = { data: merged, moved: false, degraded: current.degraded };
+      const changed = replaceData(key, body, new Map([[before.dataId, replacement]]), 0);
+      return { kind: "write", body: changed, result: NO_RESULT };
+    });
+    // Somebody else has changed it: it is looked at again.
+    if (outcome.kind !== "written") return false;
+    const slots = moves.map(({ slot }) => slot);
+    core.pending.rebuilt(after, slots);
+    this.#shards += moves.length;
+    this.#bytes += moves.length * shardFileBytes(before, before.bytes);
+    if (key[0] !== PART_TAG) await this.#giveUp(key, before, slots);
+    return true;
+  }
+
+  /** What the record names elsewhere now. A drive that leaves keeps what it has. */
+  async #giveUp(key: Buffer, before: ShardedData, slots: readonly number[]): Promise<void> {
+    const { core, drives, placement } = this.#modules;
+    const reference = await findReference(core, key, before.dataId);
+    if (reference.kind !== "record") return;
+    for (const slot of slots) {
+      const old = before.drives[slot] ?? -1;
+      if (reference.data.drives[slot] === old || placement().isLeaving(old)) continue;
+      if (drives.isOnline(old)) await drives.get(old)?.dropShard(before.dataId, slot);
+    }
+  }
+
+  /** With as many shards as there are drives for now. */
+  async #writeAnew(key: Buffer, { data, storageClass }: RecordData): Promise<boolean> {
+    const { core } = this.#modules;
+    const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
+    const written = await core.writer.write({
+      source,
+      ownerKey: key,
+      storageClass,
+      bytesMax: OBJECT_BYTES_MAX,
+      inlineBytesMax: 0,
+      checksums: [],
+    });
+    if (written.bytes !== data.bytes) {
+      core.writer.discard(written.data);
+      return false;
+    }
+    const degraded =
+      written.data.kind === "shards" && core.geometry.isDegraded(written.data, storageClass);
+    const replacement: Replacement = { data: written.data, moved: true, degraded };
+    const outcome = await core.registers.update(key, (body) => {
+      const dueMs = core.clock.nowMs() + core.options.trashGraceMs;
+      const changed = body && replaceData(key, body, new Map([[data.dataId, replacement]]), dueMs);
+      if (changed === undefined) return { kind: "keep", answer: undefined };
+      return { kind: "write", body: changed, result: NO_RESULT };
+    });
+    if (outcome.kind !== "written") {
+      core.writer.discard(written.data);
+      return true;
+    }
+    if (written.data.kind === "shards") core.pending.adopted(written.data);
+    this.#shards += data.drives.length;
+    this.#bytes += data.drives.length * shardFileBytes(data, data.bytes);
+    return true;
+  }
+}
+
+/** `leavingOnly`: what could stay stays. */
+export function planMoves(
+  data: ShardedData,
+  { orderFor, isLeaving }: MoverPlacement,
+  states: readonly PlacementDrive[],
+  leavingOnly: boolean,
+): MovePlan {
+  const order = orderFor(data.dataId);
+  const leaves = data.drives.some((drive) => isLeaving(drive));
+  if (data.drives.length > order.length) return { moves: [], blocked: false, anew: leaves };
+  const usable = new Map(states.map((state) => [state.index, state]));
+  const takes = (index: number) => {
+    const state = usable.get(index);
+    return state?.online === true && !state.full;
+  };
+  const taken = new Set([...data.drives, ...order.slice(0, data.drives.length)]);
+  const moves: RebuildTarget[] = [];
+  let blocked = false;
+  data.drives.forEach((own, slot) => {
+    const wanted = order[slot] ?? own;
+    const mustGo = isLeaving(own);
+    const isMissing = (data.missing & (1 << slot)) !== 0;
+    if (own === wanted || (!mustGo && (leavingOnly || isMissing))) return;
+    if (takes(wanted)) {
+      moves.push({ slot, driveIndex: wanted });
+      return;
+    }
+    // A full drive is no reason to wait; one that is away will be back, or is taken out.
+    if (!mustGo) {
+      blocked ||= usable.get(wanted)?.online !== true;
+      return;
+    }
+    const other = order.find((index) => takes(index) && !taken.has(index));
+    if (other === undefined) {
+      blocked = true;
+      return;
+    }
+    taken.add(other);
+    moves.push({ slot, driveIndex: other });
+  });
+  return { moves, blocked, anew: false };
+}
+
+function withMoves(data: ShardedData, moves: readonly RebuildTarget[]): ShardedData {
+  const drives = [...data.drives];
+  let { missing } = data;
+  for (const { slot, driveIndex } of moves) {
+    drives[slot] = driveIndex;
+    missing &= ~(1 << slot);
+  }
+  return { ...data, drives, missing };
+}
+
+/** Without those that would leave two shards on one drive, because another move failed. */
+function withoutCrowding(data: ShardedData, moves: readonly RebuildTarget[]): RebuildTarget[] {
+  let kept = [...moves];
+  for (;;) {
+    const { drives } = withMoves(data, kept);
+    const fits = kept.filter(
+      ({ driveIndex }) => drives.indexOf(driveIndex) === drives.lastIndexOf(driveIndex),
+    );
+    if (fits.length === kept.length) return kept;
+    kept = fits;
+  }
+}

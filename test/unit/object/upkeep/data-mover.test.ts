@@ -1,0 +1,84 @@
+import { test } from "tap";
+import { newDataId } from "../../../../src/base/ids.ts";
+import type { ShardedData } from "../../../../src/object/contract/data.ts";
+import { mergeShards } from "../../../../src/object/records/record-data.ts";
+import { planMoves } from "../../../../src/object/upkeep/data-mover.ts";
+import { SeededRandom } from "../../../support/seeded-random.ts";
+
+const random = new SeededRandom(5);
+
+function dataOn(drives: readonly number[], missing = 0): ShardedData {
+  const m = Math.floor(drives.length / 2);
+  const dataId = newDataId(random);
+  const k = drives.length - m;
+  return { kind: "shards", dataId, k, m, stripeDataBytes: 1 << 20, bytes: 5000, drives, missing };
+}
+
+function statesOf(count: number, offline: readonly number[] = [], full: readonly number[] = []) {
+  return Array.from({ length: count }, (_, index) => {
+    return { index, online: !offline.includes(index), full: full.includes(index) };
+  });
+}
+
+function placementOf(order: readonly number[], leaving: readonly number[] = []) {
+  return { orderFor: () => order, isLeaving: (index: number) => leaving.includes(index) };
+}
+
+test("planMoves: shards go to the drives of their slots, what is there stays", async (t) => {
+  const plan = planMoves(dataOn([0, 1, 2, 3]), placementOf([0, 4, 2, 1, 3]), statesOf(5), false);
+  t.strictSame(plan.moves, [
+    { slot: 1, driveIndex: 4 },
+    { slot: 3, driveIndex: 1 },
+  ]);
+  t.notOk(plan.blocked);
+});
+
+test("planMoves: a drive that is away is waited for, a full one is not", async (t) => {
+  const data = dataOn([0, 1, 2, 3]);
+  const placement = placementOf([0, 4, 2, 3, 1]);
+  t.match(planMoves(data, placement, statesOf(5, [4]), false), { moves: [], blocked: true });
+  t.match(planMoves(data, placement, statesOf(5, [], [4]), false), { moves: [], blocked: false });
+});
+
+test("planMoves: what leaves goes elsewhere when its new drive takes nothing", async (t) => {
+  const data = dataOn([0, 1, 2, 3]);
+  const placement = placementOf([0, 4, 2, 3, 5], [1]);
+  const plan = planMoves(data, placement, statesOf(6, [4]), false);
+  t.strictSame(plan.moves, [{ slot: 1, driveIndex: 5 }]);
+  t.match(planMoves(data, placement, statesOf(6, [4, 5]), false), { moves: [], blocked: true });
+});
+
+test("planMoves: a lost shard is left to the healer, unless its drive leaves", async (t) => {
+  const data = dataOn([0, 1, 2, 3], 0b0010);
+  const order = [0, 4, 2, 3];
+  t.strictSame(planMoves(data, placementOf(order), statesOf(5), false).moves, []);
+  t.strictSame(planMoves(data, placementOf(order, [1]), statesOf(5), false).moves, [
+    { slot: 1, driveIndex: 4 },
+  ]);
+});
+
+test("planMoves: parts move off leaving drives only", async (t) => {
+  const data = dataOn([0, 1, 2, 3]);
+  const order = [4, 5, 2, 3];
+  t.strictSame(planMoves(data, placementOf(order, [1]), statesOf(6), true).moves, [
+    { slot: 1, driveIndex: 5 },
+  ]);
+});
+
+test("planMoves: with fewer drives than shards what leaves is written anew", async (t) => {
+  const data = dataOn([0, 1, 2, 3]);
+  t.match(planMoves(data, placementOf([0, 1, 2], [3]), statesOf(4), false), { anew: true });
+});
+
+test("mergeShards: changes only what is still as it was found", async (t) => {
+  const before = dataOn([0, 1, 2, 3], 0b1000);
+  const after = { ...before, drives: [5, 1, 6, 7], missing: 0 };
+  t.match(mergeShards(before, before, after), { drives: [5, 1, 6, 7], missing: 0 });
+  const meanwhile = { ...before, drives: [0, 1, 9, 3], missing: 0b1001 };
+  t.match(
+    mergeShards(meanwhile, before, after),
+    { drives: [0, 1, 9, 7], missing: 0b0001 },
+    "slot 0 was found damaged, slot 2 was moved",
+  );
+  t.equal(mergeShards(after, before, after), undefined);
+});
