@@ -16,6 +16,8 @@ export interface RebuildRequest {
   /** The register whose record refers to the data. */
   readonly ownerKey: Uint8Array;
   readonly targets: readonly RebuildTarget[];
+  /** All bytes are made; the drives only have to make them durable. */
+  readonly onFinishing?: () => void;
 }
 
 export interface RebuildTarget {
@@ -68,6 +70,7 @@ export class DataRebuilder {
       for (const { writer } of shards ?? []) writer.abort();
       throw error;
     }
+    request.onFinishing?.();
     return finishShards(shards ?? []);
   }
 

@@ -16,6 +16,7 @@ import type { DriveTable } from "../data/data-drives.ts";
 import type { PlacementDrive } from "../data/data-placement.ts";
 import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
 import { copyShard, type ShardCopierModules } from "../data/shard-copier.ts";
+import { isTooLate, momentOf } from "../operations/commit-limit.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
 import { OBJECT_BYTES_MAX } from "../operations/put-object.ts";
 import {
@@ -172,6 +173,7 @@ export class DataMover {
   /** With as many shards as there are drives for now. */
   async #writeAnew(key: Buffer, { data, storageClass }: RecordData): Promise<boolean> {
     const { core } = this.#modules;
+    let since = momentOf(core.clock);
     const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
     const written = await core.writer.write({
       source,
@@ -180,6 +182,9 @@ export class DataMover {
       bytesMax: OBJECT_BYTES_MAX,
       inlineBytesMax: 0,
       checksums: [],
+      onVerified: () => {
+        since = momentOf(core.clock);
+      },
     });
     if (written.bytes !== data.bytes) {
       core.writer.discard(written.data);
@@ -188,7 +193,10 @@ export class DataMover {
     const degraded =
       written.data.kind === "shards" && core.geometry.isDegraded(written.data, storageClass);
     const replacement: Replacement = { data: written.data, moved: true, degraded };
+    let late = false;
     const outcome = await core.registers.update(key, (body) => {
+      late = isTooLate(core.clock, since, core.options.commitWithinMs);
+      if (late) return { kind: "keep", answer: undefined };
       const dueMs = core.clock.nowMs() + core.options.trashGraceMs;
       const changed = body && replaceData(key, body, new Map([[data.dataId, replacement]]), dueMs);
       if (changed === undefined) return { kind: "keep", answer: undefined };
@@ -196,7 +204,7 @@ export class DataMover {
     });
     if (outcome.kind !== "written") {
       core.writer.discard(written.data);
-      return true;
+      return !late;
     }
     if (written.data.kind === "shards") core.pending.adopted(written.data);
     this.#shards += data.drives.length;

@@ -17,6 +17,7 @@ import {
 import type { ShardedData } from "../contract/data.ts";
 import type { PlacementDrive } from "../data/data-placement.ts";
 import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
+import { isTooLate, type Moment, momentOf } from "../operations/commit-limit.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
 import { OBJECT_BYTES_MAX } from "../operations/put-object.ts";
 import { HEALTHY } from "../records/data-health.ts";
@@ -59,6 +60,8 @@ const KEYS_PER_PASS = 4096;
 const AT_ONCE = 2;
 /** Items of one record healed before the record is written: a large upload has thousands. */
 const ITEMS_PER_CHANGE = 16;
+/** Of the time that a commit may take: what is healed is not kept waiting longer for the next item. */
+const HURRY_SHARE = 1 / 4;
 const START = new Uint8Array(0);
 const NO_RESULT = new Uint8Array(0);
 
@@ -172,37 +175,50 @@ export class Healer implements BackgroundWorker {
       return true;
     }
     let complete = true;
-    for (let start = 0; start < weak.length; start += ITEMS_PER_CHANGE) {
-      const healed = new Map<DataId, Healed>();
-      for (const item of weak.slice(start, start + ITEMS_PER_CHANGE)) {
-        const replacement = await this.#healItem(key, item);
-        if (replacement !== undefined) {
-          healed.set(item.data.dataId, { before: item.data, replacement });
-        }
-        complete &&= replacement !== undefined && isStrong(replacement);
-      }
-      if (healed.size > 0) await this.#record(key, healed);
+    let healed = new Map<DataId, Healed>();
+    for (const item of weak) {
+      const found = await this.#healItem(key, item);
+      if (found !== undefined) healed.set(item.data.dataId, found);
+      complete &&= found !== undefined && isStrong(found.replacement);
+      if (healed.size < ITEMS_PER_CHANGE && !this.#isLate(healed, HURRY_SHARE)) continue;
+      complete &&= await this.#record(key, healed);
+      healed = new Map();
     }
+    if (healed.size > 0) complete &&= await this.#record(key, healed);
     return complete;
   }
 
-  async #healItem(key: Buffer, item: RecordData): Promise<Replacement | undefined> {
+  /** Any of them waits for its record longer than this share of what is allowed. */
+  #isLate(healed: ReadonlyMap<DataId, Healed>, share: number): boolean {
+    const { clock, options } = this.#modules.core;
+    const withinMs = options.commitWithinMs * share;
+    return [...healed.values()].some(({ since }) => isTooLate(clock, since, withinMs));
+  }
+
+  async #healItem(key: Buffer, item: RecordData): Promise<Healed | undefined> {
     if (item.degraded) return this.#writeAnew(key, item);
+    const { core, rebuilder, placement } = this.#modules;
     const { data } = item;
-    const targets = targetsFor(data, this.#modules.placement());
+    const targets = targetsFor(data, placement());
     if (targets.length === 0) return undefined;
-    const rebuilt = await this.#modules.rebuilder.rebuild({ data, ownerKey: key, targets });
+    let since = momentOf(core.clock);
+    const onFinishing = () => {
+      since = momentOf(core.clock);
+    };
+    const rebuilt = await rebuilder.rebuild({ data, ownerKey: key, targets, onFinishing });
     if (rebuilt.length === 0) return undefined;
-    return { data: withShards(data, rebuilt), moved: false, degraded: false };
+    const replacement = { data: withShards(data, rebuilt), moved: false, degraded: false };
+    return { before: data, replacement, since };
   }
 
   /** Only when enough drives are there: otherwise it would be as weak again. */
-  async #writeAnew(key: Buffer, item: RecordData): Promise<Replacement | undefined> {
+  async #writeAnew(key: Buffer, item: RecordData): Promise<Healed | undefined> {
     const { core, placement, slotsFull } = this.#modules;
     const usable = placement().filter(({ online, full }) => online && !full);
     if (usable.length < slotsFull()) return undefined;
     const { data, storageClass } = item;
     const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
+    let since = momentOf(core.clock);
     const written = await core.writer.write({
       source,
       ownerKey: key,
@@ -210,6 +226,9 @@ export class Healer implements BackgroundWorker {
       bytesMax: OBJECT_BYTES_MAX,
       inlineBytesMax: 0,
       checksums: [],
+      onVerified: () => {
+        since = momentOf(core.clock);
+      },
     });
     const degraded =
       written.data.kind === "shards" && core.geometry.isDegraded(written.data, storageClass);
@@ -217,12 +236,17 @@ export class Healer implements BackgroundWorker {
       core.writer.discard(written.data);
       return undefined;
     }
-    return { data: written.data, moved: true, degraded: false };
+    const replacement = { data: written.data, moved: true, degraded: false };
+    return { before: data, replacement, since };
   }
 
-  async #record(key: Buffer, healed: ReadonlyMap<DataId, Healed>): Promise<void> {
+  /** False when it comes too late: the sweeper may have begun to judge what was written. */
+  async #record(key: Buffer, healed: ReadonlyMap<DataId, Healed>): Promise<boolean> {
     const { registers, clock, options, writer, pending } = this.#modules.core;
+    let late = false;
     const outcome = await registers.update(key, (body) => {
+      late = this.#isLate(healed, 1);
+      if (late) return { kind: "keep", answer: undefined };
       const dueMs = clock.nowMs() + options.trashGraceMs;
       const replacements = stillWanted(key, body, healed);
       const changed = body === undefined ? undefined : replaceData(key, body, replacements, dueMs);
@@ -234,12 +258,13 @@ export class Healer implements BackgroundWorker {
         const { data } = replacement;
         if (data.kind === "shards") pending.rebuilt(data, [...data.drives.keys()]);
       }
-      return;
+      return true;
     }
-    // The object is gone; what was rebuilt has pending rows and is swept.
+    // The object is gone, or time is; what was rebuilt has pending rows and is swept.
     for (const { replacement } of healed.values()) {
       if (replacement.moved) writer.discard(replacement.data);
     }
+    return !late;
   }
 
   /** A row that leads to healthy data has no reason to be there. */
@@ -256,6 +281,8 @@ export class Healer implements BackgroundWorker {
 interface Healed {
   readonly before: ShardedData;
   readonly replacement: Replacement;
+  /** When its shards began to be durable: see commit-limit.ts. */
+  readonly since: Moment;
 }
 
 /** Slots that others have changed meanwhile, by damage or a move, stay as those made them. */

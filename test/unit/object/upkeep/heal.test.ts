@@ -3,6 +3,7 @@ import { newDataId } from "../../../../src/base/ids.ts";
 import type { ShardedData } from "../../../../src/object/contract/data.ts";
 import { objectKey } from "../../../../src/object/contract/register-keys.ts";
 import type { RebuildRequest, RebuildTarget } from "../../../../src/object/data/data-rebuilder.ts";
+import { COMMIT_WITHIN_MS } from "../../../../src/object/operations/commit-limit.ts";
 import { decodeObjectRecord } from "../../../../src/object/records/object-record.ts";
 import { dataOf, replaceData } from "../../../../src/object/records/record-data.ts";
 import { HEALER_OPTIONS, Healer, targetsFor } from "../../../../src/object/upkeep/heal.ts";
@@ -217,6 +218,21 @@ test("Healer: data of too small a geometry is written anew when all drives are t
   world.clock.advance(24 * 60 * 60_000);
   await tidyUp(createJanitor(world));
   t.equal(data.contents.size, 1);
+});
+
+test("Healer: what was made long before it could be recorded is not recorded any more", async (t) => {
+  const world = await createWorld({ degraded: true });
+  const before = await currentData(world);
+  const { clock, data } = world;
+  const { finishing } = data;
+  // Stopped for longer than a commit may take, after the new shards began to be durable.
+  data.finishing = async () => clock.advance(COMMIT_WITHIN_MS + 1);
+  t.equal(await world.healer.work(), "busy");
+  t.strictSame(await currentData(world), before, "the sweeper may have deleted the new data");
+  data.finishing = finishing;
+  clock.advance(HEALER_OPTIONS.retryMs);
+  t.equal(await world.healer.work(), "busy");
+  t.not((await currentData(world)).dataId, before.dataId);
 });
 
 test("Healer: a row that leads to healthy data goes", async (t) => {
