@@ -181,11 +181,14 @@ export class Healer implements BackgroundWorker {
       if (found !== undefined) healed.set(item.data.dataId, found);
       complete &&= found !== undefined && isStrong(found.replacement);
       if (healed.size < ITEMS_PER_CHANGE && !this.#isLate(healed, HURRY_SHARE)) continue;
-      complete &&= await this.#record(key, healed);
+      // Whatever else failed, what was healed is recorded.
+      const recorded = await this.#record(key, healed);
+      complete &&= recorded;
       healed = new Map();
     }
-    if (healed.size > 0) complete &&= await this.#record(key, healed);
-    return complete;
+    if (healed.size === 0) return complete;
+    const recorded = await this.#record(key, healed);
+    return complete && recorded;
   }
 
   /** Any of them waits for its record longer than this share of what is allowed. */

@@ -169,6 +169,15 @@ test("Healer: rebuilds what is missing, on another drive when its own is away", 
   t.equal(await world.healer.work(), "idle");
 });
 
+test("Healer: what could be healed is recorded, also when not all could", async (t) => {
+  const world = await createWorld();
+  await damage(world, 0b0110);
+  world.drives = online(0, 1, 3);
+  t.equal(await world.healer.work(), "busy");
+  t.equal((await currentData(world)).missing, 0b0100, "slot 2 has no drive to go to");
+  t.equal(world.healer.status().failed, 1);
+});
+
 test("Healer: what cannot be healed now is left alone for a while", async (t) => {
   const world = await createWorld();
   await damage(world, 0b0010);
