@@ -17,7 +17,8 @@ export function expirationHeader(bucket: Bucket, object: ExpiringObject): Header
   const rules = lifecycleOf(bucket)?.rules;
   if (rules === undefined) return [];
   const { key, mtimeMs, bytes, headers } = object;
-  const version = { deleteMarker: false, mtimeMs, bytes, tags: () => tagsOf(headers) };
+  const times = { mtimeMs, writtenMs: mtimeMs };
+  const version = { deleteMarker: false, ...times, bytes, tags: () => tagsOf(headers) };
   const next = nextExpiration(rules, key, version);
   if (next === undefined) return [];
   const date = formatHttpDate(next.atMs);

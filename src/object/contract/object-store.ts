@@ -115,6 +115,14 @@ export interface DeleteConditions {
   readonly ifMatchBytes?: number;
 }
 
+/** What a trusted writer says a version was elsewhere: it is shown as such here. */
+export interface SourceFacts {
+  /** Its last-modified time; now by default. */
+  readonly mtimeMs?: number;
+  /** Its ETag; the one of the bytes by default. */
+  readonly etag?: Uint8Array;
+}
+
 export interface PutObjectInput {
   readonly bucket: Bucket;
   readonly key: string;
@@ -125,6 +133,7 @@ export interface PutObjectInput {
   /** Computed when the client declared none, so that every object has one: crc64nvme. */
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
   readonly encryption?: EncryptionRequest | undefined;
+  readonly facts?: SourceFacts | undefined;
 }
 
 export interface PutObjectResult {
@@ -165,6 +174,8 @@ export interface DeleteObjectInput {
   readonly conditions: DeleteConditions;
   /** The caller asks for it and is allowed to: retention in GOVERNANCE mode does not hold. */
   readonly bypassGovernance?: boolean;
+  /** Of the delete marker, should one be made; now by default. */
+  readonly mtimeMs?: number | undefined;
 }
 
 export interface DeleteObjectResult {
@@ -183,6 +194,7 @@ export interface CopyObjectInput {
   readonly storageClass: StorageClass | undefined;
   readonly checksumAlgorithm: ChecksumAlgorithm | undefined;
   readonly encryption?: EncryptionRequest | undefined;
+  readonly facts?: SourceFacts | undefined;
 }
 
 export interface CopyObjectResult extends PutObjectResult {
@@ -282,6 +294,8 @@ export interface CompleteUploadInput extends UploadAddress, EncryptionAccess {
   readonly checksumType?: ChecksumType;
   /** x-amz-mp-object-size. */
   readonly bytes?: number;
+  /** As in SourceFacts. */
+  readonly mtimeMs?: number | undefined;
 }
 
 export interface ListPartsPage {

@@ -244,6 +244,7 @@ async function checkedManifest(
     parts,
     degraded,
     partsCheck: keys?.partsCheck(parts),
+    mtimeMs: input.mtimeMs,
   };
 }
 
@@ -304,6 +305,7 @@ function draftOf(upload: UploadRecord, manifest: CompletionManifest): VersionDra
     bytes: manifest.bytes,
     etag: manifest.etag,
     degraded: manifest.degraded,
+    mtimeMs: manifest.mtimeMs,
     encryption: upload.encryption && { ...upload.encryption, partsCheck: manifest.partsCheck },
   };
 }

@@ -24,6 +24,7 @@ interface Deletion {
   readonly mintId: () => Buffer;
   readonly conditions: DeleteConditions;
   readonly bypassGovernance: boolean;
+  readonly mtimeMs: number | undefined;
 }
 
 type Refusal = { readonly error: StoreErrorData };
@@ -42,6 +43,7 @@ export async function deleteObject(
     },
     conditions,
     bypassGovernance: input.bypassGovernance === true,
+    mtimeMs: input.mtimeMs,
   };
   return core.buckets.commit(input.bucket, async (entry) => {
     const outcome = await core.registers.update<Refusal | undefined>(
@@ -74,7 +76,7 @@ function deletionChange(
   if (error !== undefined) return { kind: "refuse", answer: { error } };
   const change =
     target === undefined
-      ? deleteLatest(record, mintId, context)
+      ? deleteLatest(record, mintId, { ...context, mtimeMs: deletion.mtimeMs })
       : deleteVersion(record, target.id, context);
   if (change === undefined) {
     return { kind: "refuse", answer: { error: { code: "too-many-versions" } } };

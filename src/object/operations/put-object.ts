@@ -11,6 +11,7 @@ import type {
   EncryptionRequest,
   PutObjectInput,
   PutObjectResult,
+  SourceFacts,
   StoredHeaders,
   WriteConditions,
 } from "../contract/object-store.ts";
@@ -36,13 +37,14 @@ interface ObjectWrite {
   readonly algorithm: ChecksumAlgorithm | undefined;
   /** Never left out by accident: what a client asked to be encrypted must be. */
   readonly encryption: EncryptionRequest | undefined;
+  readonly facts: SourceFacts | undefined;
 }
 
 export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutObjectResult> {
-  const { bucket, key, source, headers, storageClass, conditions, encryption } = input;
+  const { bucket, key, source, headers, storageClass, conditions, encryption, facts } = input;
   const algorithm = declaredChecksum(source) ?? input.checksumAlgorithm;
-  const write = { bucket, key, source, headers, storageClass, conditions, algorithm, encryption };
-  return writeObject(core, write);
+  const content = { source, algorithm, encryption, facts };
+  return writeObject(core, { bucket, key, headers, storageClass, conditions, ...content });
 }
 
 /**
@@ -66,6 +68,7 @@ export async function copyObject(
     storageClass: input.storageClass ?? version.storageClass,
     algorithm: input.checksumAlgorithm ?? kept ?? "crc64nvme",
     encryption: input.encryption,
+    facts: input.facts,
   });
   const versioned = found.bucket.versioning !== "unversioned";
   return { ...result, sourceVersionId: versioned ? version.versionId : undefined };
@@ -77,7 +80,7 @@ export function declaredChecksum(source: PayloadSource): ChecksumAlgorithm | und
 }
 
 async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObjectResult> {
-  const { source, algorithm, headers, storageClass, conditions } = write;
+  const { source, algorithm, headers, storageClass, conditions, facts } = write;
   const bucket = await core.buckets.current(write.bucket);
   const registerKey = objectKey(bucket, write.key);
   let prepared: PreparedKey | undefined;
@@ -113,7 +116,8 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
       content: written.data,
       storageClass,
       bytes: written.bytes,
-      etag: keys?.etag(written.digests.md5) ?? written.digests.md5,
+      etag: facts?.etag ?? keys?.etag(written.digests.md5) ?? written.digests.md5,
+      mtimeMs: facts?.mtimeMs,
       degraded: isDegraded(core, written.data, storageClass),
       encryption: encrypted?.stored,
     },

@@ -35,6 +35,8 @@ export function isRotation(found: FoundVersion, input: CopyObjectInput): boolean
   const { version, bucket, isLatest } = found;
   const { encryption, checksum } = version.meta();
   if (encryption === undefined || input.encryption === undefined) return false;
+  // It brings a time or an ETag of its own: another object.
+  if (input.facts !== undefined) return false;
   const { source, target, storageClass, checksumAlgorithm } = input;
   return (
     isLatest &&

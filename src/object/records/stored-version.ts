@@ -27,7 +27,7 @@ import {
   unpackEncryption,
 } from "./encryption-descriptor.ts";
 import { asList, corrupt, pack, U48_BYTES, U48_MAX, unpackArray } from "./record-bytes.ts";
-import { formatVersionId, NULL_VERSION_ID } from "./version-id.ts";
+import { formatVersionId, NULL_VERSION_ID, timeOfId } from "./version-id.ts";
 
 const FLAG_DELETE_MARKER = 1;
 const FLAG_NULL = 2;
@@ -70,6 +70,8 @@ export interface VersionDraft extends VersionMeta {
   readonly etag: Uint8Array;
   /** The data has a smaller geometry than the node's drives allow when all are there. */
   readonly degraded: boolean;
+  /** The time that a trusted writer brings along; otherwise that of the commit. */
+  readonly mtimeMs?: number | undefined;
 }
 
 /** Reads the summary at the start of `bytes`: a version's own, or a listing row's copy of it. */
@@ -117,6 +119,11 @@ export class VersionSummary {
 
   get mtimeMs(): number {
     return this.bytes.readUIntBE(MTIME_AT, U48_BYTES);
+  }
+
+  /** When it came to stand here, whatever time it was given. */
+  get writtenMs(): number {
+    return this.isNull ? this.mtimeMs : Math.max(this.mtimeMs, timeOfId(this.id));
   }
 
   get contentBytes(): number {

@@ -70,6 +70,8 @@ export interface CompletionManifest {
   readonly degraded: boolean;
   /** Of an encrypted object: see ObjectKeys. */
   readonly partsCheck?: Uint8Array | undefined;
+  /** The time that the object is given instead of the commit's. */
+  readonly mtimeMs?: number | undefined;
 }
 
 /** What a completion answered. */
@@ -254,7 +256,7 @@ function unpackState(kind: (typeof STATES)[number], dueMs: number, value: unknow
 }
 
 function packManifest(manifest: CompletionManifest): unknown {
-  const { conditions, partsCheck } = manifest;
+  const { conditions, partsCheck, mtimeMs } = manifest;
   const fields = [
     manifest.request,
     manifest.versionId ?? null,
@@ -266,7 +268,9 @@ function packManifest(manifest: CompletionManifest): unknown {
     manifest.parts.map(packPart),
     manifest.degraded,
   ];
-  return partsCheck === undefined ? fields : [...fields, partsCheck];
+  if (partsCheck === undefined && mtimeMs === undefined) return fields;
+  if (mtimeMs === undefined) return [...fields, partsCheck];
+  return [...fields, partsCheck ?? null, mtimeMs];
 }
 
 function unpackManifest(value: unknown): CompletionManifest {
@@ -285,7 +289,8 @@ function unpackManifest(value: unknown): CompletionManifest {
     },
     parts: asList(fields[7], "parts").map(unpackPart),
     degraded: fields[8] === true,
-    ...(fields[9] === undefined ? {} : { partsCheck: asBytes(fields[9], "parts check") }),
+    ...(fields[9] == null ? {} : { partsCheck: asBytes(fields[9], "parts check") }),
+    ...(fields[10] === undefined ? {} : { mtimeMs: asCount(fields[10], "object time") }),
   };
 }
 

@@ -36,7 +36,7 @@ export function addVersion(
   mintId: () => Buffer,
   context: ChangeContext,
 ): RecordChange | undefined {
-  const mtimeMs = timeAfter(record, context.nowMs);
+  const mtimeMs = draft.mtimeMs ?? timeAfter(record, context.nowMs);
   const id = context.versioning === "enabled" ? mintId() : undefined;
   return push(record, sealVersion(draft, id, mtimeMs), context);
 }
@@ -45,11 +45,12 @@ export function addVersion(
 export function deleteLatest(
   record: ObjectRecord,
   mintId: () => Buffer,
-  context: ChangeContext,
+  context: ChangeContext & { readonly mtimeMs?: number | undefined },
 ): RecordChange | undefined {
   if (context.versioning === "unversioned") return deleteVersion(record, undefined, context);
   const id = context.versioning === "enabled" ? mintId() : undefined;
-  return push(record, sealDeleteMarker(id, timeAfter(record, context.nowMs)), context);
+  const mtimeMs = context.mtimeMs ?? timeAfter(record, context.nowMs);
+  return push(record, sealDeleteMarker(id, mtimeMs), context);
 }
 
 /** DELETE of one version (undefined: the null version), for ever. */

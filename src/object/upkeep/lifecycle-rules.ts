@@ -80,6 +80,8 @@ export function dueAfterDays(fromMs: number, days: number, dayMs: number): numbe
 export interface LifecycleVersion {
   readonly deleteMarker: boolean;
   readonly mtimeMs: number;
+  /** When it came: later than `mtimeMs` where its writer brought that along. */
+  readonly writtenMs: number;
   readonly bytes: number;
   /** Asked only where a rule has tags. */
   tags(): readonly LifecycleTag[];
@@ -188,7 +190,7 @@ function dueNoncurrent(
     if (successor === undefined || !matchesFilter(filter, version)) continue;
     newer += 1;
     if (newer <= (noncurrent.newerKept ?? 0)) continue;
-    const dueMs = dueAfterDays(successor.mtimeMs, noncurrent.days ?? 0, clock.dayMs);
+    const dueMs = dueAfterDays(successor.writtenMs, noncurrent.days ?? 0, clock.dayMs);
     if (dueMs <= clock.nowMs) due.push(index);
   }
   return due;

@@ -324,6 +324,7 @@ function summaryVersion(summary: VersionSummary): LifecycleVersion {
   return {
     deleteMarker: summary.deleteMarker,
     mtimeMs: summary.mtimeMs,
+    writtenMs: summary.writtenMs,
     bytes: summary.contentBytes,
     tags: () => [],
   };

@@ -41,7 +41,7 @@ export async function advanceUpload(core: ObjectCore, key: Buffer): Promise<void
       const kept = new Set(record.state.dataIds.map((id) => id.toString("hex")));
       await cleanParts(core, key, kept);
       await forgetCompletion(core, key);
-      const dueMs = record.state.result.mtimeMs + core.options.completedUploadMs;
+      const dueMs = record.state.dueMs + core.options.completedUploadMs;
       const { result } = record.state;
       return changeState(core, key, { from: "done", to: { kind: "finished", dueMs, result } });
     }

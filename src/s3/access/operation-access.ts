@@ -58,6 +58,8 @@ const PUT_ACL: AccessNeed = { action: "s3:PutObjectAcl", on: "new" };
 const PUT_TAGGING: AccessNeed = { action: "s3:PutObjectTagging", on: "new" };
 const PUT_RETENTION = object("PutObjectRetention");
 
+const REPLICATE_OBJECT = object("ReplicateObject");
+
 const WRITE_EXTRAS: ReadonlyArray<readonly [header: string, need: AccessNeed]> = [
   ["x-amz-tagging", PUT_TAGGING],
   ["x-amz-acl", PUT_ACL],
@@ -69,6 +71,9 @@ const WRITE_EXTRAS: ReadonlyArray<readonly [header: string, need: AccessNeed]> =
   ["x-amz-object-lock-mode", PUT_RETENTION],
   ["x-amz-object-lock-retain-until-date", PUT_RETENTION],
   ["x-amz-object-lock-legal-hold", object("PutObjectLegalHold")],
+  // Time and ETag are facts that conditions, lifecycle rules and clients go by.
+  ["x-minio-source-mtime", REPLICATE_OBJECT],
+  ["x-minio-source-etag", REPLICATE_OBJECT],
   // The answer tells whether the ETag is right.
   ["if-match", object("GetObject")],
 ];
@@ -117,7 +122,9 @@ export function deletionNeeds(
 
 function deleteNeeds(facts: OperationFacts): readonly AccessNeed[] {
   const named = facts.query.has("versionId");
-  return deletionNeeds({ named, ifMatch: facts.headers.get("if-match") }, facts);
+  const needs = deletionNeeds({ named, ifMatch: facts.headers.get("if-match") }, facts);
+  const timed = facts.headers.has("x-minio-source-mtime");
+  return timed ? [...needs, object("ReplicateDelete")] : needs;
 }
 
 function retentionNeeds(facts: OperationFacts): readonly AccessNeed[] {

@@ -25,6 +25,7 @@ import { parsePartNumber } from "../part-number.ts";
 import { parseCopyRange } from "../range.ts";
 import { sendXml } from "../respond.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
+import { parseSourceFacts } from "../source-headers.ts";
 import { xmlDocument } from "../xml.ts";
 
 export async function copyObject(context: ObjectContext): Promise<void> {
@@ -47,6 +48,7 @@ export async function copyObject(context: ObjectContext): Promise<void> {
       storageClass,
       checksumAlgorithm: parseChecksumAlgorithm(context.headers.get("x-amz-checksum-algorithm")),
       encryption: writeEncryption(context, bucket),
+      facts: parseSourceFacts(context),
     }),
   );
   await announceStored(context, {

@@ -12,6 +12,7 @@ import { parseDeleteConditions } from "../conditions.ts";
 import { type BucketContext, bucketOf, type ObjectContext } from "../context.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
 import { type S3Error, toS3Error } from "../s3-error.ts";
+import { parseSourceTime } from "../source-headers.ts";
 import { readVerifiedBody } from "../verified-body.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";
 import { XML_BYTES_MAX } from "../xml-parse.ts";
@@ -34,6 +35,7 @@ export async function deleteObject(context: ObjectContext): Promise<void> {
     ...(versionId === undefined ? {} : { versionId }),
     conditions,
     bypassGovernance: bypassesGovernance(context),
+    mtimeMs: parseSourceTime(context),
   });
   await announceRemoval(context, bucket, { key: context.key, versionId, result });
   const headers: HeaderList = [];

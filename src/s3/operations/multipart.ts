@@ -14,6 +14,7 @@ import { parseObjectHeaders } from "../object-write.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
 import { invalidArgument } from "../s3-error.ts";
+import { parseSourceTime } from "../source-headers.ts";
 import { readVerifiedBody } from "../verified-body.ts";
 import { xmlDocument } from "../xml.ts";
 import { XML_BYTES_MAX } from "../xml-parse.ts";
@@ -90,6 +91,7 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
     uploadId: uploadIdOf(context),
     parts,
     conditions,
+    mtimeMs: parseSourceTime(context),
     ...partAccess(context),
     ...(checksum === undefined ? {} : { checksum }),
     ...(checksumType === undefined ? {} : { checksumType }),

@@ -9,6 +9,7 @@ import { expirationHeader } from "../expiration.ts";
 import { parseObjectHeaders } from "../object-write.ts";
 import { type HeaderList, sendEmpty } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
+import { parseSourceFacts } from "../source-headers.ts";
 
 export async function putObject(context: ObjectContext): Promise<void> {
   const { request, auth, key, store } = context;
@@ -26,6 +27,7 @@ export async function putObject(context: ObjectContext): Promise<void> {
     conditions,
     checksumAlgorithm: undefined,
     encryption: writeEncryption(context, bucket),
+    facts: parseSourceFacts(context),
   });
   const told = announce(context, {
     names: ["s3:ObjectCreated:Put"],

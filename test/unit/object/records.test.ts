@@ -244,6 +244,8 @@ const result = {
 const STATES: UploadState[] = [
   { kind: "open" },
   { kind: "completing", dueMs: 8, manifest },
+  { kind: "completing", dueMs: 8, manifest: { ...manifest, mtimeMs: 77 } },
+  { kind: "completing", dueMs: 8, manifest: { ...manifest, partsCheck: Buffer.alloc(32, 4) } },
   { kind: "done", dueMs: 9, result, dataIds: [Buffer.alloc(16, 3)] },
   { kind: "finished", dueMs: 10, result },
   { kind: "aborted", dueMs: 11 },

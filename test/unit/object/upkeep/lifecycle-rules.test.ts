@@ -18,7 +18,8 @@ function rule(more: Partial<LifecycleRule>): LifecycleRule {
 }
 
 function version(mtimeMs: number, more: Partial<LifecycleVersion> = {}): LifecycleVersion {
-  return { deleteMarker: false, mtimeMs, bytes: 10, tags: () => [], ...more };
+  const times = { mtimeMs, writtenMs: mtimeMs };
+  return { deleteMarker: false, ...times, bytes: 10, tags: () => [], ...more };
 }
 
 function marker(mtimeMs: number): LifecycleVersion {
@@ -77,6 +78,9 @@ test("decideLifecycle: noncurrent versions age from when the next one came, the 
   const keeping = [rule({ noncurrent: { days: 3, newerKept: 1 } })];
   t.strictSame(decide(keeping, versions, T0 + 50 * DAY_MS).remove, [2, 3]);
   t.strictSame(decide([rule({ noncurrent: { newerKept: 2 } })], versions, now).remove, [3]);
+  // A successor whose writer dated it back came when it came.
+  const dated = [version(T0 - 90 * DAY_MS, { writtenMs: T0 + 7 * DAY_MS }), version(T0)];
+  t.strictSame(decide(noncurrent, dated, now).remove, []);
 });
 
 test("decideLifecycle: a delete marker goes only when it hides nothing", async (t) => {
