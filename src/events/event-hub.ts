@@ -5,12 +5,12 @@
  */
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
+import type { RecordStore } from "../base/record-store.ts";
 import { EventDelivery, type EventTarget } from "./event-delivery.ts";
 import type { EventName } from "./event-names.ts";
 import { EventQueue, nodeOfBatch, queuePrefix } from "./event-queue.ts";
 import { type Happening, RecordWriter } from "./happening.ts";
 import { type EventFilter, matchesFilter, type NotificationRules } from "./notification-rules.ts";
-import type { RecordStore } from "./record-store.ts";
 import type { RelayedEvent } from "./relay-messages.ts";
 import { parseTargetArn } from "./target-arn.ts";
 

@@ -13,7 +13,7 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { createDeferred, type Deferred } from "../base/deferred.ts";
 import type { Logger } from "../base/log.ts";
-import type { RecordStore } from "./record-store.ts";
+import type { RecordStore } from "../base/record-store.ts";
 
 /** Events in one record, and about how many bytes of them. */
 export const BATCH_EVENTS_MAX = 500;

@@ -6,8 +6,8 @@ import type { ClusterSettings } from "../../config/schema.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
+import type { RecordStore } from "../base/record-store.ts";
 import { KeyStore } from "../iam/keys/key-store.ts";
-import type { RecordStore } from "../iam/store/record-store.ts";
 import type { EncryptionRequest } from "../object/contract/object-store.ts";
 
 export interface KeyStoreModules {

@@ -5,12 +5,12 @@
  */
 import type { IdentitySeed } from "../../config/identity-seed.ts";
 import type { Logger } from "../base/log.ts";
+import type { RecordStore } from "../base/record-store.ts";
 import { assignPolicies, changeMembers, putPolicy, putUser } from "../iam/store/changes.ts";
 import { IDENTITY_PREFIX } from "../iam/store/identities.ts";
 import type { ChangeTools, IdentityStore, RecordWrite } from "../iam/store/identity-store.ts";
 import { createKey } from "../iam/store/key-changes.ts";
 import { encodeRecord } from "../iam/store/record-fields.ts";
-import type { RecordStore } from "../iam/store/record-store.ts";
 
 export const SEEDED_RECORD = `${IDENTITY_PREFIX}seeded`;
 

@@ -5,10 +5,10 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
+import type { RecordStore } from "../../base/record-store.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { IamError } from "../store/iam-error.ts";
 import { decodeRecord, encodeRecord, textField, timeField } from "../store/record-fields.ts";
-import type { RecordStore } from "../store/record-store.ts";
 import type { Sealer } from "../store/sealer.ts";
 import { DATA_KEY_BYTES, type KeyContext, openDataKey, sealDataKey } from "./data-key.ts";
 import { createRootKey, openRootKey, type RootKeySecrets } from "./root-key.ts";

@@ -5,9 +5,9 @@
  */
 import { createHmac } from "node:crypto";
 import type { Random } from "../../base/random.ts";
+import type { RecordStore } from "../../base/record-store.ts";
 import { IamError } from "../store/iam-error.ts";
 import { decodeRecord, encodeRecord, textField } from "../store/record-fields.ts";
-import type { RecordStore } from "../store/record-store.ts";
 import {
   AesSealer,
   SALT_BYTES,

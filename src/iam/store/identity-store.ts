@@ -8,6 +8,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
+import type { RecordStore } from "../../base/record-store.ts";
 import { Directory, type KnownKey, type RootCredential } from "./directory.ts";
 import { IamError } from "./iam-error.ts";
 import {
@@ -20,7 +21,6 @@ import {
   parseRecordKey,
 } from "./identities.ts";
 import { decodeRecord, encodeRecord, timeField } from "./record-fields.ts";
-import type { RecordStore } from "./record-store.ts";
 import type { Sealer } from "./sealer.ts";
 import { createSealingKey, openSealingKey } from "./sealing-key.ts";
 import {

@@ -3,9 +3,9 @@
  * that time. When the password has changed, the earlier one opens it and it is sealed anew.
  */
 import type { Random } from "../../base/random.ts";
+import type { RecordStore } from "../../base/record-store.ts";
 import { IamError } from "./iam-error.ts";
 import { decodeRecord, encodeRecord, textField } from "./record-fields.ts";
-import type { RecordStore } from "./record-store.ts";
 import {
   AesSealer,
   SALT_BYTES,

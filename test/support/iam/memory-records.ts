@@ -1,5 +1,5 @@
 /** Records in memory; can be told to fail after a number of writes, before or after the write. */
-import type { RecordChange, RecordStore } from "../../../src/iam/store/record-store.ts";
+import type { RecordChange, RecordStore } from "../../../src/base/record-store.ts";
 
 export class MemoryRecords implements RecordStore {
   readonly map = new Map<string, Uint8Array>();

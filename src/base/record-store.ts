@@ -1,6 +1,6 @@
 /**
- * Where identities are kept: small records under text keys, each read and changed atomically. Types
- * only; a node puts its registers behind it.
+ * Where small system records are kept (identities, keys, event queues): bytes under text keys, each
+ * read and changed atomically. Types only; a node puts its registers behind it.
  */
 
 export type RecordChange =
@@ -16,6 +16,6 @@ export interface RecordStore {
    * may be called more than once; what it throws is the outcome, and nothing has changed then.
    */
   update(key: string, change: (value: Uint8Array | undefined) => RecordChange): Promise<void>;
-  /** The keys of all records that begin with `prefix`. */
+  /** The keys of all records that begin with `prefix`, in the order of their bytes. */
   list(prefix: string): Promise<readonly string[]>;
 }
