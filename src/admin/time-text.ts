@@ -1,6 +1,7 @@
 /** Times as MinIO's clients read them (RFC 3339), from milliseconds since 1970 and back. */
 
-const DAY_MS = 86_400_000;
+import { civilFromDays, DAY_MS } from "../base/calendar.ts";
+
 /** What Go writes for "no time". */
 export const NO_TIME = "0001-01-01T00:00:00Z";
 
@@ -15,23 +16,4 @@ export function formatTime(timeMs: number): string {
 
 function pad(value: number): string {
   return String(value).padStart(2, "0");
-}
-
-function civilFromDays(days: number): { year: number; month: number; day: number } {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear =
-    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
 }

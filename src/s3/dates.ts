@@ -1,11 +1,12 @@
 /**
  * The date formats of S3, as whole milliseconds since 1970-01-01T00:00Z and back, in UTC.
  *
- * Calendar arithmetic on numbers (the days-from-civil method), because the product layers take time
- * from a Clock and because the three HTTP formats must be read exactly, not as an engine pleases.
+ * On numbers, because the product layers take time from a Clock and because the three HTTP formats
+ * must be read exactly, not as an engine pleases.
  */
 
-const DAY_MS = 86_400_000;
+import { civilFromDays, DAY_MS, daysFromCivil, isRealDate } from "../base/calendar.ts";
+
 const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"] as const;
 const MONTHS: readonly string[] = [
   "Jan",
@@ -21,13 +22,6 @@ const MONTHS: readonly string[] = [
   "Nov",
   "Dec",
 ];
-
-interface CivilDate {
-  readonly year: number;
-  /** 1..12 */
-  readonly month: number;
-  readonly day: number;
-}
 
 interface CivilTime {
   readonly hour: number;
@@ -117,49 +111,9 @@ function timeFromFields(fields: readonly string[], millis: number): number | und
   return days * DAY_MS + ((hour * 60 + minute) * 60 + second) * 1000 + millis;
 }
 
-function isRealDate({ year, month, day }: CivilDate): boolean {
-  if (month < 1 || month > 12 || day < 1) return false;
-  return day <= daysInMonth(year, month);
-}
-
 /** A leap second is read as the second after it, as every clock here counts. */
 function isRealTime({ hour, minute, second }: CivilTime): boolean {
   return hour <= 23 && minute <= 59 && second <= 60;
-}
-
-function daysInMonth(year: number, month: number): number {
-  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
-}
-
-/** Days since 1970-01-01; years start in March so that the leap day is the last of its year. */
-function daysFromCivil({ year, month, day }: CivilDate): number {
-  const marchYear = month <= 2 ? year - 1 : year;
-  const era = Math.floor(marchYear / 400);
-  const yearOfEra = marchYear - era * 400;
-  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
-  const dayOfEra =
-    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
-}
-
-function civilFromDays(days: number): CivilDate {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear =
-    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const marchMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * marchMonth + 2) / 5) + 1;
-  const month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9;
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
 }
 
 function clockText(timeMs: number, days: number): string {
