@@ -1,10 +1,12 @@
 /** The memory that the kernel benches work on. */
+
+import { createKernels } from "../../src/codec/create-kernels.ts";
 import {
   KERNEL_SCRATCH_BYTES,
   KERNEL_TABLES_BYTES,
   writeKernelTables,
 } from "../../src/codec/kernel-layout.ts";
-import { createKernels, type Kernels } from "../../src/codec/kernels.ts";
+import type { Kernels } from "../../src/codec/kernels.ts";
 import { createSharedMemory } from "../../src/codec/wasm.ts";
 import { fillSeeded } from "../harness.ts";
 

@@ -8,7 +8,8 @@
  */
 import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/store-error.ts";
-import { createKernels, type Kernels, type Md5Job } from "../codec/kernels.ts";
+import { createKernels } from "../codec/create-kernels.ts";
+import type { Kernels, Md5Job } from "../codec/kernels.ts";
 import { MD5_STATE_BYTES } from "../codec/md5.ts";
 import { type FrameRun, sealedBytes, sealFrames } from "../codec/sealed-frames.ts";
 import { encodeStripe, rebuildStripe, type StripePlace } from "../codec/stripe-codec.ts";

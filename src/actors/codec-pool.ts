@@ -7,7 +7,8 @@
  * Work so small that the hop would cost more is done in the calling thread.
  */
 import { assert } from "../base/assert.ts";
-import { createKernels, type Kernels } from "../codec/kernels.ts";
+import { createKernels } from "../codec/create-kernels.ts";
+import type { Kernels } from "../codec/kernels.ts";
 import { FRAME_BYTES } from "../codec/sealed-frames.ts";
 import { stripeGeometry } from "../codec/stripe.ts";
 import type { DecodeResult, LoadedStripe } from "../codec/stripe-codec.ts";

@@ -5,13 +5,9 @@
  *
  * The memory's low end holds the tables (`writeKernelTables`, once) and each thread's scratch.
  */
-import { assert } from "../base/assert.ts";
 import type { CrcAlgorithm } from "./crc.ts";
 import type { Matrix } from "./erasure-matrix.ts";
-import { assertKernelTables, KERNEL_ALIGNMENT, SCRATCH } from "./kernel-layout.ts";
-import { createTwinKernels } from "./twin-kernels.ts";
 import type { SharedMemory } from "./wasm.ts";
-import { createWasmKernels, supportsWasmKernels } from "./wasm-kernels.ts";
 
 /** Which implementation is at work, for logs and benchmarks. */
 export type KernelVariant = "relaxed-simd" | "simd" | "twin";
@@ -57,14 +53,4 @@ export interface KernelPlaces {
   readonly tablesOffset: number;
   /** KERNEL_SCRATCH_BYTES that only this instance uses, at a multiple of 64. */
   readonly scratchOffset: number;
-}
-
-/** The fastest kernels that this engine can run. */
-export function createKernels(places: KernelPlaces): Kernels {
-  const { memory, tablesOffset, scratchOffset } = places;
-  assert(scratchOffset % KERNEL_ALIGNMENT === 0, "scratch is aligned");
-  assertKernelTables(memory, tablesOffset);
-  return supportsWasmKernels()
-    ? createWasmKernels(places)
-    : createTwinKernels(memory, scratchOffset + SCRATCH.work);
 }

@@ -13,8 +13,8 @@ import type { Random } from "../base/random.ts";
 import type { RecordStore } from "../base/record-store.ts";
 import { StoreError } from "../base/store-error.ts";
 import { IdentityStore } from "../iam/store/identity-store.ts";
+import type { AccountDirectory, Identity } from "../s3/accounts.ts";
 import type { Credential, CredentialSource } from "../s3/auth/credentials.ts";
-import type { AccountDirectory, Identity } from "../s3/context.ts";
 import { seedIdentities } from "./seed-identities.ts";
 
 export interface NodeIdentitiesModules {

@@ -5,7 +5,7 @@
  */
 import type { HttpHeaders } from "../http/headers.ts";
 import type { Bucket, StoredHeaders } from "../object/contract/object-store.ts";
-import type { AccountDirectory } from "./context.ts";
+import type { AccountDirectory } from "./accounts.ts";
 import {
   ACL_DOCUMENT,
   type AccessControlList,

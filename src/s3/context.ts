@@ -9,34 +9,15 @@ import type { ChecksumAlgorithm } from "../base/payload.ts";
 import type { EventSink } from "../events/event-hub.ts";
 import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpRequest, HttpResponse } from "../http/request.ts";
-import type { SignedCaller } from "../iam/access/caller.ts";
 import type { Bucket, EncryptionRequest, ObjectStore } from "../object/contract/object-store.ts";
 import type { RequestAccess } from "./access/request-access.ts";
 import type { LoggedDeletion } from "./access-log/access-log.ts";
+import type { AccountDirectory, Identity } from "./accounts.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
 import type { BucketName } from "./bucket-name.ts";
 import type { ObjectKey } from "./object-key.ts";
 import type { QueryParameters } from "./query.ts";
-
-/** Who a signed request acts for. */
-export interface Identity {
-  readonly accessKey: string;
-  /** The account it belongs to. */
-  readonly canonicalId: string;
-  /** Everything that decides what it may do. */
-  readonly caller: SignedCaller;
-}
-
-/** The accounts that may own something or be granted something. */
-export interface AccountDirectory {
-  /** What an account is called; undefined when there is none with that canonical id. */
-  nameOf(canonicalId: string): string | undefined;
-  /** The twelve digits of an account. */
-  idOf(canonicalId: string): string | undefined;
-  /** The canonical id of the account with that e-mail address. */
-  findByEmail(address: string): string | undefined;
-}
 
 export interface S3Options {
   /** Expected in signatures and reported when set; any region is accepted otherwise. */

@@ -5,6 +5,7 @@
  * exists; but for the CORS rules of the bucket, which are there to be told to browsers. Whatever
  * fails on the way is answered here, once, by one table of errors.
  */
+
 import { assertNever } from "../base/assert.ts";
 import { ByteBudget } from "../base/byte-budget.ts";
 import type { Clock } from "../base/clock.ts";
@@ -19,19 +20,13 @@ import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";
 import type { AccessLog } from "./access-log/access-log.ts";
 import { beginLog, finishLog, logRefused } from "./access-log/logged-requests.ts";
+import type { AccountDirectory, Identity } from "./accounts.ts";
 import { bucketOfHost, parseAddress, type S3Address } from "./address.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
 import { effectiveHeaders } from "./auth/hoisted-headers.ts";
-import type {
-  AccountDirectory,
-  BucketContext,
-  DocumentDigester,
-  Identity,
-  S3Options,
-  ServiceContext,
-} from "./context.ts";
+import type { BucketContext, DocumentDigester, S3Options, ServiceContext } from "./context.ts";
 import { crossOriginHeaders, preflightHeaders } from "./cross-origin.ts";
 import { detectOperation } from "./detect.ts";
 import { authenticateForm } from "./form/form-auth.ts";

@@ -3,8 +3,8 @@
  */
 
 import { MAIN_ACCOUNT } from "../iam/store/main-account.ts";
+import type { AccountDirectory, Identity } from "./accounts.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
-import type { AccountDirectory, Identity } from "./context.ts";
 import type { XmlWriter } from "./xml.ts";
 
 export const OWNER_ID = MAIN_ACCOUNT.canonicalId;

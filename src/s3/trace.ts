@@ -2,9 +2,9 @@
 
 import type { RequestAccess } from "./access/request-access.ts";
 import type { LoggedRequest } from "./access-log/access-log.ts";
+import type { Identity } from "./accounts.ts";
 import type { S3Address } from "./address.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
-import type { Identity } from "./context.ts";
 import type { HeaderList } from "./respond.ts";
 import type { S3Operation } from "./s3-operations.ts";
 

@@ -3,13 +3,14 @@
  * which the bytes are copied (cheap beside hashing them in plain JavaScript).
  */
 import { asBuffer } from "../base/bytes.ts";
+import { createKernels } from "../codec/create-kernels.ts";
 import {
   KERNEL_ALIGNMENT,
   KERNEL_SCRATCH_BYTES,
   KERNEL_TABLES_BYTES,
   writeKernelTables,
 } from "../codec/kernel-layout.ts";
-import { createKernels, type Kernels } from "../codec/kernels.ts";
+import type { Kernels } from "../codec/kernels.ts";
 import { createSharedMemory, WASM_PAGE_BYTES } from "../codec/wasm.ts";
 import { XXH3_DIGEST_BYTES } from "../codec/xxh3.ts";
 import type { RecordDigest } from "./drive-tables.ts";

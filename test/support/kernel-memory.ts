@@ -1,10 +1,12 @@
 /** A shared memory laid out for kernels, for tests and benchmarks: tables, scratch, then room. */
+
+import { createKernels } from "../../src/codec/create-kernels.ts";
 import {
   KERNEL_SCRATCH_BYTES,
   KERNEL_TABLES_BYTES,
   writeKernelTables,
 } from "../../src/codec/kernel-layout.ts";
-import { createKernels, type Kernels } from "../../src/codec/kernels.ts";
+import type { Kernels } from "../../src/codec/kernels.ts";
 import { createTwinKernels } from "../../src/codec/twin-kernels.ts";
 import { createSharedMemory } from "../../src/codec/wasm.ts";
 

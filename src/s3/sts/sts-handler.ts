@@ -18,11 +18,11 @@ import {
   SESSION_SECONDS_MIN,
 } from "../../iam/store/sessions.ts";
 import { RequestValues } from "../access/request-values.ts";
+import type { Identity } from "../accounts.ts";
 import type { AuthResult } from "../auth/auth-result.ts";
 import { Authenticator } from "../auth/authenticate.ts";
 import type { CredentialSource } from "../auth/credentials.ts";
 import type { SignedRequest } from "../auth/signed-request.ts";
-import type { Identity } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
 import { QueryParameters } from "../query.ts";
 import { commonHeaders } from "../respond.ts";

@@ -12,7 +12,8 @@ import {
 import type { CodecJob } from "../../../src/actors/codec-messages.ts";
 import { CodecPool } from "../../../src/actors/codec-pool.ts";
 import { type CodecThreadClient, createInlineThread } from "../../../src/actors/codec-threads.ts";
-import { createKernels, type Kernels } from "../../../src/codec/kernels.ts";
+import { createKernels } from "../../../src/codec/create-kernels.ts";
+import type { Kernels } from "../../../src/codec/kernels.ts";
 import { type SharedMemory, WASM_PAGE_BYTES } from "../../../src/codec/wasm.ts";
 import { SLOTS_MAX } from "../../../src/object/data/data-placement.ts";
 import { CredulousCodec } from "./hazardous.ts";

@@ -4,13 +4,14 @@ import { xxh3 as native } from "@node-rs/xxhash";
 import fc from "fast-check";
 import { test } from "tap";
 import { CRC_ALGORITHMS, CRC_EMPTY, type CrcAlgorithm } from "../../../src/codec/crc.ts";
+import { createKernels } from "../../../src/codec/create-kernels.ts";
 import type { Matrix } from "../../../src/codec/erasure-matrix.ts";
 import {
   KERNEL_SCRATCH_BYTES,
   KERNEL_TABLES_BYTES,
   writeKernelTables,
 } from "../../../src/codec/kernel-layout.ts";
-import { createKernels, type Kernels } from "../../../src/codec/kernels.ts";
+import type { Kernels } from "../../../src/codec/kernels.ts";
 import { MD5_STATE_BYTES } from "../../../src/codec/md5.ts";
 import { createSharedMemory } from "../../../src/codec/wasm.ts";
 import { createKernelRoom, fillPattern } from "../../support/kernel-memory.ts";

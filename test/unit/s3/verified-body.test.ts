@@ -3,8 +3,8 @@ import { test } from "tap";
 import { ByteBudget } from "../../../src/base/byte-budget.ts";
 import { HttpHeaders } from "../../../src/http/headers.ts";
 import type { HttpBodySink, HttpRequest } from "../../../src/http/request.ts";
+import type { Identity } from "../../../src/s3/accounts.ts";
 import type { AuthResult } from "../../../src/s3/auth/auth-result.ts";
-import type { Identity } from "../../../src/s3/context.ts";
 import { toS3Error } from "../../../src/s3/s3-error.ts";
 import { type BodyContext, readVerifiedBody } from "../../../src/s3/verified-body.ts";
 
