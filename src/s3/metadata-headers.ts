@@ -78,6 +78,11 @@ function storedValue(name: string, value: string): string | undefined {
   return kept === "" ? undefined : kept;
 }
 
+/** Is stored with an object when it comes with a request to write one. */
+export function isStoredHeader(name: string): boolean {
+  return name.startsWith(USER_PREFIX) || Object.hasOwn(SYSTEM_HEADERS, name);
+}
+
 /** Of stored headers, those that describe the content: what a copy takes over. */
 export function describingHeaders(stored: StoredHeaders): StoredHeaders {
   const kept: Record<string, string> = {};

@@ -69,6 +69,7 @@ import {
   putObjectTagging,
 } from "./operations/object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
+import { putObjectExtract } from "./operations/put-object-extract.ts";
 import { getBucketRequestPayment, putBucketRequestPayment } from "./operations/request-payment.ts";
 import { restoreObject } from "./operations/restore-object.ts";
 import type { BucketOperation, ObjectOperation, ServiceOperation } from "./s3-operations.ts";
@@ -168,6 +169,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   ListParts: listParts,
   PutObject: putObject,
   PutObjectAcl: putObjectAcl,
+  PutObjectExtract: putObjectExtract,
   PutObjectLegalHold: putObjectLegalHold,
   PutObjectRetention: putObjectRetention,
   PutObjectTagging: putObjectTagging,

@@ -9,6 +9,7 @@
 
 import type { Logger } from "../../base/log.ts";
 import { StoreError } from "../../base/store-error.ts";
+import type { HttpHeaders } from "../../http/headers.ts";
 import type { Acl } from "../../iam/access/acl.ts";
 import { aclNeedOf } from "../../iam/access/acl-actions.ts";
 import { type BucketAccess, bucketAccessOf } from "../../iam/access/bucket-access.ts";
@@ -79,6 +80,18 @@ export class RequestAccess {
   /** The same request as if somebody else, or the same one as of now, had sent it. */
   as(caller: Caller): RequestAccess {
     return new RequestAccess({ ...this.#input, caller, values: this.#values }, this.#modules);
+  }
+
+  /** The same caller writing another object, which other headers describe. */
+  ofEntry(key: string, headers: HttpHeaders): RequestAccess {
+    const { target, facts } = this.#input;
+    const input = {
+      caller: this.caller,
+      values: this.#values.describedBy(headers),
+      facts: { headers, query: facts.query },
+      target: { bucket: target.bucket, key },
+    };
+    return new RequestAccess(input, this.#modules);
   }
 
   /** Rejects with AccessDenied unless the operation may run. `readBody` is for small documents. */

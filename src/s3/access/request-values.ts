@@ -61,6 +61,11 @@ export class RequestValues implements ConditionValues {
     return undefined;
   }
 
+  /** The same request, writing something that other headers describe. */
+  describedBy(headers: HttpHeaders): RequestValues {
+    return new RequestValues({ ...this.#facts, headers }, this.#known, this.#settled);
+  }
+
   /**
    * The same with what the server has found out. For the `settled` keys that is all there is: no
    * header speaks for them any more, also where nothing was found.
