@@ -271,6 +271,16 @@ export const nodeSchema = z.strictObject({
     default: "off",
     example: "on",
   }),
+  replaceEmptyDrives: switchKind().register(settingNotes, {
+    doc: "In a cluster: a disk that was replaced by an empty one fills itself; off waits for ringfort cluster replace.",
+    default: "on",
+    example: "off",
+  }),
+  replaceEmptyDrivesAfter: durationKind({ msMin: 0, msMax: 24 * HOUR_MS }).register(settingNotes, {
+    doc: "How long the folder of a lost drive has to be there and empty before it counts as a new disk.",
+    default: "30s",
+    example: "10m",
+  }),
   requestsMax: countKind({ min: 1, max: 1_000_000 }).register(settingNotes, {
     doc: "Requests served at a time; more are answered 503 SlowDown at once.",
     computed: "one for each 128KiB of memory, between 256 and 16384",

@@ -77,8 +77,10 @@ export class FormDesk {
     if (record !== undefined) {
       if (memberOfPeer(record, peer) === undefined) {
         const message =
-          "this cluster was formed without that node: its drives were emptied, or it is new. " +
-          "Let it in with a token (ringfort cluster token)";
+          "this cluster was formed without that node: all of its drives were emptied, or it is new. " +
+          "Nothing was changed. If its drives are elsewhere, give it those. If they are lost, let it " +
+          "take its old place: ringfort cluster token --replaces NODE on another node, here " +
+          "ringfort server --join TOKEN DIR...; without --replaces it comes as a further node";
         return { kind: "refused", nonce, message };
       }
       return { kind: "formed", nonce, record: encodeClusterRecord(record).toString("base64") };

@@ -28,6 +28,7 @@ import { endpointUrls } from "./banner.ts";
 import { type OpenedCluster, openCluster } from "./cluster/cluster-backend.ts";
 import { NodeControl } from "./cluster/node-control.ts";
 import { type ClusterPlace, findPlace, takePlace } from "./cluster/node-place.ts";
+import { replaceDrives } from "./cluster/replace-drives.ts";
 import { StartingHandler } from "./cluster/starting-handler.ts";
 import { startEvents } from "./events.ts";
 import { createFront } from "./front.ts";
@@ -37,7 +38,7 @@ import { automaticEncryption, startKeyStore } from "./key-store.ts";
 import { startLoopMonitor } from "./loop-monitor.ts";
 import { healthOf } from "./node-health.ts";
 import { createObjectNode } from "./object-node.ts";
-import type { RunningNode } from "./serve.ts";
+import type { NodeOptions, RunningNode } from "./serve.ts";
 import { systemClock } from "./system-clock.ts";
 import { systemRandom } from "./system-random.ts";
 
@@ -47,11 +48,8 @@ const random = systemRandom;
 /** Load balancers ask about once a second. */
 const CLUSTER_SHUTDOWN_DELAY_MS = 2_000;
 
-export async function startNode(
-  settings: Settings,
-  log: Logger,
-  version: string,
-): Promise<RunningNode> {
+export async function startNode(options: NodeOptions): Promise<RunningNode> {
+  const { settings, log, version, locks } = options;
   const { node } = settings;
   const closers: Array<() => Promise<void> | void> = [];
   const closeAll = async (): Promise<void> => {
@@ -89,6 +87,9 @@ export async function startNode(
     await startKeyStore(keys, log);
     const control = opened && createControl(settings, { opened, objects, log });
     closers.push(() => control?.stop());
+    const replacement =
+      opened && place && replaceDrives(settings, { ...parts, opened, place, locks });
+    closers.push(() => replacement?.stop());
     const phase: Phase = { name: "ready" };
     const logs = startAccessLogs(settings, { objects, identities, store, log });
     closers.push(() => logs.stop());

@@ -35,7 +35,7 @@ import { explicitParity } from "./cluster/shared-settings.ts";
 import { createKeyStore } from "./key-store.ts";
 
 /** What makes a node one of a cluster: see cluster/cluster-backend.ts. */
-export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "ring">;
+export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "ring" | "onDriveAdded">;
 
 export interface ObjectNodeModules {
   /** Undefined: this node is alone. */
@@ -117,7 +117,7 @@ export function createObjectNode(
         const worker = modules.cluster.ring.createWorker(mover, () => healBacklogOf(objects));
         return [modules.cluster.replicas.antiEntropy(), worker];
       },
-      fresh: store.fresh,
+      fresh: modules.cluster === undefined ? store.fresh : markSynced(store),
       writer,
       reader,
       rebuilder,
@@ -129,6 +129,7 @@ export function createObjectNode(
       log,
     },
   );
+  modules.cluster?.onDriveAdded((drive) => objects.addDrive(drive));
   return { objects, dataPath, keys };
 }
 
@@ -145,8 +146,15 @@ function createDriveSet(node: Settings["node"], modules: ObjectNodeModules): Dri
   );
 }
 
+/** In a cluster a new drive is nobody's predecessor: a change of the ring brings what belongs there. */
+function markSynced({ fresh }: Store): [] {
+  for (const drive of fresh) void drive.markSynced();
+  return [];
+}
+
 /** Drives of nodes that come are used, and those that leave get nothing new. */
-function followRing({ ring, peers }: ClusterOfNode, drives: DriveTable): void {
+function followRing({ ring, peers, onDriveAdded }: ClusterOfNode, drives: DriveTable): void {
+  onDriveAdded((drive) => drives.add(drive));
   drives.exceptLeaving((index) => ring.map.leaving.has(index));
   ring.onAdopted(() => {
     for (const drive of peers.list()) drives.add(drive);

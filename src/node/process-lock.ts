@@ -44,6 +44,11 @@ import { LOCK_FOLDER } from "../store/drive-inspection.ts";
 export interface DriveLocks {
   /** Drives without a lock that holds everywhere, and why; for the log. */
   readonly weak: ReadonlyArray<{ readonly drive: string; readonly reason: string }>;
+  /**
+   * Locks a folder that was absent, or of another disk, or has been emptied since. Resolves with why
+   * the lock does not hold everywhere; throws DriveLockError where the folder is in use.
+   */
+  add(drive: string): Promise<string | undefined>;
   /** Lets the drives go. The process's death does the same. */
   release(): Promise<void>;
 }
@@ -98,7 +103,29 @@ export async function lockDrives(drives: readonly string[]): Promise<DriveLocks>
     await release();
     throw error;
   }
-  return { weak, release };
+  return { weak, release, add: (drive) => addLock(drive, driveOf, held) };
+}
+
+async function addLock(
+  drive: string,
+  driveOf: Map<string, string>,
+  held: Server[],
+): Promise<string | undefined> {
+  const inode = await inodeOf(drive);
+  if (inode === undefined) return "it is not there";
+  const twin = driveOf.get(inode);
+  if (twin !== undefined && twin !== drive) {
+    throw new DriveLockError(drive, `is the same folder as ${twin}; give it once`);
+  }
+  driveOf.set(inode, drive);
+  if (twin === undefined) return lockDrive(drive, inode, held);
+  // Of a folder that was locked before and has been emptied the chain is gone, or not even that.
+  try {
+    return await lockChain(drive, held);
+  } catch (error) {
+    if (error instanceof DriveLockError && error.pid === process.pid) return undefined;
+    throw error;
+  }
 }
 
 async function makeFoldersOfNewSet(drives: readonly string[]): Promise<void> {
@@ -125,8 +152,12 @@ async function lockDrive(
   inode: string,
   held: Server[],
 ): Promise<string | undefined> {
-  const folder = join(drive, LOCK_FOLDER);
   if (process.platform === "linux") held.push(...(await lockInode(drive, inode)));
+  return lockChain(drive, held);
+}
+
+async function lockChain(drive: string, held: Server[]): Promise<string | undefined> {
+  const folder = join(drive, LOCK_FOLDER);
   try {
     await mkdir(folder, { recursive: true });
     const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY);

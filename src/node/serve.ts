@@ -23,8 +23,16 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+export interface NodeOptions {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly version: string;
+  /** Of the drives; a drive that is made while the node runs is added. */
+  readonly locks: Pick<DriveLocks, "add">;
+}
+
 export interface NodeModule {
-  startNode(settings: Settings, log: Logger, version: string): Promise<RunningNode>;
+  startNode(options: NodeOptions): Promise<RunningNode>;
   /** The folders that are this machine's: those given, or those of its URLs. */
   ownPaths(settings: Settings, log: Logger): Promise<readonly string[]>;
 }
@@ -82,7 +90,7 @@ async function startAndWait(
   const { startNode, ownPaths } = await options.loadNode();
   const locks = await lockDrives(await ownPaths(settings, log));
   for (const { drive, reason } of locks.weak) log.warn("a drive is not locked", { drive, reason });
-  const starting = startNode(settings, log, version);
+  const starting = startNode({ settings, log, version, locks });
   // A node may wait for others for a long time, and until then nothing has begun.
   const first = await Promise.race([starting, stopping.then(() => undefined)]).catch(
     async (error: unknown) => {

@@ -178,6 +178,40 @@ export function returnProblem(
   }
 }
 
+/**
+ * Whether a drive may be made in a folder while the node runs: it is empty, and no disk is missing
+ * there. A place in which a disk was mounted has to have one, and so has a new place where all
+ * others do. `atStart`: the folders that became this node's drives then.
+ */
+export function isPlace(
+  { path, finding }: InspectedFolder,
+  atStart: readonly InspectedFolder[],
+): boolean {
+  if (finding.kind !== "empty") return false;
+  const before = atStart.filter((folder) => folder.path === path);
+  const known = before.length === 0 ? atStart : before;
+  return finding.mounted || known.some((folder) => !isMounted(folder));
+}
+
+function isMounted({ finding }: InspectedFolder): boolean {
+  return (finding.kind === "drive" || finding.kind === "empty") && finding.mounted;
+}
+
+/** What the drives of a running node know of each other; the table grows when it is given a drive. */
+export interface NodeDrives extends KnownNode {
+  readonly table: DriveTableEntry[];
+  readonly stripeDataBytesMax: number;
+}
+
+/** The identity of a drive that is given to a running node, which is in its table afterwards. */
+export function adoptedFormat(drive: AssignedDrive, known: NodeDrives, nowMs: number): DriveFormat {
+  const { cluster, node, table, stripeDataBytesMax } = known;
+  const found = table.find(({ id }) => id === drive.id);
+  const entry = found ?? { index: drive.index, id: drive.id, createdMs: nowMs };
+  if (found === undefined) table.push(entry);
+  return newFormat({ cluster, node, table: [...table], stripeDataBytesMax }, entry);
+}
+
 /** Same cluster, same node, no drive twice, no drive that was replaced. */
 function checkIdentities(found: readonly FoundDrive[], known: KnownNode): string[] {
   const problems: string[] = [];
@@ -310,7 +344,7 @@ function missingReason(
     if (finding.kind === "absent") return [`${path} does not exist`];
     if (finding.kind === "unreadable") return [`${path}: ${finding.message}`];
     if (finding.kind !== "empty") return [];
-    if (inCluster) return [`${path} is empty: a new drive needs ringfort cluster replace NUMBER`];
+    if (inCluster) return [`${path} is empty: the cluster gives it a drive of its own`];
     if (!halfIsHere) return [`${path} is empty and is not formatted without half of the drives`];
     return finding.mounted ? [] : [`${path} is empty and nothing is mounted there`];
   });

@@ -35,6 +35,8 @@ export interface ReturningDrive {
 
 interface Watched {
   readonly drive: ReturningDrive;
+  /** Somebody else has its place: nobody looks for it any more. */
+  forgotten: boolean;
   waitMs: number;
   onlineSinceMs: number;
   /** Why it could not be used the last time: said once. */
@@ -45,6 +47,7 @@ interface Watched {
 export class DriveReturns {
   readonly #limits: ReturnLimits;
   readonly #modules: ReturnModules;
+  readonly #watched = new Map<string, Watched>();
   readonly #attempts = new Set<Promise<void>>();
   readonly #waiting = new Map<Timer, () => void>();
   #stopped = false;
@@ -58,13 +61,22 @@ export class DriveReturns {
   watch(drive: ReturningDrive): void {
     const watched: Watched = {
       drive,
+      forgotten: false,
       waitMs: this.#limits.reopenMsMin,
       onlineSinceMs: this.#modules.clock.monotonicMs(),
       problem: undefined,
       returning: false,
     };
+    this.#watched.set(drive.id, watched);
     drive.onStateChange(() => this.#look(watched));
     this.#look(watched);
+  }
+
+  /** The drive is not brought back any more. */
+  forget(drive: ReturningDrive): void {
+    const watched = this.#watched.get(drive.id);
+    if (watched !== undefined) watched.forgotten = true;
+    this.#watched.delete(drive.id);
   }
 
   /** Resolves when no attempt is under way; none is begun after. */
@@ -78,7 +90,8 @@ export class DriveReturns {
   }
 
   #look(watched: Watched): void {
-    if (watched.returning || this.#stopped || watched.drive.status().state === "online") return;
+    if (watched.returning || watched.forgotten || this.#stopped) return;
+    if (watched.drive.status().state === "online") return;
     watched.returning = true;
     const attempt = this.#bringBack(watched).finally(() => {
       this.#attempts.delete(attempt);
@@ -101,9 +114,9 @@ export class DriveReturns {
       watched.problem = GIVEN_UP;
       return;
     }
-    while (!this.#stopped) {
+    while (!this.#stopped && !watched.forgotten) {
       await this.#sleep(watched.waitMs);
-      if (this.#stopped) return;
+      if (this.#stopped || watched.forgotten) return;
       watched.waitMs = Math.min(reopenMsMax, watched.waitMs * 2);
       if (await this.#isReopened(watched)) return;
     }

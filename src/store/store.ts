@@ -11,13 +11,16 @@ import type { Random } from "../base/random.ts";
 import { limitDisk } from "./disk-deadlines.ts";
 import { createNodeDisk } from "./disk-node.ts";
 import type { Drive } from "./drive.ts";
+import { adoptDrive } from "./drive-adoption.ts";
 import type { DriveClient } from "./drive-client.ts";
 import { beginFormatting, finishFormatting, updateIdentity } from "./drive-formatting.ts";
-import { inspectFolder } from "./drive-inspection.ts";
+import { type InspectedFolder, inspectFolder } from "./drive-inspection.ts";
 import {
   type AssignedDrive,
   type DrivePlan,
+  isPlace,
   type MissingDrive,
+  type NodeDrives,
   type PlannedDrive,
   planDrives,
 } from "./drive-plan.ts";
@@ -91,6 +94,12 @@ export interface Store {
   readonly fresh: readonly FreshDrive[];
   /** Those that could not be opened at the start. They are looked for until they come back. */
   readonly missing: readonly MissingDrive[];
+  /** Folders that wait for a drive: empty, with no drive open in them, and where a disk belongs. */
+  emptyFolders(): Promise<readonly string[]>;
+  /** In a cluster: an empty folder becomes a drive of this node. Rejects with why it cannot. */
+  adopt(drive: AssignedDrive, path: string): Promise<Drive>;
+  /** A drive that is no drive of this node any more is not looked for, if it is not there. */
+  forget(id: DriveId): void;
   /** Answers what was asked before, then closes. */
   close(): Promise<void>;
 }
@@ -132,22 +141,27 @@ export async function findStripeDataBytesMax(
 export async function openStore(options: StoreOptions, modules: StoreModules): Promise<Store> {
   const deadlineMs = options.limits.requestDeadlineMs;
   const disk = limitDisk(createNodeDisk(), { clock: modules.clock, deadlineMs });
-  const plan = await makePlan(disk, options, modules);
+  const { plan, folders } = await makePlan(disk, options, modules);
+  const known: NodeDrives = { ...plan, table: [...plan.table] };
   const unformatted = await formatNew(disk, plan, modules.log);
   const usable = plan.drives.filter((drive) => !unformatted.has(drive));
   const threads = startThreads(options, plan.drives.length + plan.missing.length);
   const returns = new DriveReturns(options.limits, modules);
   const seats: DriveSeat[] = [];
   let incarnation = 0;
-  const addSeat = createSeats({ options, modules, disk, plan, threads }, seats, () => incarnation);
+  const addSeat = createSeats({ options, modules, disk, known, threads }, seats, () => incarnation);
   try {
     const opened = await openAll(usable, addSeat, modules.log);
     for (const { id, index } of plan.missing) addSeat({ id, index, path: "" });
     await settleFormats(disk, opened.drives);
     incarnation = await raiseIncarnations(opened.drives);
     for (const seat of seats) returns.watch(seat);
+    const used = folders.filter(({ path }) => plan.drives.some((drive) => drive.path === path));
+    const adoption = { ...modules, disk, known, seats, addSeat, incarnation };
     return {
-      drives: seats.map(({ client }) => client).sort((left, right) => left.index - right.index),
+      get drives() {
+        return seats.map(({ client }) => client).sort((left, right) => left.index - right.index);
+      },
       clusterId: plan.cluster,
       nodeId: plan.node,
       incarnation,
@@ -155,6 +169,16 @@ export async function openStore(options: StoreOptions, modules: StoreModules): P
       missing: [...plan.missing, ...unformatted.values(), ...opened.missing].sort(
         (left, right) => left.index - right.index,
       ),
+      emptyFolders: () => findPlaces(disk, freePathsOf(options.paths, seats), used),
+      adopt: async (drive, path) => {
+        const adopted = await adoptDrive(drive, path, adoption);
+        returns.watch(adopted.seat);
+        return adopted.drive;
+      },
+      forget: (id) => {
+        const at = seats.findIndex((seat) => seat.id === id && seat.status().state !== "online");
+        for (const seat of at < 0 ? [] : seats.splice(at, 1)) returns.forget(seat);
+      },
       close: async () => {
         await returns.stop();
         await closeAll(seats, threads);
@@ -170,7 +194,7 @@ async function makePlan(
   disk: Disk,
   options: StoreOptions,
   modules: StoreModules,
-): Promise<DrivePlan> {
+): Promise<{ readonly plan: DrivePlan; readonly folders: readonly InspectedFolder[] }> {
   const { paths, clusterId, nodeId, stripeDataBytes } = options;
   const twice = paths.filter((path, at) => paths.indexOf(path) !== at);
   if (twice.length > 0) throw new StoreRefusedError(twice.map((path) => `${path}: given twice`));
@@ -187,7 +211,22 @@ async function makePlan(
   for (const { index, id, reason } of plan.missing) {
     modules.log.warn("a drive of this node is missing", { index, drive: id, reason });
   }
-  return plan;
+  return { plan, folders };
+}
+
+function freePathsOf(paths: readonly string[], seats: readonly DriveSeat[]): string[] {
+  const used = seats.map((seat) => seat.status()).filter(({ state }) => state === "online");
+  return paths.filter((path) => used.every((drive) => drive.path !== path));
+}
+
+/** Of folders without a drive, those that a drive may be made in. */
+async function findPlaces(
+  disk: Disk,
+  paths: readonly string[],
+  atStart: readonly InspectedFolder[],
+): Promise<string[]> {
+  const now = await Promise.all(paths.map((path) => inspectFolder(disk, path)));
+  return now.filter((folder) => isPlace(folder, atStart)).map(({ path }) => path);
 }
 
 /**
@@ -236,18 +275,15 @@ function createSeats(
     readonly options: StoreOptions;
     readonly modules: StoreModules;
     readonly disk: Disk;
-    readonly plan: DrivePlan;
+    readonly known: NodeDrives;
     readonly threads: readonly StoreThread[];
   },
   seats: DriveSeat[],
   incarnation: () => number,
 ): AddSeat {
-  const { options, modules, disk, plan, threads } = context;
+  const { options, modules, disk, known, threads } = context;
   const { limits, paths } = options;
-  const freePaths = (): string[] => {
-    const used = seats.map((seat) => seat.status()).filter(({ state }) => state === "online");
-    return paths.filter((path) => used.every((drive) => drive.path !== path));
-  };
+  const freePaths = () => freePathsOf(paths, seats);
   return (drive) => {
     const thread = threads[seats.length % threads.length];
     if (thread === undefined) throw new Error("there is a thread for every drive");
@@ -258,7 +294,7 @@ function createSeats(
         deadlineMs: limits.requestDeadlineMs,
         probeIntervalMs: limits.probeIntervalMs,
       },
-      { ...modules, thread, disk, plan, freePaths, incarnation },
+      { ...modules, thread, disk, plan: known, freePaths, incarnation },
     );
     seats.push(seat);
     return seat;

@@ -18,8 +18,8 @@ import { ClusterRing } from "../../object/cluster/cluster-ring.ts";
 import { DriveHost } from "../../object/cluster/drive-host.ts";
 import { PeerBuffers } from "../../object/cluster/peer-buffers.ts";
 import { PeerDrives } from "../../object/cluster/peer-drives.ts";
-import { ReplicaGuard } from "../../object/cluster/replica-guard.ts";
 import { RingKnowledge, type StoredRing } from "../../object/cluster/ring-knowledge.ts";
+import type { Drive } from "../../store/drive.ts";
 import type { Store } from "../../store/store.ts";
 import { peerDrivesOf, peerMembersOf } from "./cluster-members.ts";
 import { openNetwork } from "./cluster-network.ts";
@@ -29,6 +29,7 @@ import { saveKnownCluster } from "./node-files.ts";
 import type { ClusterPlace } from "./node-place.ts";
 import type { NodeList } from "./own-drives.ts";
 import type { PeerCard } from "./peer-card.ts";
+import { ServedDrives } from "./served-drives.ts";
 
 export interface ClusterModules {
   readonly clock: Clock;
@@ -47,6 +48,9 @@ export interface OpenedCluster {
   readonly desks: JoinDesks;
   /** Changes of the members while the cluster runs. */
   readonly administration: ClusterAdministration;
+  /** A drive that was made while the node runs serves from now on. */
+  addDrive(drive: Drive): void;
+  onDriveAdded(listener: (drive: Drive) => void): void;
   close(): Promise<void>;
 }
 
@@ -75,10 +79,8 @@ export async function openCluster(
   const knowledge = new RingKnowledge(known, { network, save, random, log });
   let ring: ClusterRing | undefined;
   const learn = async (epoch: number) => (await ring?.learn(epoch)) ?? false;
-  const own = store.drives.map((drive) => {
-    const node = { known: () => knowledge.epoch, learn };
-    return { drive, guard: new ReplicaGuard(drive, {}, node) };
-  });
+  const served = new ServedDrives(store, { known: () => knowledge.epoch, learn });
+  const own = served.list;
   const stripes = Math.max(1, Math.floor(arena.stripeCount * PEER_SHARE));
   const buffers = new PeerBuffers(arena, { pieceBytes: PIECE_BYTES, stripes });
   new DriveHost({ drives: () => own, buffers }).serve(network);
@@ -107,6 +109,7 @@ export async function openCluster(
     network.setMembers(peerMembersOf(map.record));
     peers.take(peerDrivesOf(map, identity.id));
     replicas.adopt(map);
+    served.dropGone(map, replicas);
   });
   ring = new ClusterRing({
     knowledge,
@@ -128,6 +131,8 @@ export async function openCluster(
   };
   const { administration } = ring;
   return {
+    addDrive: (drive) => served.add(drive, replicas),
+    onDriveAdded: (listener) => served.onAdded(listener),
     replicas,
     peers,
     ring,

@@ -68,6 +68,11 @@ export async function loadIdentity(
   return identity;
 }
 
+/** Into a folder that is about to become a drive of the node. */
+export async function saveIdentity(path: string, { secret }: PeerIdentity): Promise<void> {
+  await writeChecked(join(path, NODE_IDENTITY_FILE), IDENTITY_MAGIC, secret);
+}
+
 /** The newest that any drive knows; undefined when none knows of a cluster. */
 export async function loadKnownCluster(
   paths: readonly string[],

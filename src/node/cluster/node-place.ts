@@ -81,8 +81,9 @@ export async function takePlace(
   const member = memberOfPeer(known.record, identity.id);
   if (member === undefined) {
     throw new Error(
-      "the drives belong to a node that is not, or no longer, a member of its cluster; " +
-        "empty them and let the node join again",
+      "the drives belong to a node that is not, or no longer, a member of its cluster: it was " +
+        "removed, or its drives were replaced one and all. Nothing was changed; empty them and let " +
+        "the node in with a token (ringfort cluster token, with --replaces NODE for a lost one)",
     );
   }
   return { list, own, identity, known, member };

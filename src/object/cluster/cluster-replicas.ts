@@ -61,7 +61,7 @@ const NO_RESULT = new Uint8Array(0);
 export class ClusterReplicas implements NodeReplicas {
   readonly #modules: ClusterReplicasModules;
   readonly #registers: ClusterRegisters;
-  readonly #own: ReadonlyMap<string, OwnDrive>;
+  readonly #own: Map<string, OwnDrive>;
   #map: ClusterMap;
   #mode: DriveSetMode = "starting";
   readonly #writable = createDeferred<void>();
@@ -91,6 +91,16 @@ export class ClusterReplicas implements NodeReplicas {
   adopt(map: ClusterMap): void {
     this.#map = map;
     this.#registers.adopt(map.registers);
+  }
+
+  /** The node has a further drive. */
+  addOwn(own: OwnDrive): void {
+    this.#own.set(own.drive.id, own);
+  }
+
+  /** The drive is not the node's any more. */
+  removeOwn(driveId: string): void {
+    this.#own.delete(driveId);
   }
 
   /**

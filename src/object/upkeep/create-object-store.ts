@@ -81,6 +81,8 @@ export interface RunningObjectStore {
   /** Of the deployment itself: identities. */
   readonly records: SystemRecords;
   readonly workers: readonly BackgroundWorker[];
+  /** The node has a further drive, which the replicas know already. */
+  addDrive(drive: Drive): void;
   /** Who hears of what lifecycle rules remove. */
   onExpired(tell: TellExpired): void;
   /** Resolves when operations may begin, in the mode that the drives allow. */
@@ -134,7 +136,8 @@ export function createObjectStore(
   const loops = workers.map(
     (worker) => new WorkerLoop(worker, paceOf(worker, options), { clock, log }),
   );
-  healWhatReturns(set.drives(), workers, loops);
+  const watch = healWhatReturns(workers, loops);
+  for (const drive of set.drives()) watch(drive);
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
   damage.onReport(() => damageLoop?.wake());
   let stopped = false;
@@ -144,6 +147,7 @@ export function createObjectStore(
     store,
     records: new SystemRecords(set),
     workers,
+    addDrive: watch,
     onExpired(tell) {
       for (const worker of workers) if (worker instanceof LifecycleWorker) worker.onExpired(tell);
     },
@@ -169,10 +173,9 @@ export function createObjectStore(
 
 /** What a drive missed while it was away does not wait for the healer's next pass. */
 function healWhatReturns(
-  drives: readonly Drive[],
   workers: readonly BackgroundWorker[],
   loops: readonly WorkerLoop[],
-): void {
+): (drive: Drive) => void {
   const heal = (): void => {
     workers.forEach((worker, at) => {
       if (!(worker instanceof Healer)) return;
@@ -180,11 +183,11 @@ function healWhatReturns(
       loops[at]?.wake();
     });
   };
-  for (const drive of drives) {
+  return (drive) => {
     drive.onStateChange(({ state }) => {
       if (state === "online") heal();
     });
-  }
+  };
 }
 
 function paceOf(worker: BackgroundWorker, { lifecycle }: ObjectStoreOptions): WorkerPace {

@@ -5,7 +5,7 @@ const behaviour = process.env["FAKE_NODE"] ?? "";
 
 const exitCode = await runRingfort(process.argv.slice(2), async () => ({
   ownPaths: (settings) => Promise.resolve(settings.node.drives),
-  startNode: async (settings, log) => {
+  startNode: async ({ settings, log }) => {
     if (behaviour === "fails") throw new Error("the drives are on fire");
     const alive = setInterval(() => {}, 60_000);
     const headerBytesMax = process.env["UWS_HTTP_MAX_HEADERS_SIZE"];

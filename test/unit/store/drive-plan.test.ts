@@ -249,5 +249,5 @@ test("planDrives: an empty folder becomes the drive that the cluster has given t
   const known = { assigned: assigned.slice(0, IDS.length) };
   const waiting = planned([drive(0), drive(1), drive(2), empty], known);
   t.equal(waiting.drives.length, 3);
-  t.match(waiting.missing, [{ index: 3, reason: /ringfort cluster replace NUMBER/ }]);
+  t.match(waiting.missing, [{ index: 3, reason: /is empty: the cluster gives it a drive/ }]);
 });
