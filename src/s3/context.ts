@@ -79,6 +79,8 @@ export interface BucketContext extends ServiceContext {
 
 export interface ObjectContext extends BucketContext {
   readonly key: ObjectKey;
+  /** Of the archive at that key, one of the things in it is meant. */
+  readonly member?: string;
 }
 
 /** The bucket of the request; rejects with no-such-bucket. */

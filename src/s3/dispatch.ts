@@ -22,6 +22,7 @@ import type { AccessLog } from "./access-log/access-log.ts";
 import { beginLog, finishLog, logRefused } from "./access-log/logged-requests.ts";
 import type { AccountDirectory, Identity } from "./accounts.ts";
 import { bucketOfHost, parseAddress, type S3Address } from "./address.ts";
+import { memberAddress } from "./archive/archive-address.ts";
 import type { AuthResult } from "./auth/auth-result.ts";
 import { Authenticator } from "./auth/authenticate.ts";
 import type { CredentialSource } from "./auth/credentials.ts";
@@ -133,7 +134,12 @@ async function run(begun: Run): Promise<void> {
   const headers = effectiveHeaders(request.headers, query, auth);
   const operation = detectOperation(address, { method: request.method, query, headers });
   trace.operation = operation;
-  const asked: Asked = { request, auth, headers, query, target: targetOf(address) };
+  const inside = memberAddress(operation, address, headers);
+  const place: S3Address =
+    inside === undefined || address.kind !== "object"
+      ? address
+      : { ...address, key: inside.archive };
+  const asked: Asked = { request, auth, headers, query, target: targetOf(place) };
   const access = accessOf(asked, { options, modules });
   const context = contextOf(begun, { auth, headers, query, access });
   if (operation === "PostObject" && address.kind === "bucket") {
@@ -150,7 +156,8 @@ async function run(begun: Run): Promise<void> {
     Object.assign(context, { cors: trace.cors });
   }
   if (isNotImplemented(operation)) throw notImplemented(operation);
-  await runOperation(operation, address, context);
+  if (inside !== undefined) Object.assign(context, { member: inside.member });
+  await runOperation(operation, place, context);
 }
 
 const CHARGED = ["x-amz-request-charged", "requester"] as const;

@@ -5,6 +5,7 @@
 import type { BucketContext, ObjectContext, ServiceContext } from "./context.ts";
 import type { NotImplementedOperation } from "./not-implemented.ts";
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from "./operations/acl.ts";
+import { getObjectOrMember } from "./operations/archive-members.ts";
 import {
   bucketTaggingHandlers,
   corsHandlers,
@@ -41,7 +42,6 @@ import {
   getBucketAccelerate,
   putBucketAccelerate,
 } from "./operations/fixed-documents.ts";
-import { getObject } from "./operations/get-object.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { listMultipartUploads, listParts } from "./operations/list-multipart.ts";
 import { listObjectVersions } from "./operations/list-object-versions.ts";
@@ -159,13 +159,13 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   CreateMultipartUpload: createMultipartUpload,
   DeleteObject: deleteObject,
   DeleteObjectTagging: deleteObjectTagging,
-  GetObject: getObject,
+  GetObject: getObjectOrMember,
   GetObjectAcl: getObjectAcl,
   GetObjectAttributes: getObjectAttributes,
   GetObjectLegalHold: getObjectLegalHold,
   GetObjectRetention: getObjectRetention,
   GetObjectTagging: getObjectTagging,
-  HeadObject: getObject,
+  HeadObject: getObjectOrMember,
   ListParts: listParts,
   PutObject: putObject,
   PutObjectAcl: putObjectAcl,

@@ -62,7 +62,7 @@ export async function sendOpened(context: ObjectContext, opened: OpenedObject): 
   if (!response.aborted) response.end();
 }
 
-function announceAccess(
+export function announceAccess(
   context: ObjectContext,
   name: EventName,
   { bucket, details }: { readonly bucket: Bucket; readonly details: ObjectDetails },
@@ -81,7 +81,7 @@ export function touched(details: ObjectDetails, bucket: Bucket): TouchedObject {
   return { bytes, etag, headers, versionId: shown };
 }
 
-async function openRequested(
+export async function openRequested(
   context: ObjectContext,
 ): Promise<{ bucket: Bucket; object: OpenObject }> {
   const conditions = parseReadConditions(context.headers);

@@ -1,6 +1,7 @@
 /** ListObjects (V1) and ListObjectsV2: the same page, worded twice. */
 import type { ListObjectsPage, ObjectVersion } from "../../object/contract/object-store.ts";
 import { bucketOwnerOf } from "../access-lists.ts";
+import { asksForMembers } from "../archive/archive-address.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
 import { formatIsoDate } from "../dates.ts";
 import { type ListedMetadata, listedMetadata, writeListedMetadata } from "../listed-metadata.ts";
@@ -16,6 +17,7 @@ import {
 } from "../paging.ts";
 import { sendXml } from "../respond.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";
+import { archivePage } from "./archive-members.ts";
 
 export async function listObjectsV1(context: BucketContext): Promise<void> {
   const { query } = context;
@@ -55,7 +57,7 @@ export async function listObjectsV2(context: BucketContext): Promise<void> {
   const after = from === "" ? undefined : from;
   const { page, owner } = await readPage(context, { prefix, delimiter, after, limit });
   // An extension of MinIO's that its clients list with.
-  const wanted = query.get("metadata") === "true";
+  const wanted = query.get("metadata") === "true" && !asksForMembers(context.headers);
   const metadata = wanted ? await listedMetadata(context, page.objects) : undefined;
   const body = xmlDocument("ListBucketResult", (xml) => {
     xml.element("Name", context.bucketName);
@@ -93,7 +95,8 @@ async function readPage(
     const page = { objects: [], commonPrefixes: [], truncated: false, next: undefined };
     return { page, owner };
   }
-  return { page: await context.store.listObjects({ bucket, ...input }), owner };
+  const inside = await archivePage(context, bucket, input);
+  return { page: inside ?? (await context.store.listObjects({ bucket, ...input })), owner };
 }
 
 interface PageStyle {
