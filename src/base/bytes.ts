@@ -16,6 +16,8 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
 
 /** A Buffer over the same memory, for its methods; nothing is copied. */
 export function asBuffer(bytes: Uint8Array): Buffer {
+  // Most callers have one already, and another view takes as long as a short hash.
+  if (Buffer.isBuffer(bytes)) return bytes;
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 

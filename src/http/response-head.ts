@@ -92,9 +92,13 @@ function refusal(name: string, why: string): StoreError {
 /** The status and all header lines as one string without the final line end. */
 export function serializeHead(status: number, headers: ResponseHeaders): string {
   let head = statusText(status);
+  let values = "";
   for (const [name, value] of headers) {
-    checkHeader(name, value);
+    if (!namesKnown.has(name)) checkName(name);
+    values += value;
     head += `\r\n${name}: ${value}`;
   }
+  // One look at all values together; only a refusal has to say which it was.
+  if (CONTROL.test(values)) for (const [name, value] of headers) checkHeader(name, value);
   return head;
 }

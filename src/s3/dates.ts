@@ -53,9 +53,16 @@ export function formatAmzDate(timeMs: number): string {
 
 const AMZ_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/;
 
+/** The requests of a second bear the same text: the last one is remembered. */
+let lastAmzDate: { readonly text: string; readonly timeMs: number | undefined } | undefined;
+
 export function parseAmzDate(text: string): number | undefined {
+  if (lastAmzDate?.text === text) return lastAmzDate.timeMs;
   const match = AMZ_DATE.exec(text);
-  return match === null ? undefined : timeFromFields(match.slice(1), 0);
+  if (match === null) return undefined;
+  const timeMs = timeFromFields(match.slice(1), 0);
+  lastAmzDate = { text, timeMs };
+  return timeMs;
 }
 
 const ISO_DATE =

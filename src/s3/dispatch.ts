@@ -15,7 +15,7 @@ import type { HttpHeaders } from "../http/headers.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
 import { ANONYMOUS } from "../iam/access/caller.ts";
 import type { ObjectStore } from "../object/contract/object-store.ts";
-import { checkTerms } from "./access/bucket-terms.ts";
+import { checkTerms, hasTerms } from "./access/bucket-terms.ts";
 import { type AccessTarget, RequestAccess } from "./access/request-access.ts";
 import { RequestValues } from "./access/request-values.ts";
 import type { AccessLog } from "./access-log/access-log.ts";
@@ -150,8 +150,9 @@ async function run(begun: Run): Promise<void> {
     readVerifiedBody(context, BUCKET_DOCUMENT_BYTES_MAX, { digestRequired: false }),
   );
   trace.access = access;
-  await beginLog(trace, context, modules);
-  if (await checkTerms(context, address)) {
+  const beginning = beginLog(trace, context, modules);
+  if (beginning !== undefined) await beginning;
+  if (hasTerms(context) && (await checkTerms(context, address))) {
     trace.cors = [...trace.cors, CHARGED];
     Object.assign(context, { cors: trace.cors });
   }

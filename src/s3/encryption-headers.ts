@@ -21,8 +21,8 @@ const SSE = "x-amz-server-side-encryption";
 const KMS_KEY_ID = `${SSE}-aws-kms-key-id`;
 const KMS_CONTEXT = `${SSE}-context`;
 const BUCKET_KEY = `${SSE}-bucket-key-enabled`;
-const CUSTOMER = `${SSE}-customer-`;
-const COPY_CUSTOMER = `x-amz-copy-source-${CUSTOMER.slice("x-amz-".length)}`;
+const CUSTOMER = customerNames(`${SSE}-customer-`);
+const COPY_CUSTOMER = customerNames("x-amz-copy-source-server-side-encryption-customer-");
 
 const CUSTOMER_KEY_BYTES = 32;
 const MD5_BYTES = 16;
@@ -109,9 +109,9 @@ export function encryptionHeaders(
   if (facts === undefined) return [];
   if (facts.mode === "managed") return [[SSE, "AES256"]];
   if (facts.mode === "customer") {
-    const md5 = headers.get(`${CUSTOMER}key-md5`);
-    const algorithm: HeaderList = [[`${CUSTOMER}algorithm`, "AES256"]];
-    return md5 === undefined ? algorithm : [...algorithm, [`${CUSTOMER}key-MD5`, md5]];
+    const md5 = headers.get(CUSTOMER.md5);
+    const algorithm: HeaderList = [[CUSTOMER.algorithm, "AES256"]];
+    return md5 === undefined ? algorithm : [...algorithm, [CUSTOMER.md5Shown, md5]];
   }
   const shown: HeaderList = [[SSE, "aws:kms"]];
   if (facts.keyId !== undefined) shown.push([KMS_KEY_ID, facts.keyId]);
@@ -176,40 +176,59 @@ function canonicalContext(header: string): string {
   return entries.length === 0 ? "" : JSON.stringify(Object.fromEntries(entries));
 }
 
+/** The names of the headers that bring a customer's key, made once. */
+interface CustomerNames {
+  readonly algorithm: string;
+  readonly key: string;
+  readonly md5: string;
+  /** As answers and errors write it. */
+  readonly md5Shown: string;
+}
+
+function customerNames(prefix: string): CustomerNames {
+  return {
+    algorithm: `${prefix}algorithm`,
+    key: `${prefix}key`,
+    md5: `${prefix}key-md5`,
+    md5Shown: `${prefix}key-MD5`,
+  };
+}
+
+const NO_CUSTOMER_KEY: EncryptionAccess = {};
+
 /** Algorithm, key and its MD5, all three or none. */
-function customerAccess(context: EncryptionContext, prefix: string): EncryptionAccess {
+function customerAccess(context: EncryptionContext, names: CustomerNames): EncryptionAccess {
   const { headers } = context;
-  const algorithm = headers.get(`${prefix}algorithm`);
-  const keyText = headers.get(`${prefix}key`);
-  const md5Text = headers.get(`${prefix}key-md5`);
-  if (algorithm === undefined && keyText === undefined && md5Text === undefined) return {};
+  const algorithm = headers.get(names.algorithm);
+  const keyText = headers.get(names.key);
+  const md5Text = headers.get(names.md5);
+  if (algorithm === undefined && keyText === undefined && md5Text === undefined) {
+    return NO_CUSTOMER_KEY;
+  }
   requireSafeTransport(context);
   if (algorithm === undefined) {
-    throw incomplete(`${prefix}algorithm`, "must provide a valid encryption algorithm.");
+    throw incomplete(names.algorithm, "must provide a valid encryption algorithm.");
   }
   if (algorithm !== "AES256") {
     throw new S3Error("InvalidEncryptionAlgorithmError", {
       details: [
-        ["ArgumentName", `${prefix}algorithm`],
+        ["ArgumentName", names.algorithm],
         ["ArgumentValue", algorithm],
       ],
     });
   }
   const key = keyText === undefined ? undefined : decodeBase64(keyText, CUSTOMER_KEY_BYTES);
   if (key === undefined) {
-    throw incomplete(`${prefix}key`, "must provide an appropriate secret key.");
+    throw incomplete(names.key, "must provide an appropriate secret key.");
   }
   const md5 = md5Text === undefined ? undefined : decodeBase64(md5Text, MD5_BYTES);
   if (md5 === undefined) {
-    throw incomplete(
-      `${prefix}key-MD5`,
-      "must provide the client calculated MD5 of the secret key.",
-    );
+    throw incomplete(names.md5Shown, "must provide the client calculated MD5 of the secret key.");
   }
   if (!equalBytes(md5, createHash("md5").update(key).digest())) {
     throw new S3Error("InvalidArgument", {
       message: "The calculated MD5 hash of the key did not match the hash that was provided.",
-      details: [["ArgumentName", `${prefix}key-MD5`]],
+      details: [["ArgumentName", names.md5Shown]],
     });
   }
   return { customerKey: key };

@@ -159,7 +159,10 @@ function shownHeader(name: string, value: string): HeaderPair | undefined {
   return system === undefined ? undefined : [system, encodeHeaderValue(value)];
 }
 
+const NOTHING_REPLACED: ReadonlySet<string> = new Set();
+
 function overriddenNames(query: QueryParameters): ReadonlySet<string> {
+  if (query.entries().length === 0) return NOTHING_REPLACED;
   const names = new Set<string>();
   for (const [name] of query.entries()) {
     const header = Object.hasOwn(OVERRIDES, name) ? OVERRIDES[name] : undefined;
@@ -174,6 +177,7 @@ function countTags(tagging: string): number {
 
 /** The `response-*` parameters as headers. Anonymous callers may not choose what others see. */
 export function responseOverrides(query: QueryParameters, signed: boolean): HeaderPair[] {
+  if (query.entries().length === 0) return [];
   const answer = new Map<string, string>();
   for (const [name, value] of query.entries()) {
     const header = Object.hasOwn(OVERRIDES, name) ? OVERRIDES[name] : undefined;

@@ -7,20 +7,20 @@ import { renderHtmlError } from "./website/html-error.ts";
 
 export type HeaderList = Array<readonly [name: string, value: string]>;
 
+const SERVER = ["Server", "Ringfort"] as const;
+const NO_SNIFFING = ["X-Content-Type-Options", "nosniff"] as const;
+const VARY = ["Vary", "Origin"] as const;
+
 /** The headers that come with every answer, errors included. */
 export function commonHeaders(requestId: string, hostId: string): HeaderList {
-  return [
-    ["Server", "Ringfort"],
-    ["x-amz-request-id", requestId],
-    ["x-amz-id-2", hostId],
-    ["X-Content-Type-Options", "nosniff"],
-    ["Vary", "Origin"],
-  ];
+  return [SERVER, ["x-amz-request-id", requestId], ["x-amz-id-2", hostId], NO_SNIFFING, VARY];
 }
 
 function headersOf(context: ServiceContext, more: HeaderList): HeaderList {
-  const common = commonHeaders(context.request.id, context.options.hostId);
-  return context.cors.length === 0 ? [...common, ...more] : [...common, ...context.cors, ...more];
+  const headers = commonHeaders(context.request.id, context.options.hostId);
+  if (context.cors.length > 0) headers.push(...context.cors);
+  headers.push(...more);
+  return headers;
 }
 
 export function sendEmpty(context: ServiceContext, status: number, headers: HeaderList = []): void {

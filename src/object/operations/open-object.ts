@@ -53,7 +53,8 @@ async function readUnder(
   const found = wanted === undefined ? requireLatest(body) : requireVersion(body, wanted.id);
   const { version } = found;
   // Before the conditions: who has not got the key learns nothing of what is stored.
-  const keys = await keysOf(core, version, input, bucket);
+  const opening = keysOf(core, version, input, bucket);
+  const keys = opening === undefined ? undefined : await opening;
   if (keys !== undefined) checkParts(version, keys);
   const refusal = checkReadConditions(input.conditions, version);
   if (refusal !== undefined) throw new StoreError(refusal);

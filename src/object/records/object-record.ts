@@ -57,18 +57,27 @@ export function* eachVersion(body: Uint8Array): Generator<StoredVersion, void, u
   const count = source.readUInt32BE(COUNT_AT);
   let offset = HEADER_BYTES + source.readUInt32BE(AUX_LENGTH_AT);
   for (let index = 0; index < count; index++) {
-    if (offset + 4 > source.length) throw corrupt("object record: ends before a version");
-    const end = offset + 4 + source.readUInt32BE(offset);
-    if (end > source.length) throw corrupt("object record: ends inside a version");
-    yield versionOf(source.subarray(offset + 4, end));
-    offset = end;
+    const version = versionAt(source, offset);
+    yield version;
+    offset += 4 + version.bytes.length;
   }
   if (offset !== source.length) throw corrupt("object record: something follows its versions");
 }
 
+function versionAt(source: Buffer, offset: number): StoredVersion {
+  if (offset + 4 > source.length) throw corrupt("object record: ends before a version");
+  const end = offset + 4 + source.readUInt32BE(offset);
+  if (end > source.length) throw corrupt("object record: ends inside a version");
+  return versionOf(source.subarray(offset + 4, end));
+}
+
 /** The newest version, without looking at the others. */
 export function latestVersion(body: Uint8Array): StoredVersion | undefined {
-  return eachVersion(body).next().value ?? undefined;
+  const source = asBuffer(body);
+  readRecordHead(source);
+  if (source.length < HEADER_BYTES) throw corrupt("object record: shorter than its header");
+  if (source.readUInt32BE(COUNT_AT) === 0) return undefined;
+  return versionAt(source, HEADER_BYTES + source.readUInt32BE(AUX_LENGTH_AT));
 }
 
 /** A version by id; undefined asks for the null version. */

@@ -16,19 +16,28 @@ export interface LogModules {
   readonly store: ObjectStore;
 }
 
-/** From here on the answer is watched, where the bucket is logged. */
-export async function beginLog(
+/**
+ * From here on the answer is watched, where the bucket is logged. Undefined when there is nothing to
+ * wait for: the bucket is at hand, as it is for nearly every request.
+ */
+export function beginLog(
   trace: Trace,
   context: ServiceContext,
   { accessLog, store }: LogModules,
-): Promise<void> {
+): Promise<void> | undefined {
   const { address, access } = trace;
-  if (accessLog === undefined || address === undefined || address.kind === "service") return;
-  const bucket = access?.bucket ?? (await findBucket(store, address.bucket));
-  const logged = bucket && accessLog.begin(bucket, context);
-  if (logged === undefined) return;
-  trace.logged = logged;
-  Object.assign(context, { response: logged.response, deletions: logged.deletions });
+  if (accessLog === undefined || address === undefined || address.kind === "service") {
+    return undefined;
+  }
+  const watch = (bucket: Bucket | undefined): void => {
+    const logged = bucket && accessLog.begin(bucket, context);
+    if (logged === undefined) return;
+    trace.logged = logged;
+    Object.assign(context, { response: logged.response, deletions: logged.deletions });
+  };
+  if (access?.bucket === undefined) return findBucket(store, address.bucket).then(watch);
+  watch(access.bucket);
+  return undefined;
 }
 
 /** Undefined when there is none; the operation itself says so. */

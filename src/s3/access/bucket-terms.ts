@@ -16,6 +16,12 @@ const EXPECTED_SOURCE_OWNER = "x-amz-source-expected-bucket-owner";
 
 type TermsContext = Pick<ServiceContext, "headers" | "query" | "access" | "accounts" | "store">;
 
+/** Whether there is anything to check: nearly always there is not, and nothing is waited for. */
+export function hasTerms({ headers, access }: TermsContext): boolean {
+  if (headers.has(EXPECTED_OWNER) || headers.has(EXPECTED_SOURCE_OWNER)) return true;
+  return access.bucket !== undefined && isRequesterPays(access.bucket);
+}
+
 /** Rejects with AccessDenied. True when the request is for the requester's account. */
 export async function checkTerms(context: TermsContext, address: S3Address): Promise<boolean> {
   if (address.kind === "service") return false;

@@ -2,13 +2,14 @@
 import { formatAmzDate, formatIsoDate, parseAmzDate, parseHttpDate } from "../dates.ts";
 import { S3Error } from "../s3-error.ts";
 import { canonicalQuery } from "./canonical-request.ts";
-import { parseCredential } from "./credential-scope.ts";
+import { type CredentialScope, parseCredential } from "./credential-scope.ts";
 import {
   CLOCK_SKEW_MS_MAX,
   checkScope,
   checkSignedHeaders,
   type ScopeErrors,
   SIGNATURE_ALGORITHM,
+  SIGNATURE_LENGTH,
   SIGNED_HEADERS_MAX,
   type SignatureClaim,
 } from "./signature.ts";
@@ -30,19 +31,12 @@ export function readHeaderClaim(
   authorization: string,
   options: HeaderAuthOptions,
 ): SignatureClaim {
-  const fields = parseAuthorization(authorization);
-  const credential = parseCredential(fields.credential);
-  if (credential === undefined) {
-    throw malformed(
-      'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
-    );
-  }
+  const claimed = readClaimant(authorization);
+  const { credential, signedHeaders } = claimed;
   const { timestamp, timeMs } = readRequestTime(request);
   const { region, regionless, service } = options;
   checkScope(request, credential, { region, regionless, service, timestamp }, SCOPE_ERRORS);
   checkSkew(timestamp, timeMs, options.nowMs);
-  const signedHeaders = fields.signedHeaders.split(";");
-  if (signedHeaders.length > SIGNED_HEADERS_MAX) throw malformed("too many signed headers.");
   checkSignedHeaders(request, signedHeaders);
   const payloadHash = request.headers.get("x-amz-content-sha256");
   if (payloadHash === undefined) {
@@ -53,13 +47,61 @@ export function readHeaderClaim(
   return {
     credential,
     timestamp,
-    signature: fields.signature,
+    signature: claimed.signature,
     sessionToken: request.headers.get("x-amz-security-token"),
     signedHeaders,
-    signedHeadersText: fields.signedHeaders,
+    signedHeadersText: claimed.signedHeadersText,
     canonicalQuery: canonicalQuery(request.rawQuery),
     payloadHash,
   };
+}
+
+/** Who claims to have signed, and what: the same for many requests of one client. */
+interface Claimant {
+  readonly credential: CredentialScope;
+  readonly signedHeaders: readonly string[];
+  readonly signedHeadersText: string;
+}
+
+/** How many claimants are remembered; when they are too many all are forgotten. */
+export const CLAIMANTS_MAX = 1024;
+/** Longer texts than nearly all clients send are read anew each time. */
+const CLAIMANT_LENGTH_MAX = 1024;
+const SIGNATURE_LABEL = "Signature=";
+/** By the text before the signature. What is kept is syntax: nothing here says that it is true. */
+const claimants = new Map<string, Claimant>();
+
+function readClaimant(authorization: string): Claimant & { readonly signature: string } {
+  const end = authorization.length - SIGNATURE_LENGTH;
+  const usual = end <= CLAIMANT_LENGTH_MAX && authorization.endsWith(SIGNATURE_LABEL, end);
+  if (!usual) return parseClaimant(authorization);
+  const before = authorization.slice(0, end);
+  const signature = authorization.slice(end);
+  const known = claimants.get(before);
+  if (known !== undefined && !signature.includes(",")) {
+    const { credential, signedHeaders, signedHeadersText } = known;
+    return { credential, signedHeaders, signedHeadersText, signature };
+  }
+  const parsed = parseClaimant(authorization);
+  if (parsed.signature !== signature) return parsed;
+  if (claimants.size >= CLAIMANTS_MAX) claimants.clear();
+  const { credential, signedHeaders, signedHeadersText } = parsed;
+  claimants.set(before, { credential, signedHeaders, signedHeadersText });
+  return parsed;
+}
+
+function parseClaimant(authorization: string): Claimant & { readonly signature: string } {
+  const fields = parseAuthorization(authorization);
+  const credential = parseCredential(fields.credential);
+  if (credential === undefined) {
+    throw malformed(
+      'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+    );
+  }
+  const signedHeaders = fields.signedHeaders.split(";");
+  if (signedHeaders.length > SIGNED_HEADERS_MAX) throw malformed("too many signed headers.");
+  const { signature } = fields;
+  return { credential, signedHeaders, signedHeadersText: fields.signedHeaders, signature };
 }
 
 interface AuthorizationFields {

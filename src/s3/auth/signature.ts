@@ -59,7 +59,8 @@ export function verifySignature<Identity>(
   return { credential, signingKey };
 }
 
-const SIGNATURE_LENGTH = 64;
+/** Of a signature in hexadecimal. */
+export const SIGNATURE_LENGTH = 64;
 const SIGNATURE_SHAPE = /^[0-9a-f]{64}$/;
 const expectedBytes = Buffer.alloc(SIGNATURE_LENGTH);
 const providedBytes = Buffer.alloc(SIGNATURE_LENGTH);
@@ -197,7 +198,8 @@ export function checkSignedHeaders(request: SignedRequest, signedHeaders: readon
   const missing: string[] = [];
   if (!signedHeaders.includes("host")) missing.push("host");
   for (const [name] of request.headers.entries()) {
-    if (!MUST_BE_SIGNED.test(name) || signedHeaders.includes(name)) continue;
+    if (!name.startsWith("x-") || !MUST_BE_SIGNED.test(name)) continue;
+    if (signedHeaders.includes(name)) continue;
     if (!COVERED_OTHERWISE.has(name)) missing.push(name);
   }
   if (missing.length === 0) return;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { test } from "tap";
+import { CLAIMANTS_MAX } from "../../../../src/s3/auth/header-auth.ts";
 import { SIGNED_HEADERS_MAX } from "../../../../src/s3/auth/signature.ts";
 import { percentEncode } from "../../../../src/s3/percent.ts";
 import { S3Error } from "../../../../src/s3/s3-error.ts";
@@ -309,6 +310,26 @@ test("Authenticator: a changed secret counts at once, whatever was cached", asyn
   t.equal(refusal(() => auth.authenticate(signed())).code, "SignatureDoesNotMatch");
   const renewed = signed({ credential: { ...EXAMPLE, secretKey } });
   t.equal(auth.authenticate(renewed).kind, "signed");
+});
+
+test("Authenticator: remembers who signs, not that it was right", async (t) => {
+  const auth = authenticator();
+  t.equal(auth.authenticate(signed()).kind, "signed");
+  const before = signed().headers.get("authorization")?.slice(0, -ZEROS.length) ?? "";
+  for (const signature of [ZEROS, `${ZEROS.slice(2)},x`, ` ${ZEROS.slice(1)}`]) {
+    const error = withAuthorization(before + signature);
+    t.match(error.code, /^(?:SignatureDoesNotMatch|AuthorizationHeaderMalformed)$/, signature);
+  }
+  t.equal(auth.authenticate(signed()).kind, "signed");
+});
+
+test("Authenticator: knows more claimants than it remembers", async (t) => {
+  const auth = authenticator();
+  for (let number = 0; number <= CLAIMANTS_MAX; number++) {
+    const credential = { ...EXAMPLE, accessKey: `stranger${number}` };
+    t.equal(refusal(() => auth.authenticate(signed({ credential }))).code, "InvalidAccessKeyId");
+  }
+  t.equal(auth.authenticate(signed()).kind, "signed");
 });
 
 test("Authenticator: throws nothing but S3Error, whatever comes", async (t) => {
