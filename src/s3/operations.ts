@@ -34,7 +34,7 @@ import {
   putBucketVersioning,
 } from "./operations/buckets.ts";
 import { copyObject, uploadPartCopy } from "./operations/copy-object.ts";
-import { deleteObject, deleteObjects } from "./operations/delete-objects.ts";
+import { deleteObjects } from "./operations/delete-objects.ts";
 import {
   alwaysAbsent,
   deleteAbsent,
@@ -42,6 +42,7 @@ import {
   getBucketAccelerate,
   putBucketAccelerate,
 } from "./operations/fixed-documents.ts";
+import { deleteObjectOrBelow } from "./operations/force-delete.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { listMultipartUploads, listParts } from "./operations/list-multipart.ts";
 import { listObjectVersions } from "./operations/list-object-versions.ts";
@@ -157,7 +158,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   CompleteMultipartUpload: completeMultipartUpload,
   CopyObject: copyObject,
   CreateMultipartUpload: createMultipartUpload,
-  DeleteObject: deleteObject,
+  DeleteObject: deleteObjectOrBelow,
   DeleteObjectTagging: deleteObjectTagging,
   GetObject: getObjectOrMember,
   GetObjectAcl: getObjectAcl,
