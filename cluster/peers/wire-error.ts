@@ -106,6 +106,7 @@ const CODES: Readonly<Record<StoreErrorData["code"], true>> = {
   "invalid-part-number": true,
   "invalid-argument": true,
   "too-many-versions": true,
+  "quota-exceeded": true,
   "payload-rejected": true,
   "client-gone": true,
   "no-quorum": true,

@@ -6,6 +6,8 @@ import type { SignedCaller } from "../iam/access/caller.ts";
 import type { KeyStore } from "../iam/keys/key-store.ts";
 import type { ConditionValues } from "../iam/policy/condition-values.ts";
 import type { IdentityStore } from "../iam/store/identity-store.ts";
+import type { ObjectStore } from "../object/contract/object-store.ts";
+import type { UsageStore } from "../object/contract/usage.ts";
 import type { Argon2 } from "./body-encryption.ts";
 import type { ClusterControl } from "./cluster/cluster-control.ts";
 
@@ -22,6 +24,7 @@ export interface AdminCaller {
 export interface AdminModules {
   readonly identities: IdentityStore;
   readonly keys: KeyStore;
+  readonly buckets: Pick<ObjectStore, "listBuckets"> & UsageStore;
   readonly argon2: Argon2;
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;

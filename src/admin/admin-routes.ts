@@ -49,6 +49,7 @@ import {
   ownKmsKeyStatus,
   ownKmsStatus,
 } from "./kms-routes.ts";
+import { dataUsage, getBucketQuota, setBucketQuota } from "./usage-routes.ts";
 
 export interface AdminRoute {
   readonly method: "GET" | "PUT" | "POST" | "DELETE";
@@ -94,6 +95,9 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["delete-service-account", asking("DELETE", OWN_KEYS, deleteServiceAccount)],
   ["list-accounts", route("GET", "ListUsers", listAccounts)],
   ["add-account", route("PUT", "CreateUser", addAccount)],
+  ["set-bucket-quota", route("PUT", "SetBucketQuota", setBucketQuota)],
+  ["get-bucket-quota", route("GET", "GetBucketQuota", getBucketQuota)],
+  ["datausageinfo", route("GET", "DataUsageInfo", dataUsage)],
   ["cluster/status", route("GET", "ClusterStatus", clusterStatus)],
   ["cluster/heal", route("GET", "ClusterHeal", clusterHeal)],
   ["cluster/plan", route("POST", "ClusterPlan", planChange)],

@@ -46,6 +46,8 @@ export type StoreErrorData =
   | { readonly code: "invalid-part-number" }
   | { readonly code: "invalid-argument"; readonly message: string }
   | { readonly code: "too-many-versions" }
+  /** The bucket may not hold so many bytes. */
+  | { readonly code: "quota-exceeded" }
   /** The version is under retention or legal hold. */
   | { readonly code: "object-locked" }
   /** About the keys of an encrypted object; never with anything of a key. */

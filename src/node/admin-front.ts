@@ -26,6 +26,7 @@ export interface AdminFrontModules {
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;
   readonly keys: KeyStore;
+  readonly buckets: AdminHandlerModules["buckets"];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -56,6 +57,7 @@ export function createAdminFront(
     authenticate,
     identities: identities.store,
     keys: modules.keys,
+    buckets: modules.buckets,
     argon2: argon2InWorker,
     cluster: modules.cluster,
     clock,

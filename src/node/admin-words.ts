@@ -3,6 +3,7 @@
  * rest of the command line, but for the files that a command names: they are read when it is run.
  */
 import { type Command, Option } from "commander";
+import { parseBytesText } from "../../config/bytes-text.ts";
 import type { AdminCall } from "./admin-client.ts";
 
 /** A call whose body may have to be read from a file first. */
@@ -231,6 +232,41 @@ const KMS_KEY_SPECS: Readonly<Record<string, Spec>> = {
   },
 };
 
+const QUOTA_SPECS: Readonly<Record<string, Spec>> = {
+  set: {
+    words: "<bucket> <size>",
+    doc: "how much all versions may have together, such as 500GiB or 1000000000",
+    make: ([bucket = "", size = ""]) => putQuota(bucket, bytesOf(size)),
+  },
+  get: {
+    words: "<bucket>",
+    doc: "the quota of a bucket; 0: none",
+    make: (words) => get("get-bucket-quota", { bucket: word(words, 0) }),
+  },
+  clear: {
+    words: "<bucket>",
+    doc: "let it grow",
+    make: (words) => putQuota(word(words, 0), 0),
+  },
+};
+
+const USAGE_SPEC: Spec = {
+  words: "[bucket]",
+  doc: "count what buckets hold: objects, versions, bytes",
+  make: ([bucket]) => get("datausageinfo", bucket === undefined ? {} : { bucket }),
+};
+
+function putQuota(bucket: string, bytes: number): AdminCall {
+  const quotatype = bytes === 0 ? "" : "hard";
+  return put("set-bucket-quota", { bucket }, { quota: bytes, size: bytes, quotatype });
+}
+
+function bytesOf(size: string): number {
+  const bytes = parseBytesText(size);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  throw new RangeError(`${size} is not a size, such as 500GiB`);
+}
+
 const NOUNS: ReadonlyArray<readonly [noun: string, doc: string, Readonly<Record<string, Spec>>]> = [
   ["user", "users and their secrets", USER_SPECS],
   ["group", "groups of users", GROUP_SPECS],
@@ -244,8 +280,12 @@ export function addAdminCommands(program: Command, choose: (words: AdminWords) =
   const admin = program
     .command("admin")
     .description(
-      "administrate a running server: users, groups, policies, access keys, encryption keys",
+      "administrate a running server: users, groups, policies, access keys, quotas, encryption keys",
     );
+  const bucket = admin.command("bucket").description("settings of buckets that S3 does not know");
+  const quota = bucket.command("quota").description("how much a bucket may hold");
+  for (const [verb, spec] of Object.entries(QUOTA_SPECS)) addVerb(quota, { verb, spec, choose });
+  addVerb(admin, { verb: "usage", spec: USAGE_SPEC, choose });
   const kms = admin.command("kms").description("the key store that encryption uses");
   const kmsKey = kms.command("key").description("its keys");
   for (const [verb, spec] of Object.entries(KMS_KEY_SPECS)) {

@@ -225,7 +225,15 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       ),
       admin: createAdminFront(
         { region: cluster.region },
-        { identities, keys, cluster: parts.control, clock, random, log },
+        {
+          identities,
+          keys,
+          buckets: objects.store,
+          cluster: parts.control,
+          clock,
+          random,
+          log,
+        },
       ),
       refuse: (request, response) => sendBusy(request, response, hostId),
       health: (busy) => healthOf(settings, { ...parts, phase: parts.phase.name }, busy),

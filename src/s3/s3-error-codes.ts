@@ -244,6 +244,7 @@ export const S3_ERRORS = {
     400,
     "The provided 'x-amz-content-sha256' header does not match what was computed.",
   ],
+  XMinioAdminBucketQuotaExceeded: [400, "Bucket quota exceeded"],
   XMinioServerNotInitialized: [503, "Server not initialized yet, please try again."],
   XMinioStorageFull: [
     507,

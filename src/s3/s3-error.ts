@@ -200,6 +200,7 @@ const TRANSLATIONS: Translations = {
     }),
   "invalid-part-number": () => new S3Error("InvalidPartNumber"),
   "invalid-argument": (data) => new S3Error("InvalidArgument", { message: data.message }),
+  "quota-exceeded": () => new S3Error("XMinioAdminBucketQuotaExceeded"),
   "too-many-versions": () => new S3Error("MaxVersionsExceeded"),
   "object-locked": () =>
     new S3Error("AccessDenied", {

@@ -20,6 +20,7 @@ import {
   verify,
 } from "../support/cluster-load.ts";
 import { type ClusterProcesses, startCluster } from "../support/cluster-processes.ts";
+import { adminOf } from "../support/iam/admin.ts";
 import { failureOf } from "../support/s3-client.ts";
 
 /** What one node does to a bucket counts at once for whoever writes through another. */
@@ -57,6 +58,35 @@ async function checkBuckets(t: Test, cluster: ClusterProcesses): Promise<void> {
   for (const s3 of clients) s3.destroy();
 }
 
+/** Four nodes fill a bucket to the last byte, and not further, whoever deletes and whoever adds. */
+async function checkQuotas(t: Test, cluster: ClusterProcesses): Promise<void> {
+  const [first] = cluster.nodes;
+  const clients = clientsOf(cluster);
+  const [one] = clients;
+  if (!first || !one) throw new Error("four nodes");
+  const Bucket = "small";
+  await one.send(new CreateBucketCommand({ Bucket }));
+  const admin = adminOf(first);
+  const quota = { quota: 20_500, quotatype: "hard" };
+  t.equal((await admin.put("set-bucket-quota", { bucket: Bucket }, quota)).status, 200);
+  const Body = Buffer.alloc(1_000);
+  const put = (index: number) =>
+    failureOf(
+      (clients[index % 4] ?? one).send(new PutObjectCommand({ Bucket, Key: `k${index}`, Body })),
+    );
+  const names = await Promise.all(Array.from({ length: 40 }, (_, index) => put(index)));
+  const count = (wanted: string) => names.filter(({ name }) => name === wanted).length;
+  t.equal(count("no error"), 20, names.map(({ name }) => name).join(" "));
+  t.equal(count("XMinioAdminBucketQuotaExceeded"), 20);
+  const kept = names.findIndex(({ name }) => name === "no error");
+  await clients[2]?.send(new DeleteObjectCommand({ Bucket, Key: `k${kept}` }));
+  t.match(await put(101), { name: "no error" }, "what one deleted another may add");
+  t.match(await put(102), { name: "XMinioAdminBucketQuotaExceeded" });
+  const usage = JSON.parse((await admin.get("datausageinfo", { bucket: Bucket })).text);
+  t.equal(usage.objectsTotalSize, 20_000);
+  for (const s3 of clients) s3.destroy();
+}
+
 test("cluster: what a node acknowledged every node shows, through kills of one and of all", {
   timeout: 300_000,
 }, async (t) => {
@@ -69,6 +99,7 @@ test("cluster: what a node acknowledged every node shows, through kills of one a
   t.match(await failureOf(twice ?? Promise.resolve()), { name: "BucketAlreadyOwnedByYou" });
 
   await checkBuckets(t, cluster);
+  await checkQuotas(t, cluster);
 
   const calm = await loadFor(cluster, expectations, () => pause(2_000));
   t.ok(calm > 0, `${calm} operations with all nodes`);

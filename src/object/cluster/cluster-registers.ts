@@ -29,9 +29,16 @@ import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { RangeQuery } from "../../store/drive.ts";
 import { type BucketPlace, headsOf, OBJECT_TAG, placementHead } from "../contract/register-keys.ts";
-import type { ChangeOptions, Registers, RowPage, RowQuery } from "../contract/registers.ts";
+import type {
+  CensusPage,
+  ChangeOptions,
+  Registers,
+  RowPage,
+  RowQuery,
+} from "../contract/registers.ts";
 import { deriveRows, purgedRows } from "../registers/derive-rows.ts";
 import { BoundDrive } from "./bound-drive.ts";
+import { clusterCensus } from "./cluster-census.ts";
 import { clusterRows } from "./cluster-rows.ts";
 import { RowGathering } from "./row-gathering.ts";
 import type { SharedDrive } from "./shared-drive.ts";
@@ -127,6 +134,19 @@ export class ClusterRegisters implements Registers {
     return clusterRows(
       {
         gather: (asked) => this.#gather(asked, bucketEpoch),
+        read: (key) => this.engine.read(key, under),
+      },
+      range,
+    );
+  }
+
+  census(query: RowQuery): Promise<CensusPage> {
+    const { bucketEpoch, ...range } = query;
+    const under = bucketEpoch === undefined ? {} : { bucketEpoch };
+    return clusterCensus(
+      {
+        gather: (asked) => this.#gather(asked, bucketEpoch),
+        settle: (key) => this.engine.settle(key),
         read: (key) => this.engine.read(key, under),
       },
       range,

@@ -22,7 +22,7 @@ import type {
   StoreDrive,
 } from "../contract/node-replicas.ts";
 import { type BucketPlace, CLUSTER_KEY } from "../contract/register-keys.ts";
-import type { ChangeOptions, RowPage, RowQuery } from "../contract/registers.ts";
+import type { CensusPage, ChangeOptions, RowPage, RowQuery } from "../contract/registers.ts";
 import { DRIVE_SET_LIMITS } from "../registers/drive-set.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { clusterBody } from "./cluster-body.ts";
@@ -227,6 +227,10 @@ export class ClusterReplicas implements NodeReplicas {
 
   rows(query: RowQuery): Promise<RowPage> {
     return this.#registers.rows(query);
+  }
+
+  census(query: RowQuery): Promise<CensusPage> {
+    return this.#registers.census(query);
   }
 
   purge(key: Uint8Array): Promise<boolean> {

@@ -112,7 +112,7 @@ function isGroup({ rows }: Shown): boolean {
 }
 
 /** The first key that some drive has not looked at; undefined when all came to their end. */
-function watermarkOf(gathering: RowGathering): Uint8Array | undefined {
+export function watermarkOf(gathering: RowGathering): Uint8Array | undefined {
   let first: Uint8Array | undefined;
   for (const { reply } of gathering.pages) {
     const { resume } = reply;
@@ -123,7 +123,7 @@ function watermarkOf(gathering: RowGathering): Uint8Array | undefined {
 }
 
 /** What is shown for each key, by head. */
-function collect({ heads, pages }: RowGathering): ReadonlyArray<Map<string, Shown>> {
+export function collect({ heads, pages }: RowGathering): ReadonlyArray<Map<string, Shown>> {
   const shown = heads.map(() => new Map<string, Shown>());
   for (const page of pages) {
     const bits = page.heads.map((head) => heads[head]?.set.indexOf(page.driveId) ?? -1);
@@ -165,8 +165,8 @@ class GroupJudgements {
 }
 
 /** A disputed key as its register says; undefined when the query does not want it. */
-async function readRow(
-  modules: ClusterRowsModules,
+export async function readRow(
+  modules: Pick<ClusterRowsModules, "read">,
   query: RowQuery,
   { head, key }: KeyOfHead,
 ): Promise<RangeRow | undefined> {
@@ -207,13 +207,17 @@ async function isGroupThere(
 }
 
 /** Merged pages of several drives may hold more than each. */
-function cut(rows: readonly RangeRow[], resume: Uint8Array | undefined, limit: number): RowPage {
+export function cut(
+  rows: readonly RangeRow[],
+  resume: Uint8Array | undefined,
+  limit: number,
+): RowPage {
   const beyond = rows[limit];
   if (beyond === undefined) return { rows, exhausted: resume === undefined, resume };
   return { rows: rows.slice(0, limit), exhausted: false, resume: beyond.key };
 }
 
-function compareRows(left: RangeRow, right: RangeRow): number {
+export function compareRows(left: RangeRow, right: RangeRow): number {
   return compareBytes(left.key, right.key) || left.head - right.head;
 }
 

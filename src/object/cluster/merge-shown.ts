@@ -63,7 +63,8 @@ function maskOfSame(
   return mask;
 }
 
-function isSame(left: RangeRow, right: RangeRow): boolean {
+/** Under one ballot, or with one witness. */
+export function isSame(left: RangeRow, right: RangeRow): boolean {
   if (left.witness !== undefined && right.witness !== undefined) {
     return (
       equalBytes(left.witness.key, right.witness.key) &&

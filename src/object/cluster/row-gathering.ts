@@ -54,6 +54,7 @@ export class RowGathering {
   #open = 0;
   #waiting: Deferred<void> | undefined;
   #wantAll = false;
+  #patient = false;
   #failure: StoreError | undefined;
 
   constructor(
@@ -86,6 +87,12 @@ export class RowGathering {
     await this.#wait();
   }
 
+  /** The same, but patiently: only who does not answer at all is not waited for. */
+  async all(): Promise<void> {
+    this.#patient = true;
+    await this.everyone();
+  }
+
   async #wait(): Promise<void> {
     const { clock } = this.#modules;
     const waiting = createDeferred<void>();
@@ -102,6 +109,7 @@ export class RowGathering {
   }
 
   #hedge(): void {
+    if (this.#wantAll && this.#patient) return;
     if (this.#wantAll) this.#waiting?.resolve();
     else this.#ask((head) => (hasQuorum(head) ? 0 : head.set.memberMask & ~head.asked));
   }

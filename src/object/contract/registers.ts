@@ -21,6 +21,11 @@ export interface RowPage {
   readonly resume: Uint8Array | undefined;
 }
 
+export interface CensusPage extends RowPage {
+  /** Every replica of these rows has answered. */
+  readonly complete: boolean;
+}
+
 /** Heads of one type: objects, uploads, parts or buckets. */
 export type RowQuery = Omit<RangeQuery, "table" | "perHead"> & ReadOptions;
 
@@ -43,6 +48,11 @@ export interface Registers {
   prepareAhead(key: Uint8Array, options?: ReadOptions): PreparedKey | undefined;
   /** Listing rows in key order; each is that of the value chosen at some time of the call. */
   rows(query: RowQuery): Promise<RowPage>;
+  /**
+   * The same from all replicas that answer, after what they do not agree on was settled: when all
+   * did, nothing else that was proposed before can come to light any more. Without a delimiter.
+   */
+  census(query: RowQuery): Promise<CensusPage>;
   /** Drops a tombstone everywhere. False when there is none, or when it has to wait. */
   purge(key: Uint8Array): Promise<boolean>;
   /**

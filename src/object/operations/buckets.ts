@@ -36,6 +36,7 @@ import {
   toEntry,
   withSettings,
 } from "./bucket-entry.ts";
+import { QUOTA_DOCUMENT } from "./bucket-quota.ts";
 
 export interface BucketsOptions {
   readonly bucketShards: number;
@@ -168,16 +169,22 @@ export class Buckets {
     });
   }
 
-  remove(name: string): Promise<void> {
+  /** The id, when it had a quota: its ledger has to go too. */
+  remove(name: string): Promise<string | undefined> {
     return this.#alone(name, async () => {
-      const outcome = await this.#deletion.delete(name, () => true);
+      let withQuota: string | undefined;
+      const outcome = await this.#deletion.delete(name, ({ id, documents }) => {
+        withQuota = documents[QUOTA_DOCUMENT] === undefined ? undefined : id;
+        return true;
+      });
       if (outcome === "not-empty") throw new StoreError({ code: "bucket-not-empty" });
       if (outcome === "gone") throw new StoreError(NO_SUCH_BUCKET);
+      return withQuota;
     });
   }
 
   /** Rejects with what `change` throws, and with no-such-bucket. */
-  change(name: string, change: (bucket: Bucket) => BucketSettings): Promise<void> {
+  change(name: string, change: (bucket: BucketEntry) => BucketSettings): Promise<void> {
     return this.#changeActive(name, (record) =>
       withSettings(record, change(toEntry(name, record))),
     );
@@ -329,7 +336,7 @@ export class Buckets {
     if (!stale || attempt >= STALE_ATTEMPTS_MAX) throw error;
     if (this.#cache.get(used.name)?.entry === used) this.#cache.delete(used.name);
     const fresh = await this.#loadSettled(used.name);
-    const sameRules = JSON.stringify(fresh.documents) === JSON.stringify(used.documents);
+    const sameRules = rulesOf(fresh) === rulesOf(used);
     if (fresh.id !== used.id || !sameRules) throw error;
     // The change that the replicas know of may not have been written down here yet.
     if (fresh.epoch === used.epoch) await sleep(this.#modules.clock, LOOK_MS);
@@ -364,4 +371,9 @@ export class Buckets {
     if (!this.#options.bucketsShared) throw new StoreError(NO_SUCH_BUCKET);
     throw new StoreError({ code: "stale-bucket", bucketEpoch: entry.epoch });
   }
+}
+
+/** What decides on requests that have been let in: all but the quota, which every commit asks itself. */
+function rulesOf({ documents }: Bucket): string {
+  return JSON.stringify({ ...documents, [QUOTA_DOCUMENT]: undefined });
 }

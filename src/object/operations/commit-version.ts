@@ -4,7 +4,7 @@
  */
 import type { PreparedKey } from "../../../cluster/register/base.ts";
 import type { RegisterChange } from "../../../cluster/register/register-contract.ts";
-import { StoreError, type StoreErrorCode, type StoreErrorData } from "../../base/store-error.ts";
+import { StoreError, type StoreErrorData } from "../../base/store-error.ts";
 import type { Data, WrittenData } from "../contract/data.ts";
 import type { Bucket, PutObjectResult, WriteConditions } from "../contract/object-store.ts";
 import { checksumText, type StoredChecksum } from "../records/data-descriptor.ts";
@@ -18,8 +18,10 @@ import { decodeWriteResult, encodeWriteResult, type WriteResult } from "../recor
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { isTooLate, type Moment } from "./commit-limit.ts";
 import { checkWriteConditions } from "./conditions.ts";
+import { isCertainlyNotCommitted } from "./not-committed.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { withDefaultRetention } from "./object-lock.ts";
+import type { QuotaCharge, QuotaHold } from "./quota-account.ts";
 
 export interface VersionCommit {
   readonly bucket: Bucket;
@@ -34,30 +36,8 @@ export interface VersionCommit {
   readonly written: Data;
   /** As the client sees it; the draft's is sealed when the object is encrypted. */
   readonly checksum: StoredChecksum | undefined;
-}
-
-/** Errors after which the register certainly was not changed, and never will be by this attempt. */
-const NOT_COMMITTED: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
-  "no-such-bucket",
-  "stale-bucket",
-  "no-such-key",
-  "no-such-upload",
-  "precondition-failed",
-  "conditional-conflict",
-  "too-many-versions",
-  "object-locked",
-  "refused",
-  "no-quorum",
-  "busy",
-  "deadline",
-  "shutting-down",
-  "drive-full",
-  "invalid-argument",
-]);
-
-/** Unknown outcomes keep their data: the record may refer to it. The sweeper finds out. */
-function isCertainlyNotCommitted(error: unknown): boolean {
-  return error instanceof StoreError && NOT_COMMITTED.has(error.code);
+  /** Room for it in the bucket's quota, where it has one. */
+  readonly admitted: QuotaHold | undefined;
 }
 
 export async function commitVersion(
@@ -70,24 +50,25 @@ export async function commitVersion(
     newId ??= newTimeId(core.clock, core.random);
     return newId;
   };
-  return commitData(core, commit.written, () =>
+  const attempt = (charge: QuotaCharge) =>
     core.buckets.commit(commit.bucket, async (entry) => {
       const outcome = await core.registers.update<StoreErrorData>(
         commit.registerKey,
         (body) => {
+          charge.begin(entry);
           const late = isTooLate(core.clock, commit.since, core.options.commitWithinMs);
           if (late) return { kind: "refuse", answer: { code: "deadline" } };
-          return versionChange(commit, body, {
-            mintId,
-            context: changeContext(core, entry),
-            entry,
-          });
+          const context = changeContext(core, entry);
+          return versionChange(commit, body, { mintId, context, entry, charge });
         },
         { ...actingUnder(entry), prepared: commit.prepared },
       );
       if (outcome.kind !== "written") throw new StoreError(outcome.answer);
+      charge.written();
       return putResult(commit, entry, decodeWriteResult(outcome.result));
-    }),
+    });
+  return commitData(core, commit.written, () =>
+    core.quotas.charging(commit.bucket, commit.admitted, attempt),
   );
 }
 
@@ -121,10 +102,17 @@ export function changeContext(core: ObjectCore, entry: BucketEntry): ChangeConte
   };
 }
 
+interface ChangeTools {
+  readonly mintId: () => Buffer;
+  readonly context: ChangeContext;
+  readonly entry: BucketEntry;
+  readonly charge: QuotaCharge;
+}
+
 function versionChange(
   commit: VersionCommit,
   body: Uint8Array | undefined,
-  { mintId, context, entry }: { mintId: () => Buffer; context: ChangeContext; entry: BucketEntry },
+  { mintId, context, entry, charge }: ChangeTools,
 ): RegisterChange<StoreErrorData> {
   const record = decodeObjectRecord(body);
   const refusal = checkWriteConditions(commit.conditions, record.versions[0]);
@@ -132,6 +120,9 @@ function versionChange(
   const headers = withDefaultRetention(commit.draft.headers, entry, context.nowMs);
   const change = addVersion(record, { ...commit.draft, headers }, mintId, context);
   if (change === undefined) return { kind: "refuse", answer: { code: "too-many-versions" } };
+  if (!charge.covers(entry, record, change.record)) {
+    return { kind: "refuse", answer: { code: "quota-exceeded" } };
+  }
   return {
     kind: "write",
     body: encodeObjectRecord(change.record, body),

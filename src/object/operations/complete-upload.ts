@@ -50,6 +50,7 @@ import { checkWriteConditions } from "./conditions.ts";
 import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { checkUnlocked, LOCK_DOCUMENT, withDefaultRetention } from "./object-lock.ts";
+import type { QuotaCharge } from "./quota-account.ts";
 import { changeState, readUpload } from "./upload-state.ts";
 import { gateName, partsOf } from "./uploads.ts";
 
@@ -66,31 +67,39 @@ export async function completeUpload(
   core: ObjectCore,
   input: CompleteUploadInput,
 ): Promise<PutObjectResult> {
-  return core.buckets.commit(input.bucket, (bucket) => {
-    const key = uploadKey(bucket, input.key, parseUploadId(input.uploadId));
-    return core.uploadGate.close(gateName(key), async () => {
+  return core.quotas.charging(input.bucket, undefined, (charge) =>
+    core.buckets.commit(input.bucket, (bucket) => {
+      const key = uploadKey(bucket, input.key, parseUploadId(input.uploadId));
       const request = requestDigest(input.parts);
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await tryCompletion(core, { bucket, key, input, request });
-        } catch (error) {
-          if (!isBusy(error) || attempt >= COMPLETION_ATTEMPTS_MAX) throw error;
-        }
-      }
-    });
-  });
+      const attempt = { bucket, key, input, request, charge };
+      return core.uploadGate.close(gateName(key), () => completeInside(core, attempt));
+    }),
+  );
+}
+
+/** The gates are held. */
+async function completeInside(core: ObjectCore, wanted: Attempt): Promise<PutObjectResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await tryCompletion(core, wanted);
+    } catch (error) {
+      if (!isBusy(error) || attempt >= COMPLETION_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+interface Attempt extends Omit<Completion, "record"> {
+  readonly input: CompleteUploadInput;
+  readonly request: Buffer;
 }
 
 /** Rejects with busy when parts were replaced, or another node acted, meanwhile. */
-async function tryCompletion(
-  core: ObjectCore,
-  attempt: Omit<Completion, "record"> & { input: CompleteUploadInput; request: Buffer },
-): Promise<PutObjectResult> {
-  const { bucket, key, request } = attempt;
+async function tryCompletion(core: ObjectCore, attempt: Attempt): Promise<PutObjectResult> {
+  const { bucket, key, request, charge } = attempt;
   const under = actingUnder(bucket);
   let record = await readUpload(core, key, under);
   if (record.state.kind === "completing") {
-    await finishCompletion(core, bucket, key, record);
+    await finishCompletion(core, { bucket, key, record, charge });
     record = await readUpload(core, key, under);
   }
   const { state, revision, encryption } = record;
@@ -105,15 +114,14 @@ async function tryCompletion(
   const manifest = await checkedManifest(core, { ...attempt, record, keys });
   const to = completingState(core, manifest);
   await changeState(core, key, { from: "open", to, revision, ...under });
-  return shownResult(await finishCompletion(core, bucket, key, { ...record, state: to }), shown);
+  const completion = { bucket, key, record: { ...record, state: to }, charge };
+  return shownResult(await finishCompletion(core, completion), shown);
 }
 
 /** Steps 3 and 4 of a completion whose manifest is chosen. The gates are held. */
 export async function finishCompletion(
   core: ObjectCore,
-  bucket: BucketEntry,
-  key: Buffer,
-  record: UploadRecord,
+  { bucket, key, record, charge }: Completion,
 ): Promise<CompletionResult> {
   if (record.state.kind !== "completing") throw new StoreError(NO_SUCH_UPLOAD);
   const { manifest } = record.state;
@@ -122,11 +130,13 @@ export async function finishCompletion(
     objectKeyOf(key),
     async (body) => {
       const { state } = await readUpload(core, key, under);
+      charge.begin(bucket);
       if (state.kind !== "completing") return { kind: "refuse", answer: ENDED };
-      return objectChange(core, { bucket, key, record, manifest }, body);
+      return objectChange(core, { bucket, key, record, charge, manifest }, body);
     },
     under,
   );
+  if (outcome.kind === "written") charge.written();
   if (outcome.kind === "refused" && outcome.answer === ENDED) return endedResult(core, key, under);
   if (outcome.kind === "refused" && outcome.answer !== undefined) {
     await changeState(core, key, { from: "completing", to: { kind: "open" }, ...under });
@@ -194,10 +204,12 @@ function completingState(core: ObjectCore, manifest: CompletionManifest): Upload
   return { kind: "completing", dueMs: core.clock.nowMs() + COMPLETING_MS_MAX, manifest };
 }
 
-interface Completion {
+export interface Completion {
   readonly bucket: BucketEntry;
   readonly key: Buffer;
   readonly record: UploadRecord;
+  /** Against the bucket's quota. */
+  readonly charge: QuotaCharge;
 }
 
 /** Step 1: what the request asks for, from the parts that are there. */
@@ -254,7 +266,7 @@ function objectChange(
   completion: Completion & { manifest: CompletionManifest },
   body: Uint8Array | undefined,
 ): RegisterChange<StoreErrorData | undefined> {
-  const { bucket, key, record: upload, manifest } = completion;
+  const { bucket, key, record: upload, charge, manifest } = completion;
   const record = decodeObjectRecord(body);
   const uploadId = uploadIdOf(key);
   if (record.completed.some((id) => id.equals(uploadId)))
@@ -276,6 +288,9 @@ function objectChange(
     versioning: versionId === undefined ? "suspended" : "enabled",
   });
   if (change === undefined) return { kind: "refuse", answer: { code: "too-many-versions" } };
+  if (!charge.covers(bucket, record, change.record)) {
+    return { kind: "refuse", answer: { code: "quota-exceeded" } };
+  }
   const completed = [...change.record.completed, uploadId];
   return {
     kind: "write",

@@ -17,6 +17,7 @@ import { changeContext } from "./commit-version.ts";
 import { checkDeleteConditions } from "./conditions.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { checkUnlocked, LOCK_DOCUMENT } from "./object-lock.ts";
+import type { QuotaCharge } from "./quota-account.ts";
 
 interface Deletion {
   /** Undefined: the request names no version. */
@@ -45,13 +46,26 @@ export async function deleteObject(
     bypassGovernance: input.bypassGovernance === true,
     mtimeMs: input.mtimeMs,
   };
+  const attempt = (charge: QuotaCharge) => attemptDeletion(core, input, { deletion, charge });
+  return core.quotas.charging(input.bucket, undefined, attempt);
+}
+
+function attemptDeletion(
+  core: ObjectCore,
+  input: DeleteObjectInput,
+  { deletion, charge }: { readonly deletion: Deletion; readonly charge: QuotaCharge },
+): Promise<DeleteObjectResult> {
   return core.buckets.commit(input.bucket, async (entry) => {
     const outcome = await core.registers.update<Refusal | undefined>(
       objectKey(entry, input.key),
-      (body) => deletionChange(deletion, body, { ...changeContext(core, entry), entry }),
+      (body) => {
+        charge.begin(entry);
+        return deletionChange(deletion, body, { ...changeContext(core, entry), entry, charge });
+      },
       actingUnder(entry),
     );
     if (outcome.kind === "written") {
+      charge.written();
       const result = decodeWriteResult(outcome.result);
       return answer(input, result, entry.versioning !== "unversioned");
     }
@@ -63,7 +77,7 @@ export async function deleteObject(
 function deletionChange(
   deletion: Deletion,
   body: Uint8Array | undefined,
-  context: ChangeContext & { readonly entry: BucketEntry },
+  context: ChangeContext & { readonly entry: BucketEntry; readonly charge: QuotaCharge },
 ): RegisterChange<Refusal | undefined> {
   const { target, mintId, conditions } = deletion;
   const record = decodeObjectRecord(body);
@@ -83,6 +97,8 @@ function deletionChange(
   }
   // Deleting what is not there succeeds, as in S3.
   if (change.version === undefined) return { kind: "keep", answer: undefined };
+  // Never more than there was: it only gives back.
+  context.charge.covers(context.entry, record, change.record);
   return {
     kind: "write",
     body: encodeObjectRecord(change.record, body),

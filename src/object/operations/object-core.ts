@@ -10,6 +10,7 @@ import type { Registers } from "../contract/registers.ts";
 import type { ObjectEncryption } from "../encryption/object-encryption.ts";
 import type { Buckets } from "./buckets.ts";
 import { COMMIT_WITHIN_MS } from "./commit-limit.ts";
+import type { Quotas } from "./quotas.ts";
 
 export interface ObjectOptions {
   /** Payloads up to here live in the record. */
@@ -67,6 +68,7 @@ export interface ObjectCore {
   readonly owners: DataOwners;
   readonly pending: PendingRows;
   readonly buckets: Buckets;
+  readonly quotas: Quotas;
   readonly encryption: ObjectEncryption;
   /** Data written and about to be referred to: not to be swept, whatever its pending row says. */
   readonly committing: Set<DataId>;

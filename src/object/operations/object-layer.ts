@@ -4,10 +4,13 @@ import type { DataId } from "../../base/ids.ts";
 import { KeyedGate } from "../contract/keyed-gate.ts";
 import type * as contract from "../contract/object-store.ts";
 import { headsOf, SHARDS_MAX, UPLOAD_TAG } from "../contract/register-keys.ts";
+import type { BucketUsage, UsageStore } from "../contract/usage.ts";
 import type { KeyService } from "../encryption/key-service.ts";
 import { ObjectEncryption } from "../encryption/object-encryption.ts";
 import { scanAll, scanRows } from "../registers/row-scan.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
+import { quotaOf } from "./bucket-quota.ts";
+import { countBucket } from "./bucket-usage.ts";
 import { Buckets } from "./buckets.ts";
 import { abortInside, abortUpload, completeUpload } from "./complete-upload.ts";
 import { deleteObject } from "./delete-object.ts";
@@ -17,19 +20,20 @@ import { listVersions } from "./list-versions.ts";
 import type { ObjectCore, ObjectOptions } from "./object-core.ts";
 import { openObject } from "./open-object.ts";
 import { copyObject, putObject } from "./put-object.ts";
+import { Quotas } from "./quotas.ts";
 import { updateEncryption } from "./rotate-key.ts";
 import { updateHeaders } from "./update-headers.ts";
 import { copyPart, createUpload, findUpload, listParts, putPart } from "./uploads.ts";
 
 export type ObjectLayerModules = Omit<
   ObjectCore,
-  "options" | "buckets" | "uploadGate" | "committing" | "encryption"
+  "options" | "buckets" | "quotas" | "uploadGate" | "committing" | "encryption"
 > & {
   /** Without it only customers' keys encrypt. */
   readonly keyService?: KeyService;
 };
 
-export class ObjectLayer implements contract.ObjectStore {
+export class ObjectLayer implements contract.ObjectStore, UsageStore {
   /** For the background workers of this layer. */
   readonly core: ObjectCore;
 
@@ -49,7 +53,8 @@ export class ObjectLayer implements contract.ObjectStore {
     const committing = new Set<DataId>();
     const encryption = new ObjectEncryption(random, modules.keyService);
     const uploadGate = new KeyedGate();
-    this.core = { ...modules, options, buckets, committing, encryption, uploadGate };
+    const quotas = new Quotas(options, { buckets, registers, random, clock });
+    this.core = { ...modules, options, buckets, quotas, committing, encryption, uploadGate };
   }
 
   createBucket(name: string, settings?: contract.BucketSettings): Promise<contract.Bucket> {
@@ -64,8 +69,25 @@ export class ObjectLayer implements contract.ObjectStore {
     return this.core.buckets.lastKnown(bucket);
   }
 
-  deleteBucket(name: string): Promise<void> {
-    return this.core.buckets.remove(name);
+  async deleteBucket(name: string): Promise<void> {
+    const { buckets, quotas } = this.core;
+    const removed = await buckets.remove(name);
+    if (removed !== undefined) await quotas.forget(removed, Number.MAX_SAFE_INTEGER);
+  }
+
+  bucketUsage(name: string): Promise<BucketUsage> {
+    const { buckets, registers } = this.core;
+    return buckets
+      .find(name)
+      .then((bucket) => buckets.under(bucket, (entry) => countBucket(registers, entry)));
+  }
+
+  async bucketQuota(name: string): Promise<number | undefined> {
+    return quotaOf(await this.core.buckets.find(name))?.bytesMax;
+  }
+
+  setBucketQuota(name: string, bytesMax: number | undefined): Promise<void> {
+    return this.core.quotas.set(name, bytesMax);
   }
 
   listBuckets(input: { prefix: string; after: string | undefined; limit: number }) {

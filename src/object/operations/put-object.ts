@@ -16,12 +16,14 @@ import type {
   WriteConditions,
 } from "../contract/object-store.ts";
 import { objectKey } from "../contract/register-keys.ts";
-import { actingUnder } from "./bucket-entry.ts";
+import { admit } from "./admit.ts";
+import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { type Moment, momentOf } from "./commit-limit.ts";
 import { commitVersion, writtenChecksum } from "./commit-version.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { sourceOf } from "./object-source.ts";
 import { readVersion } from "./open-object.ts";
+import type { QuotaHold } from "./quota-account.ts";
 import { isRotation, rotateKey } from "./rotate-key.ts";
 
 /** As in S3. */
@@ -80,9 +82,29 @@ export function declaredChecksum(source: PayloadSource): ChecksumAlgorithm | und
 }
 
 async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObjectResult> {
-  const { source, algorithm, headers, storageClass, conditions, facts } = write;
+  const { source } = write;
   const bucket = await core.buckets.current(write.bucket);
   const registerKey = objectKey(bucket, write.key);
+  const admitted = await admit(core, bucket, { registerKey, length: source.length });
+  try {
+    return await writeAdmitted(core, write, { bucket, registerKey, admitted });
+  } finally {
+    admitted?.release();
+  }
+}
+
+interface Admitted {
+  readonly bucket: BucketEntry;
+  readonly registerKey: Uint8Array;
+  readonly admitted: QuotaHold | undefined;
+}
+
+async function writeAdmitted(
+  core: ObjectCore,
+  write: ObjectWrite,
+  { bucket, registerKey, admitted }: Admitted,
+): Promise<PutObjectResult> {
+  const { source, algorithm, headers, storageClass, conditions, facts } = write;
   let prepared: PreparedKey | undefined;
   let since: Moment | undefined;
   const place = { bucket: bucket.name, key: write.key };
@@ -110,6 +132,7 @@ async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObj
     since,
     written: written.data,
     checksum,
+    admitted,
     draft: {
       headers,
       checksum: checksum && keys ? keys.sealChecksum(checksum, undefined, core.random) : checksum,

@@ -29,6 +29,7 @@ import {
 import { withTrash } from "../records/version-changes.ts";
 import { formatUploadId, newTimeId, parseUploadId } from "../records/version-id.ts";
 import { scanAll, scanRows } from "../registers/row-scan.ts";
+import { admitPart } from "./admit.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { isTooLate, type Moment, momentOf } from "./commit-limit.ts";
 import { commitData, writtenChecksum } from "./commit-version.ts";
@@ -153,6 +154,7 @@ async function writePart(
   const { storageClass } = upload.record;
   const registerKey = partKey(upload.registerKey, partNumber);
   const entry = await core.buckets.current(upload.bucket);
+  await admitPart(core, entry, source.length);
   let prepared: PreparedKey | undefined;
   let since: Moment | undefined;
   const place = { bucket: upload.bucket.name, key };

@@ -26,7 +26,7 @@ import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { Drive, DriveStatus } from "../../store/drive.ts";
 import type { DriveSetMode, DriveSetStatus, NodeReplicas } from "../contract/node-replicas.ts";
-import type { Registers, RowPage, RowQuery } from "../contract/registers.ts";
+import type { CensusPage, Registers, RowPage, RowQuery } from "../contract/registers.ts";
 import { SLOTS_MAX } from "../data/data-placement.ts";
 import { rowBallot } from "../records/list-row.ts";
 import { deriveRows, purgedRows } from "./derive-rows.ts";
@@ -247,6 +247,10 @@ export class DriveSet implements NodeReplicas {
 
   rows(query: RowQuery): Promise<RowPage> {
     return this.#usable().rows(query);
+  }
+
+  census(query: RowQuery): Promise<CensusPage> {
+    return this.#usable().census(query);
   }
 
   purge(key: Uint8Array): Promise<boolean> {

@@ -9,7 +9,7 @@ import type { AgreedReader } from "../../../cluster/register/agreed-reader.ts";
 import { mergeRange, type RangePage } from "../../../cluster/register/merge-range.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { Drive, RangeRow } from "../../store/drive.ts";
-import type { Registers, RowPage, RowQuery } from "../contract/registers.ts";
+import type { CensusPage, Registers, RowPage, RowQuery } from "../contract/registers.ts";
 import { groupOfKey } from "../records/key-group.ts";
 import { isVisible, rowBallot } from "../records/list-row.ts";
 import { deriveRows } from "./derive-rows.ts";
@@ -47,6 +47,10 @@ export class ReadOnlyRegisters implements Registers {
 
   fenceBucket(): Promise<void> {
     return Promise.resolve();
+  }
+
+  async census(query: RowQuery): Promise<CensusPage> {
+    return { ...(await this.rows(query)), complete: false };
   }
 
   async rows(query: RowQuery): Promise<RowPage> {

@@ -4,7 +4,7 @@ import type { RangeRow } from "../../store/drive.ts";
 import type { Registers, RowQuery } from "../contract/registers.ts";
 
 /** Rows looked at in one question to a drive: bounds the time one question takes. */
-const SCAN_ROWS_MAX = 4000;
+export const SCAN_ROWS_MAX = 4000;
 /** Rows in one answer. */
 export const PAGE_ROWS_MAX = 1024;
 

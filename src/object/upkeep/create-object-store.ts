@@ -16,6 +16,7 @@ import {
 import type { DataReader, DataWriter, ShardedData } from "../contract/data.ts";
 import type { DriveSetMode, DriveSetStatus, NodeReplicas } from "../contract/node-replicas.ts";
 import type { ObjectStore } from "../contract/object-store.ts";
+import type { UsageStore } from "../contract/usage.ts";
 import type { DriveTable } from "../data/data-drives.ts";
 import type { DataRebuilder } from "../data/data-rebuilder.ts";
 import type { StripeReaderModules } from "../data/stripe-reader.ts";
@@ -77,7 +78,7 @@ export interface ObjectStoreStatus {
 }
 
 export interface RunningObjectStore {
-  readonly store: ObjectStore;
+  readonly store: ObjectStore & UsageStore;
   /** Of the deployment itself: identities. */
   readonly records: SystemRecords;
   readonly workers: readonly BackgroundWorker[];

@@ -27,6 +27,7 @@ import { changeContext } from "../operations/commit-version.ts";
 import { abortInside } from "../operations/complete-upload.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
 import { checkUnlocked, LOCK_DOCUMENT } from "../operations/object-lock.ts";
+import type { QuotaCharge } from "../operations/quota-account.ts";
 import { readUpload } from "../operations/upload-state.ts";
 import { readObjectRow, readUploadRow } from "../records/list-row.ts";
 import {
@@ -216,17 +217,22 @@ export class LifecycleWorker implements BackgroundWorker {
     };
     // Of the last attempt, which is the one that counts.
     let versions: ExpiredVersion[] = [];
-    const outcome = await core.buckets.commit(bucket, (entry) =>
-      core.registers.update<undefined>(
-        objectKey(entry, key),
-        (body) => {
-          versions = [];
-          const expiry = { entry, key, mintId, clock: this.#clock(), versions };
-          return lifecycleChange(core, expiry, body);
-        },
-        actingUnder(entry),
-      ),
-    );
+    const attempt = (charge: QuotaCharge) =>
+      core.buckets.commit(bucket, async (entry) => {
+        const outcome = await core.registers.update<undefined>(
+          objectKey(entry, key),
+          (body) => {
+            versions = [];
+            charge.begin(entry);
+            const expiry = { entry, key, mintId, clock: this.#clock(), versions, charge };
+            return lifecycleChange(core, expiry, body);
+          },
+          actingUnder(entry),
+        );
+        if (outcome.kind === "written") charge.written();
+        return outcome;
+      });
+    const outcome = await core.quotas.charging(bucket, undefined, attempt);
     if (outcome.kind === "written") {
       const known = core.buckets.lastKnown(bucket);
       await this.#tellExpired({ bucket: known, key, versions });
@@ -265,12 +271,13 @@ interface Expiry {
   readonly clock: LifecycleClock;
   /** Grows by what is done. */
   readonly versions: ExpiredVersion[];
+  readonly charge: QuotaCharge;
 }
 
 /** Decides on the record as it is; nothing due leaves it alone. */
 function lifecycleChange(
   core: ObjectCore,
-  { entry, key, mintId, clock, versions }: Expiry,
+  { entry, key, mintId, clock, versions, charge }: Expiry,
   body: Uint8Array | undefined,
 ): RegisterChange<undefined> {
   const keep = { kind: "keep", answer: undefined } as const;
@@ -298,6 +305,8 @@ function lifecycleChange(
     }
   }
   if (last === undefined) return keep;
+  // Never more than there was: it only gives back.
+  charge.covers(entry, record, changed);
   return {
     kind: "write",
     body: encodeObjectRecord(changed, body),

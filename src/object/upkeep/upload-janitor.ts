@@ -28,6 +28,7 @@ const REOPENING: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   "no-such-key",
   "object-locked",
   "too-many-versions",
+  "quota-exceeded",
 ]);
 
 export async function advanceUpload(core: ObjectCore, key: Buffer): Promise<void> {
@@ -63,13 +64,15 @@ async function rollForward(core: ObjectCore, key: Buffer, record: UploadRecord):
   if (parsed?.kind !== "upload") return;
   const bucket = { name: record.bucketName, id: parsed.bucketId };
   try {
-    await core.buckets.commit(bucket, (entry) =>
-      core.uploadGate.close(gateName(key), async () => {
-        const current = await readUpload(core, key);
-        if (current.state.kind === "completing") {
-          await finishCompletion(core, entry, key, current);
-        }
-      }),
+    await core.quotas.charging(bucket, undefined, (charge) =>
+      core.buckets.commit(bucket, (entry) =>
+        core.uploadGate.close(gateName(key), async () => {
+          const current = await readUpload(core, key);
+          if (current.state.kind === "completing") {
+            await finishCompletion(core, { bucket: entry, key, record: current, charge });
+          }
+        }),
+      ),
     );
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;

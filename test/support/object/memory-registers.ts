@@ -11,7 +11,12 @@ import type { Ballot } from "../../../src/base/ballot.ts";
 import { afterPrefix } from "../../../src/base/bytes.ts";
 import { type KvRow, ROW_VISIBLE } from "../../../src/base/kv-row.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
-import type { Registers, RowPage, RowQuery } from "../../../src/object/contract/registers.ts";
+import type {
+  CensusPage,
+  Registers,
+  RowPage,
+  RowQuery,
+} from "../../../src/object/contract/registers.ts";
 import { deriveRows, purgedRows } from "../../../src/object/registers/derive-rows.ts";
 import type { RangeRow } from "../../../src/store/drive.ts";
 
@@ -96,6 +101,10 @@ export class MemoryRegisters implements Registers {
       }
     }
     return Promise.resolve({ rows, exhausted: true, resume: undefined });
+  }
+
+  async census(query: RowQuery): Promise<CensusPage> {
+    return { ...(await this.rows(query)), complete: true };
   }
 
   fenceBucket(): Promise<void> {

@@ -37,12 +37,29 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["key", "disable", "K"],
   ["account", "add", "other", "--email", "a@example.com"],
   ["account", "list"],
+  ["bucket", "quota", "set", "photos", "5GiB"],
+  ["bucket", "quota", "get", "photos"],
+  ["bucket", "quota", "clear", "photos"],
+  ["usage"],
+  ["usage", "photos"],
 ];
 
 test("admin commands: each asks a route that is there, by its method", async (t) => {
   for (const words of COMMANDS) {
     const { path, method } = callOf(words);
     t.equal(ADMIN_ROUTES.get(path)?.method, method, words.join(" "));
+  }
+});
+
+test("admin commands: a quota is a size as people write it", async (t) => {
+  const body = { quota: 5 * 1024 ** 3, size: 5 * 1024 ** 3, quotatype: "hard" };
+  t.match(callOf(["bucket", "quota", "set", "photos", "5GiB"]), {
+    query: { bucket: "photos" },
+    body,
+  });
+  t.match(callOf(["bucket", "quota", "clear", "photos"]), { body: { quota: 0, quotatype: "" } });
+  for (const wrong of ["5G", "0", "much"]) {
+    t.throws(() => callOf(["bucket", "quota", "set", "photos", wrong]), /is not a size/);
   }
 });
 
