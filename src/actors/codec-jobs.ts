@@ -149,7 +149,7 @@ export class CodecThread {
     this.#lane(0).set(upload.md5);
     // A copy of its own: cloning a view of Node's pool between threads would carry the whole pool.
     const md5 = Uint8Array.from(this.kernels.md5Final(this.#lanesOffset));
-    return { md5, ...upload.hashes.finish() };
+    return { md5, ...upload.hashes.finish(md5) };
   }
 
   #lane(index: number): Uint8Array {

@@ -5,11 +5,11 @@
  */
 import { hash } from "node:crypto";
 import type { ChecksumAlgorithm } from "../base/payload.ts";
+import { checksumHashOf, isCrc } from "../codec/checksum-hash.ts";
 import { CRC_EMPTY, type CrcAlgorithm, crcToBytes } from "../codec/crc.ts";
 import type { Kernels } from "../codec/kernels.ts";
 import { FRONT_SCRATCH_BYTES, FRONT_SCRATCH_OFFSET } from "./arena-layout.ts";
 import type { DigestPlan, PayloadDigests } from "./codec-messages.ts";
-import { isCrc } from "./payload-hashes.ts";
 
 export function sha256Of(bytes: Uint8Array): Buffer {
   return hash("sha256", bytes, "buffer");
@@ -25,8 +25,9 @@ export function digestInline(
   const checksums: Partial<Record<ChecksumAlgorithm, Uint8Array>> = {};
   for (const algorithm of plan.checksums) {
     if (algorithm === "sha256") checksums.sha256 = sha256 ?? sha256Of(content);
+    else if (algorithm === "md5") checksums.md5 = md5;
     else if (isCrc(algorithm)) checksums[algorithm] = crcOf(kernels, algorithm, content);
-    else checksums[algorithm] = hash(algorithm, content, "buffer");
+    else checksums[algorithm] = checksumHashOf(algorithm, content);
   }
   return { md5, ...(sha256 === undefined ? {} : { sha256 }), checksums };
 }

@@ -1,32 +1,39 @@
 /**
- * The running digests of one upload, beside its MD5: SHA-256 and SHA-1 in `node:crypto`, which is
- * faster than any kernel, and CRCs as plain values. They live in the thread that made them.
+ * The running digests of one upload, beside its MD5: the SHA-256 of the whole and of its segments in
+ * `node:crypto`, which is faster than any kernel, checksums that are hashes, and CRCs as plain
+ * values. They live in the thread that made them.
  */
 import { createHash, type Hash } from "node:crypto";
 import type { ChecksumAlgorithm } from "../base/payload.ts";
-import { CRC_ALGORITHMS, CRC_EMPTY, type CrcAlgorithm, crcToBytes } from "../codec/crc.ts";
+import {
+  type ChecksumHash,
+  createChecksumHash,
+  type HashAlgorithm,
+  isCrc,
+} from "../codec/checksum-hash.ts";
+import { CRC_EMPTY, type CrcAlgorithm, crcToBytes } from "../codec/crc.ts";
 import type { Kernels } from "../codec/kernels.ts";
 import type { DigestPlan } from "./codec-messages.ts";
 
-export function isCrc(algorithm: ChecksumAlgorithm): algorithm is CrcAlgorithm {
-  return (CRC_ALGORITHMS as readonly string[]).includes(algorithm);
-}
+/** Digests of a payload that other steps have: no need to compute them again as a checksum. */
+type Shared = "md5" | "sha256";
 
 export class PayloadHashes {
   readonly #checksums: readonly ChecksumAlgorithm[];
   readonly #crcs = new Map<CrcAlgorithm, bigint>();
+  readonly #hashes = new Map<Exclude<HashAlgorithm, Shared>, ChecksumHash>();
   readonly #sha256: Hash | undefined;
-  readonly #sha1: Hash | undefined;
   #segment: Hash | undefined;
 
   constructor(plan: DigestPlan) {
     this.#checksums = plan.checksums;
     const wantsSha256 = plan.sha256 || plan.checksums.includes("sha256");
     this.#sha256 = wantsSha256 ? createHash("sha256") : undefined;
-    this.#sha1 = plan.checksums.includes("sha1") ? createHash("sha1") : undefined;
     this.#segment = plan.segments ? createHash("sha256") : undefined;
     for (const algorithm of plan.checksums) {
+      if (algorithm === "md5" || algorithm === "sha256") continue;
       if (isCrc(algorithm)) this.#crcs.set(algorithm, CRC_EMPTY);
+      else this.#hashes.set(algorithm, createChecksumHash(algorithm));
     }
   }
 
@@ -38,7 +45,7 @@ export class PayloadHashes {
   ): Buffer[] {
     const view = new Uint8Array(kernels.memory.buffer, bytes.offset, bytes.length);
     this.#sha256?.update(view);
-    this.#sha1?.update(view);
+    for (const hash of this.#hashes.values()) hash.update(view);
     for (const [algorithm, value] of this.#crcs) {
       const next = kernels.crcUpdate(algorithm, value, bytes.offset, bytes.length);
       this.#crcs.set(algorithm, next);
@@ -46,20 +53,27 @@ export class PayloadHashes {
     return this.#cutSegments(view, segmentEnds);
   }
 
-  finish(): { sha256?: Buffer; checksums: Partial<Record<ChecksumAlgorithm, Uint8Array>> } {
+  /** `md5` is that of the whole payload, which is also a checksum when that one is asked for. */
+  finish(md5: Uint8Array): {
+    sha256?: Buffer;
+    checksums: Partial<Record<ChecksumAlgorithm, Uint8Array>>;
+  } {
     const sha256 = this.#sha256?.digest();
     const checksums: Partial<Record<ChecksumAlgorithm, Uint8Array>> = {};
     for (const algorithm of this.#checksums) {
-      const value = this.#finished(algorithm, sha256);
+      const value = this.#finished(algorithm, { md5, sha256 });
       if (value !== undefined) checksums[algorithm] = value;
     }
     return { ...(sha256 === undefined ? {} : { sha256 }), checksums };
   }
 
-  #finished(algorithm: ChecksumAlgorithm, sha256: Buffer | undefined): Buffer | undefined {
-    if (algorithm === "sha256") return sha256;
-    if (algorithm === "sha1") return this.#sha1?.digest();
-    return crcToBytes(algorithm, this.#crcs.get(algorithm) ?? CRC_EMPTY);
+  #finished(
+    algorithm: ChecksumAlgorithm,
+    shared: Readonly<Record<Shared, Uint8Array | undefined>>,
+  ): Uint8Array | undefined {
+    if (algorithm === "md5" || algorithm === "sha256") return shared[algorithm];
+    if (isCrc(algorithm)) return crcToBytes(algorithm, this.#crcs.get(algorithm) ?? CRC_EMPTY);
+    return this.#hashes.get(algorithm)?.digest();
   }
 
   #cutSegments(view: Uint8Array, segmentEnds: readonly number[]): Buffer[] {

@@ -7,8 +7,22 @@
  */
 import type { StoreError } from "./store-error.ts";
 
-/** The checksums S3 knows, by the suffix of their `x-amz-checksum-` header. */
-export const CHECKSUM_ALGORITHMS = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"] as const;
+/**
+ * The checksums S3 knows, by the suffix of their `x-amz-checksum-` header. Records store the place
+ * in this list (docs/FORMATS.md): it grows at its end only.
+ */
+export const CHECKSUM_ALGORITHMS = [
+  "crc32",
+  "crc32c",
+  "crc64nvme",
+  "sha1",
+  "sha256",
+  "sha512",
+  "md5",
+  "xxhash64",
+  "xxhash3",
+  "xxhash128",
+] as const;
 export type ChecksumAlgorithm = (typeof CHECKSUM_ALGORITHMS)[number];
 
 /** A checksum value, raw bytes (big-endian for the CRCs, as in the header's base64). */

@@ -4,6 +4,7 @@
  * that is not checked would be worse than none.
  */
 import { CHECKSUM_ALGORITHMS, type Checksum, type ChecksumAlgorithm } from "../base/payload.ts";
+import { isCrc } from "../codec/checksum-hash.ts";
 import type { ChecksumType, ObjectChecksum } from "../object/contract/object-store.ts";
 import { S3Error } from "./s3-error.ts";
 import type { XmlWriter } from "./xml.ts";
@@ -23,7 +24,14 @@ const CHECKSUM_BYTES: Readonly<Record<ChecksumAlgorithm, number>> = {
   crc64nvme: 8,
   sha1: 20,
   sha256: 32,
+  sha512: 64,
+  md5: 16,
+  xxhash64: 8,
+  xxhash3: 8,
+  xxhash128: 16,
 };
+
+const VALID_TYPES = CHECKSUM_ALGORITHMS.map((name) => name.toUpperCase()).join(", ");
 
 function isChecksumAlgorithm(name: string): name is ChecksumAlgorithm {
   return CHECKSUM_ALGORITHMS.some((known) => known === name);
@@ -35,7 +43,7 @@ export function parseChecksumAlgorithm(text: string | undefined): ChecksumAlgori
   const name = text.toLowerCase();
   if (isChecksumAlgorithm(name)) return name;
   throw invalidRequest(
-    "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${VALID_TYPES}]`,
   );
 }
 
@@ -145,7 +153,7 @@ export function resolveChecksumType(
   type: ChecksumType | undefined,
 ): ChecksumType {
   const onlyFull = algorithm === "crc64nvme";
-  const onlyComposite = algorithm === "sha1" || algorithm === "sha256";
+  const onlyComposite = !isCrc(algorithm);
   const resolved = type ?? (onlyFull ? "FULL_OBJECT" : "COMPOSITE");
   if (resolved === "COMPOSITE" ? onlyFull : onlyComposite) {
     throw invalidRequest(

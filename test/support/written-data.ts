@@ -1,7 +1,5 @@
 /** What tests of the data writer compute beside it, and what they expect it to have written. */
 import { createHash } from "node:crypto";
-import type { CHECKSUM_ALGORITHMS } from "../../src/base/payload.ts";
-import { crcToBytes, crcUpdateSlow } from "../../src/codec/crc.ts";
 import type { ShardedData, WrittenData } from "../../src/object/contract/data.ts";
 
 export const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest();
@@ -11,14 +9,4 @@ export const STRIPE = 1024;
 export function shardsOf({ data }: WrittenData): ShardedData {
   if (data.kind !== "shards") throw new Error("the test expected shards");
   return data;
-}
-
-export function checksumOf(
-  algorithm: (typeof CHECKSUM_ALGORITHMS)[number],
-  content: Uint8Array,
-): Buffer {
-  if (algorithm === "sha1" || algorithm === "sha256") {
-    return createHash(algorithm).update(content).digest();
-  }
-  return crcToBytes(algorithm, crcUpdateSlow(algorithm, 0n, content));
 }

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { ChecksumAlgorithm } from "../../base/payload.ts";
+import { checksumHashOf, isCrc } from "../../codec/checksum-hash.ts";
 import {
   CRC_EMPTY,
   type CrcAlgorithm,
@@ -23,18 +24,13 @@ export function multipartEtag(parts: readonly StoredPart[]): Buffer {
     .digest();
 }
 
-/** Only a CRC of the whole can be had from those of the parts. */
-export function canBeFullObject(algorithm: ChecksumAlgorithm): algorithm is CrcAlgorithm {
-  return algorithm !== "sha1" && algorithm !== "sha256";
-}
-
 /** Every part has a value of the plan's algorithm. */
 export function multipartChecksum(
   plan: ChecksumPlan,
   parts: readonly StoredPart[],
 ): StoredChecksum {
   const { algorithm, type } = plan;
-  if (type === "FULL_OBJECT" && canBeFullObject(algorithm)) {
+  if (type === "FULL_OBJECT" && isCrc(algorithm)) {
     return { algorithm, type, value: combine(algorithm, parts) };
   }
   const values = parts.map((part) => checksumValue(part, algorithm));
@@ -58,6 +54,6 @@ function checksumValue(part: StoredPart, algorithm: ChecksumAlgorithm): Uint8Arr
 
 /** A few hundred kilobytes at the most: the kernels are not worth a journey to another thread. */
 function digest(algorithm: ChecksumAlgorithm, bytes: Buffer): Buffer {
-  if (!canBeFullObject(algorithm)) return createHash(algorithm).update(bytes).digest();
+  if (!isCrc(algorithm)) return checksumHashOf(algorithm, bytes);
   return crcToBytes(algorithm, crcUpdateSlow(algorithm, CRC_EMPTY, bytes));
 }

@@ -1,9 +1,11 @@
 /** Multipart uploads until their completion: creating, uploading and copying parts, listing them. */
+
 import type { PreparedKey } from "../../../cluster/register/base.ts";
 import type { ReadOptions } from "../../../cluster/register/register-contract.ts";
 import { GIB } from "../../base/bytes.ts";
 import type { PayloadSource } from "../../base/payload.ts";
 import { StoreError, type StoreErrorData } from "../../base/store-error.ts";
+import { isCrc } from "../../codec/checksum-hash.ts";
 import type {
   CopyPartInput,
   CreateUploadInput,
@@ -33,7 +35,6 @@ import { admitPart } from "./admit.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { isTooLate, type Moment, momentOf } from "./commit-limit.ts";
 import { commitData, writtenChecksum } from "./commit-version.ts";
-import { canBeFullObject } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { sourceOf } from "./object-source.ts";
 import { readVersion } from "./open-object.ts";
@@ -49,7 +50,7 @@ const REPLACED = Uint8Array.of(1);
 
 export async function createUpload(core: ObjectCore, input: CreateUploadInput): Promise<Upload> {
   const { key, headers, storageClass, checksum } = input;
-  if (checksum?.type === "FULL_OBJECT" && !canBeFullObject(checksum.algorithm)) {
+  if (checksum?.type === "FULL_OBJECT" && !isCrc(checksum.algorithm)) {
     throw new StoreError({
       code: "invalid-argument",
       message: `The FULL_OBJECT checksum type cannot be used with the ${checksum.algorithm} checksum algorithm.`,

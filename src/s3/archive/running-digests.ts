@@ -8,6 +8,12 @@ import {
 } from "../../base/payload.ts";
 import type { StoreError } from "../../base/store-error.ts";
 import {
+  type ChecksumHash,
+  createChecksumHash,
+  type HashAlgorithm,
+  isCrc,
+} from "../../codec/checksum-hash.ts";
+import {
   CRC_EMPTY,
   type CrcAlgorithm,
   crcCombine,
@@ -21,7 +27,7 @@ export class RunningDigests {
   readonly #digester: DocumentDigester;
   readonly #md5: Hash = createHash("md5");
   readonly #sha256: Hash | undefined;
-  readonly #hashes = new Map<"sha1" | "sha256", Hash>();
+  readonly #hashes = new Map<HashAlgorithm, ChecksumHash>();
   readonly #crcs = new Map<CrcAlgorithm, bigint>();
 
   /** Computes what the source's promises will be compared with, and the MD5. */
@@ -35,7 +41,7 @@ export class RunningDigests {
     for (const algorithm of CHECKSUM_ALGORITHMS) {
       if (algorithm !== checksum?.algorithm && algorithm !== source.trailingChecksum) continue;
       if (isCrc(algorithm)) this.#crcs.set(algorithm, CRC_EMPTY);
-      else this.#hashes.set(algorithm, createHash(algorithm));
+      else this.#hashes.set(algorithm, createChecksumHash(algorithm));
     }
   }
 
@@ -66,8 +72,4 @@ export class RunningDigests {
     }
     return md5;
   }
-}
-
-function isCrc(algorithm: ChecksumAlgorithm): algorithm is CrcAlgorithm {
-  return algorithm !== "sha1" && algorithm !== "sha256";
 }

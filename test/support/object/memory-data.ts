@@ -1,4 +1,5 @@
 /** Data in memory: a map from data id to bytes, with the shards that drives would hold by name. */
+
 import { createHash } from "node:crypto";
 import { asBuffer } from "../../../src/base/bytes.ts";
 import { type DataId, newDataId } from "../../../src/base/ids.ts";
@@ -11,7 +12,6 @@ import type {
 } from "../../../src/base/payload.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
-import { crcToBytes, crcUpdateSlow } from "../../../src/codec/crc.ts";
 import type {
   ByteRange,
   Data,
@@ -24,6 +24,7 @@ import type {
   WrittenData,
 } from "../../../src/object/contract/data.ts";
 import { openContent, sealContent } from "../../../src/object/data/sealed-content.ts";
+import { checksumOf } from "../checksum-of.ts";
 
 const SLOTS = 4;
 
@@ -103,13 +104,6 @@ export class MemoryData implements DataWriter, DataReader {
     if (dataKey !== undefined) return asBuffer(openContent(bytes, range, dataKey));
     return asBuffer(bytes).subarray(offset, offset + length);
   }
-}
-
-export function checksumOf(algorithm: ChecksumAlgorithm, bytes: Uint8Array): Buffer {
-  if (algorithm === "sha1" || algorithm === "sha256") {
-    return createHash(algorithm).update(bytes).digest();
-  }
-  return crcToBytes(algorithm, crcUpdateSlow(algorithm, 0n, bytes));
 }
 
 /** A payload whose bytes are at hand. */

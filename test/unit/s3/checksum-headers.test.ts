@@ -84,12 +84,15 @@ test("parseChecksumSelection: which types each algorithm has", async (t) => {
   t.strictSame(select("crc32c", "FULL_OBJECT"), { algorithm: "crc32c", type: "FULL_OBJECT" });
   t.strictSame(select("CRC64NVME"), { algorithm: "crc64nvme", type: "FULL_OBJECT" });
   t.strictSame(select("SHA256"), { algorithm: "sha256", type: "COMPOSITE" });
+  t.strictSame(select("XXHASH128"), { algorithm: "xxhash128", type: "COMPOSITE" });
+  t.strictSame(select("MD5"), { algorithm: "md5", type: "COMPOSITE" });
   for (const [algorithm, type] of [
     ["SHA1", "FULL_OBJECT"],
     ["SHA256", "FULL_OBJECT"],
     ["CRC64NVME", "COMPOSITE"],
     ["CRC32", "WHOLE"],
-    ["MD5", undefined],
+    ["XXHASH3", "FULL_OBJECT"],
+    ["MD4", undefined],
     ["", undefined],
     [undefined, "COMPOSITE"],
   ] as const) {

@@ -5,7 +5,8 @@ import { StoreError } from "../../../../src/base/store-error.ts";
 import { BufferSource, chunksOf, type SourceStep } from "../../../support/buffer-source.ts";
 import { DataWorld, settle } from "../../../support/data-world.ts";
 
-import { checksumOf, md5, STRIPE, sha256 } from "../../../support/written-data.ts";
+import { checksumOf } from "../../../support/checksum-of.ts";
+import { md5, STRIPE, sha256 } from "../../../support/written-data.ts";
 
 test("DataWriter: computes what was asked for and what is expected, inline and sharded", async (t) => {
   const world = new DataWorld({ drives: 4 });

@@ -4,7 +4,8 @@ import type {
   CompletePart,
   CompleteUploadInput,
 } from "../../../../src/object/contract/object-store.ts";
-import { bytesSource, checksumOf } from "../../../support/object/memory-data.ts";
+import { checksumOf } from "../../../support/checksum-of.ts";
+import { bytesSource } from "../../../support/object/memory-data.ts";
 import {
   codeOf,
   createFixture,
