@@ -2,18 +2,22 @@
  * Frames on their way between threads: the entries of one turn of the event loop in one ArrayBuffer,
  * because a message costs the same for one as for many.
  *
- * Entry: number u32, length u32, the frame. A length of 0, or the end of the buffer, is the end.
+ * Entry: number u32, length u32, the frame.
  */
 import { type Frame, frameBytes, writeFrame } from "./frame.ts";
 
 const ENTRY_BYTES = 8;
-const BATCH_BYTES_LEAST = 1024;
+const ROOM_BYTES_LEAST = 16 * 1024;
+/** What a large batch took is not kept for the next one. */
+const ROOM_BYTES_KEPT = 1024 * 1024;
 
+/**
+ * Gathers in memory that is used again, and hands over a copy of just the length: memory outside of the
+ * heap that is larger than it need be, or made anew while a batch grows, is what brings full collections.
+ */
 export class FrameBatch {
-  #buffer: Buffer | undefined;
+  #room = Buffer.allocUnsafeSlow(ROOM_BYTES_LEAST);
   #length = 0;
-  /** What the last batch took is what the next one begins with. */
-  #expected = BATCH_BYTES_LEAST;
 
   get isEmpty(): boolean {
     return this.#length === 0;
@@ -33,15 +37,12 @@ export class FrameBatch {
 
   /** All entries so far; begins anew. */
   take(): ArrayBuffer {
-    const buffer = this.#buffer;
-    const length = this.#length;
-    this.#buffer = undefined;
+    const batch = Buffer.allocUnsafeSlow(this.#length);
+    batch.set(this.#room.subarray(0, this.#length));
     this.#length = 0;
-    this.#expected = Math.max(BATCH_BYTES_LEAST, Math.min(length * 2, 1024 * 1024));
-    if (buffer === undefined) return new ArrayBuffer(0);
-    // `#reserve` made it over memory of its own. The end is marked, so that the rest need not be cut.
-    if (buffer.length - length >= ENTRY_BYTES) buffer.fill(0, length, length + ENTRY_BYTES);
-    return buffer.buffer as ArrayBuffer;
+    if (this.#room.length > ROOM_BYTES_KEPT) this.#room = Buffer.allocUnsafeSlow(ROOM_BYTES_LEAST);
+    // Slow buffers are over memory of their own.
+    return batch.buffer as ArrayBuffer;
   }
 
   #entry(number: number, bytes: number): Buffer {
@@ -54,15 +55,13 @@ export class FrameBatch {
 
   #reserve(bytes: number): Buffer {
     const needed = this.#length + bytes;
-    let buffer = this.#buffer;
-    if (buffer === undefined || buffer.length < needed) {
-      const larger = Buffer.from(new ArrayBuffer(Math.max(this.#expected, needed * 2)));
-      if (buffer !== undefined) larger.set(buffer.subarray(0, this.#length));
-      buffer = larger;
-      this.#buffer = buffer;
+    if (this.#room.length < needed) {
+      const larger = Buffer.allocUnsafeSlow(needed * 2);
+      larger.set(this.#room.subarray(0, this.#length));
+      this.#room = larger;
     }
     this.#length = needed;
-    return buffer;
+    return this.#room;
   }
 }
 
@@ -76,7 +75,6 @@ export function readBatch(
   while (at + ENTRY_BYTES <= bytes.length) {
     const number = bytes.readUInt32LE(at);
     const length = bytes.readUInt32LE(at + 4);
-    if (length === 0) return;
     at += ENTRY_BYTES;
     visit(number, bytes.subarray(at, at + length));
     at += length;

@@ -7,7 +7,7 @@ import type { Clock, Timer } from "../../src/base/clock.ts";
 import { type Frame, type FrameKind, NO_DEADLINE } from "./frame.ts";
 import type { LaneClient } from "./lane-client.ts";
 import { CALL_PAYLOAD_BYTES_MAX, METHOD_BYTES_MAX, type PeerLimits } from "./peer-limits.ts";
-import type { CallOptions, PeerError, PeerResult } from "./peer-network.ts";
+import type { PeerError, PeerResult } from "./peer-network.ts";
 import { decodeFailure } from "./wire-error.ts";
 
 interface Pending {
@@ -22,10 +22,13 @@ interface Load {
   bytes: number;
 }
 
-export interface OutgoingCall extends CallOptions {
+/** One object of one shape for each call: there are many, and spreading objects costs more than sending. */
+export interface OutgoingCall {
   readonly member: number;
   readonly method: string;
   readonly payload: Uint8Array;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 const METHOD = /^[!-~]+$/;
@@ -106,7 +109,8 @@ export class FrontCalls {
     load.calls += 1;
     load.bytes += payload.length;
     this.#loads.set(member, load);
-    this.#lane.sendFrame(member, { ...frameOf("request", id), deadlineMs, method, payload });
+    const version = 0;
+    this.#lane.sendFrame(member, { version, kind: "request", id, deadlineMs, method, payload });
   }
 
   #settle(id: number, result: PeerResult): void {
@@ -138,7 +142,6 @@ export function assertMethod(method: string): void {
   assert(proper, "a method's name is short and ASCII");
 }
 
-export function frameOf(kind: FrameKind, id: number): Frame {
-  const empty = { version: 0, deadlineMs: NO_DEADLINE, method: "", payload: NOTHING };
-  return { ...empty, kind, id };
+export function frameOf(kind: FrameKind, id: number, payload: Uint8Array = NOTHING): Frame {
+  return { version: 0, kind, id, deadlineMs: NO_DEADLINE, method: "", payload };
 }

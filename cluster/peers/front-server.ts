@@ -110,7 +110,7 @@ export class FrontServer {
 
   #answer(session: Session, id: number, answer: Answer): void {
     if (answer.ok) {
-      this.#lane.sendFrame(session.number, { ...frameOf("reply", id), payload: answer.payload });
+      this.#lane.sendFrame(session.number, frameOf("reply", id, answer.payload));
     } else {
       const data = travelling(answer.data);
       this.#fail(session, id, { code: "remote", applied: "unknown", data });
@@ -118,8 +118,7 @@ export class FrontServer {
   }
 
   #fail(session: Session, id: number, error: WireError): void {
-    const payload = encodeFailure(error);
-    this.#lane.sendFrame(session.number, { ...frameOf("failure", id), payload });
+    this.#lane.sendFrame(session.number, frameOf("failure", id, encodeFailure(error)));
   }
 }
 

@@ -1,15 +1,18 @@
 /** A libp2p stream as the peer protocol wants it. */
 import type { Stream } from "@libp2p/interface";
 import type { PeerStream, StreamListener } from "./peer-transport.ts";
+import { directStream } from "./yamux-muxer.ts";
 
 export class Libp2pStream implements PeerStream {
   readonly #stream: Stream;
+  readonly #direct: ReturnType<typeof directStream>;
   #ended = false;
   /** libp2p says `idle` also between two pieces; whoever sends looks at `queuedBytes` afterwards. */
   #sending = false;
 
   constructor(stream: Stream) {
     this.#stream = stream;
+    this.#direct = directStream(stream);
   }
 
   get queuedBytes(): number {
@@ -43,12 +46,19 @@ export class Libp2pStream implements PeerStream {
       if (data instanceof Uint8Array) listener.received(data);
       else for (const piece of data) listener.received(piece);
     });
+    this.#direct?.listenDirectly((piece) => {
+      if (!this.#ended) listener.received(piece);
+    });
     if (stream.status !== "open") finish("closed by the peer");
   }
 
   send(pieces: readonly Uint8Array[]): void {
     this.#sending = true;
     try {
+      if (this.#direct !== undefined) {
+        if (!this.#ended) this.#direct.sendPieces(pieces);
+        return;
+      }
       for (const piece of pieces) {
         // Between two pieces the stream may have ended; `ended` tells.
         if (this.#ended || this.#stream.writeStatus !== "writable") break;

@@ -142,7 +142,8 @@ export class NetworkFront implements PeerNetwork {
     if (lane.client.endReason !== undefined) {
       return Promise.resolve({ ok: false, error: this.#gone(lane) });
     }
-    return lane.calls.call({ ...options, member: known.number, method, payload });
+    const { deadlineMs, signal } = options;
+    return lane.calls.call({ member: known.number, method, payload, deadlineMs, signal });
   }
 
   serve(method: string, handler: CallHandler, limits?: ServeLimits): void {

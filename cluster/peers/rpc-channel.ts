@@ -177,13 +177,9 @@ export class RpcChannel {
   #flush(): void {
     if (this.#ended || this.#outgoing.length === 0) return;
     const outgoing = this.#outgoing;
-    const bytes = this.#outgoingBytes;
     this.#outgoing = [];
     this.#outgoingBytes = 0;
-    const [only] = outgoing;
-    this.#stream.send([
-      outgoing.length === 1 && only !== undefined ? only : Buffer.concat(outgoing, bytes),
-    ]);
+    this.#stream.send(outgoing);
     this.#pauseIfFull();
   }
 

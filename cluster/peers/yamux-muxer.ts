@@ -10,13 +10,15 @@
 import type {
   CreateStreamOptions,
   MessageStream,
+  Stream,
   StreamMuxer,
   StreamMuxerFactory,
 } from "@libp2p/interface";
 import { AbstractStream, AbstractStreamMuxer } from "@libp2p/utils";
-import type { Uint8ArrayList } from "uint8arraylist";
+import { Uint8ArrayList } from "uint8arraylist";
 import { assert } from "../../src/base/assert.ts";
 import { KIB } from "../../src/base/bytes.ts";
+import { type NoiseLink, noiseLinkOf } from "./noise-link.ts";
 import {
   encodeYamuxHeader,
   FLAG,
@@ -24,7 +26,13 @@ import {
   YAMUX_HEADER_BYTES,
   type YamuxHeader,
   YamuxReader,
+  type YamuxVisitor,
 } from "./yamux-frame.ts";
+
+/** The stream's own ways around lists and events, where it is one of ours. */
+export function directStream(stream: Stream): YamuxStream | undefined {
+  return stream instanceof YamuxStream ? stream : undefined;
+}
 
 /** Bytes that a stream may have under way: what its reader has not taken is bounded by this. */
 export const STREAM_WINDOW_BYTES_MAX: number = 1024 * KIB;
@@ -53,6 +61,12 @@ class YamuxMuxer extends AbstractStreamMuxer<YamuxStream> {
   readonly #reader = new YamuxReader();
   readonly #byId = new Map<number, YamuxStream>();
   readonly #isClient: boolean;
+  /** Where the connection has one, all bytes go through it. */
+  readonly #link: NoiseLink | undefined;
+  readonly #visitor: YamuxVisitor = {
+    header: (header) => this.#take(header),
+    data: (bytes) => this.#target?.onData(bytes),
+  };
   #nextId: number;
   #inbound = 0;
   /** Where the data of the present frame goes; undefined for a stream that is gone. */
@@ -62,6 +76,13 @@ class YamuxMuxer extends AbstractStreamMuxer<YamuxStream> {
     super(connection, { protocol: PROTOCOL, name: "yamux", maxEarlyStreams: INBOUND_STREAMS_MAX });
     this.#isClient = connection.direction === "outbound";
     this.#nextId = this.#isClient ? 1 : 2;
+    this.#link = noiseLinkOf(connection);
+    this.#link?.listen((piece) => this.#read(piece));
+  }
+
+  /** Frames need not wait in lists. */
+  get isDirect(): boolean {
+    return this.#link !== undefined;
   }
 
   override onCreateStream(_options: CreateStreamOptions): YamuxStream {
@@ -77,27 +98,28 @@ class YamuxMuxer extends AbstractStreamMuxer<YamuxStream> {
     else for (const piece of data) this.#read(piece);
   }
 
-  sendFrame(header: YamuxHeader, data?: Uint8ArrayList): boolean {
+  sendFrame(header: YamuxHeader, data?: Iterable<Uint8Array>): boolean {
     if (this.maConn.status !== "open") return false;
     const head = encodeYamuxHeader(header);
-    if (data !== undefined) {
-      data.prepend(head);
-      return this.send(data);
-    }
-    // Data waits for room, and these do not; who causes too many of them is not reading.
-    if (this.maConn.writeBufferLength > UNREAD_ANSWERS_BYTES_MAX) {
+    if (data === undefined && this.#unreadBytes > UNREAD_ANSWERS_BYTES_MAX) {
+      // Data waits for room, and these do not; who causes too many of them is not reading.
       this.#fail("it does not read");
       return false;
     }
-    return this.send(head);
+    if (this.#link === undefined) return this.send(new Uint8ArrayList(head, ...(data ?? [])));
+    let hasRoom = this.#link.write(head);
+    for (const piece of data ?? []) hasRoom = this.#link.write(piece);
+    if (!hasRoom) for (const stream of this.streams) stream.onMuxerNeedsDrain();
+    return hasRoom;
+  }
+
+  get #unreadBytes(): number {
+    return this.#link?.queuedBytes ?? this.maConn.writeBufferLength;
   }
 
   #read(piece: Uint8Array): void {
     if (this.status === "closed") return;
-    const fault = this.#reader.push(piece, {
-      header: (header) => this.#take(header),
-      data: (bytes) => this.#target?.onData(bytes),
-    });
+    const fault = this.#reader.push(piece, this.#visitor);
     if (fault !== undefined) this.#fail(fault);
   }
 
@@ -158,7 +180,10 @@ class YamuxMuxer extends AbstractStreamMuxer<YamuxStream> {
   #fail(reason: string): void {
     const length = GO_AWAY_PROTOCOL_ERROR;
     if (this.maConn.status === "open") {
-      this.send(encodeYamuxHeader({ type: FRAME_TYPE.goAway, flags: 0, streamId: 0, length }));
+      const head = encodeYamuxHeader({ type: FRAME_TYPE.goAway, flags: 0, streamId: 0, length });
+      if (this.#link === undefined) this.send(head);
+      else this.#link.write(head);
+      this.#link?.flush();
     }
     this.abort(new Error(reason));
     this.maConn.abort(new Error(reason));
@@ -173,6 +198,7 @@ class YamuxStream extends AbstractStream {
   /** What the other side may still send. */
   #receiveWindow = FIRST_WINDOW_BYTES;
   #waitsForWindow = false;
+  #sink: ((piece: Uint8Array) => void) | undefined;
 
   constructor(
     streamId: number,
@@ -214,9 +240,65 @@ class YamuxStream extends AbstractStream {
     return undefined;
   }
 
+  /** From now on what is received goes to `sink`, while nothing is held back, instead of being an event. */
+  listenDirectly(sink: (piece: Uint8Array) => void): void {
+    this.#sink = sink;
+  }
+
   override onData(data: Uint8Array | Uint8ArrayList): void {
-    super.onData(data);
+    const isDirect = this.readStatus === "readable" && this.readBufferLength === 0;
+    if (isDirect && this.#sink !== undefined && data instanceof Uint8Array) this.#sink(data);
+    else super.onData(data);
     this.#giveBack();
+  }
+
+  /** Sends pieces one after the other, at once as far as there is room, small ones in one frame. */
+  sendPieces(pieces: readonly Uint8Array[]): void {
+    let group: Uint8Array[] = [];
+    let bytes = 0;
+    for (const piece of pieces) {
+      if (bytes + piece.length > DATA_BYTES_MOST) {
+        this.#sendGroup(group, bytes);
+        group = [];
+        bytes = 0;
+      }
+      group.push(piece);
+      bytes += piece.length;
+    }
+    this.#sendGroup(group, bytes);
+  }
+
+  #sendGroup(group: readonly Uint8Array[], bytes: number): void {
+    if (bytes > 0 && bytes <= DATA_BYTES_MOST && this.#maySendNow(bytes)) {
+      this.#sendNow(group, bytes);
+    } else for (const piece of group) this.#sendPiece(piece);
+  }
+
+  #sendPiece(piece: Uint8Array): void {
+    let rest = piece;
+    while (rest.length > 0) {
+      const part = rest.subarray(0, DATA_BYTES_MOST);
+      if (!this.#maySendNow(part.length)) {
+        // Between two pieces the stream may have ended.
+        if (this.writeStatus === "writable") this.send(rest);
+        return;
+      }
+      this.#sendNow([part], part.length);
+      rest = rest.subarray(part.length);
+    }
+  }
+
+  /** Nothing waits that has to go first, and there is room for it. */
+  #maySendNow(bytes: number): boolean {
+    const isIdle = !this.sendingData && !this.writableNeedsDrain && this.writeBufferLength === 0;
+    const isOpen = this.#muxer.isDirect && this.writeStatus === "writable";
+    return isIdle && isOpen && bytes <= this.#sendWindow;
+  }
+
+  #sendNow(pieces: readonly Uint8Array[], length: number): void {
+    this.#sendWindow -= length;
+    const { data: type } = FRAME_TYPE;
+    this.#muxer.sendFrame({ type, flags: 0, streamId: this.#streamId, length }, pieces);
   }
 
   override sendData(data: Uint8ArrayList): { sentBytes: number; canSendMore: boolean } {
