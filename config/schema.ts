@@ -110,6 +110,11 @@ export const clusterSchema = z.strictObject({
     default: "local",
     example: "tls",
   }),
+  signatureV2: switchKind().register(settingNotes, {
+    doc: "Takes Signature Version 2 beside Version 4. boto3 and older clients still presign with it; it covers less of a request, so turn it off where nobody needs it.",
+    default: "on",
+    example: "off",
+  }),
   region: regionKind()
     .optional()
     .register(settingNotes, {

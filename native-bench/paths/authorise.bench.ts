@@ -90,7 +90,7 @@ export const bench: Bench = {
       const query = QueryParameters.empty;
       const values = new RequestValues({
         caller: who,
-        auth: { kind: "signed", via: "header" },
+        auth: { kind: "signed", via: "header", signatureVersion: 4 },
         connection: { remoteAddress: "192.0.2.1", secure: false },
         headers: HEADERS,
         query,

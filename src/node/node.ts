@@ -202,6 +202,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       websiteDomains: cluster.websiteDomains,
       hostId,
       customerKeys: cluster.customerKeys,
+      signatureVersionTwo: cluster.signatureV2,
       automaticEncryption: automaticEncryption(cluster),
     },
     {

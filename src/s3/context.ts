@@ -24,6 +24,8 @@ export interface S3Options {
   readonly region: string | undefined;
   /** Domains whose sub-domains name buckets. */
   readonly domains: readonly string[];
+  /** Signature Version 2 is taken too. */
+  readonly signatureVersionTwo: boolean;
   /** Domains whose sub-domains are the websites of buckets. */
   readonly websiteDomains: readonly string[];
   /** Names this node in answers (`x-amz-id-2`). */

@@ -214,6 +214,12 @@ function detectObjectWrite({ query, headers }: DetectableRequest): ObjectOperati
   return extract?.toLowerCase() === "true" ? "PutObjectExtract" : "PutObject";
 }
 
+/** Every parameter that chooses an operation. */
+export const SUBRESOURCES: readonly string[] = [
+  ...Object.keys(BUCKET_SUBRESOURCES),
+  ...Object.keys(OBJECT_SUBRESOURCES),
+];
+
 /** The one sub-resource that the query names, if any. */
 function onlySubresource<Operation>(
   table: SubresourceTable<Operation>,

@@ -58,7 +58,10 @@ export interface S3Modules {
 /** The handler of everything on the S3 port that is not health, metrics or administration. */
 export function createS3Handler(options: S3Options, modules: S3Modules): HttpHandler {
   const authenticator = new Authenticator<Identity>(
-    { region: options.region },
+    {
+      region: options.region,
+      versionTwo: options.signatureVersionTwo ? { domains: options.domains } : undefined,
+    },
     { credentials: modules.credentials, clock: modules.clock },
   );
   const documents = new ByteBudget(DOCUMENTS_BYTES_MAX);

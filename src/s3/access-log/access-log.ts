@@ -180,7 +180,7 @@ export class AccessLog {
       userAgent: request.headers.get("user-agent"),
       versionId: response.header("x-amz-version-id"),
       hostId: this.#options.hostId,
-      signed: auth?.kind === "signed" ? auth.via : undefined,
+      signed: auth?.kind === "signed" ? auth : undefined,
       hostHeader: request.headers.get("host"),
       aclRequired: finished.aclRequired,
     };

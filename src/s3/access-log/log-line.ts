@@ -4,6 +4,7 @@
  * presigned URL are left out.
  */
 
+import type { SignatureForm } from "../auth/auth-result.ts";
 import { formatIsoDate } from "../dates.ts";
 
 export interface LogEntry {
@@ -28,7 +29,7 @@ export interface LogEntry {
   readonly userAgent: string | undefined;
   readonly versionId: string | undefined;
   readonly hostId: string;
-  readonly signed: "header" | "query" | "form" | undefined;
+  readonly signed: SignatureForm | undefined;
   readonly hostHeader: string | undefined;
   /** A list was needed to allow it. */
   readonly aclRequired: boolean;
@@ -60,9 +61,9 @@ export function formatLogLine(entry: LogEntry): string {
     quoted(entry.userAgent),
     text(entry.versionId),
     entry.hostId,
-    signed === undefined ? NONE : "SigV4",
+    signed === undefined ? NONE : `SigV${signed.signatureVersion}`,
     NONE,
-    signed === undefined ? NONE : AUTH_TYPES[signed],
+    signed === undefined ? NONE : AUTH_TYPES[signed.via],
     text(entry.hostHeader),
     NONE,
     NONE,
@@ -110,7 +111,7 @@ function quoted(value: string | undefined): string {
 }
 
 /** Whoever reads the log must not be able to use the URL again. */
-const SECRETS = /([?&]X-Amz-(?:Signature|Security-Token)=)[^& ]*/gi;
+const SECRETS = /([?&](?:X-Amz-(?:Signature|Security-Token)|Signature)=)[^& ]*/gi;
 
 function withoutSecrets(requestLine: string): string {
   return requestLine.replace(SECRETS, "$1REDACTED");

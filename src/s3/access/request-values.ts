@@ -11,14 +11,14 @@ import type { HttpHeaders } from "../../http/headers.ts";
 import type { HttpRequest } from "../../http/request.ts";
 import type { Caller } from "../../iam/access/caller.ts";
 import type { ConditionValues } from "../../iam/policy/condition-values.ts";
-import type { AuthResult } from "../auth/auth-result.ts";
+import type { SignatureForm } from "../auth/auth-result.ts";
 import { formatIsoDate, parseAmzDate, parseHttpDate, parseIsoDate } from "../dates.ts";
 import { percentDecode } from "../percent.ts";
 import type { QueryParameters } from "../query.ts";
 
 export interface RequestFacts {
   readonly caller: Caller;
-  readonly auth: Pick<AuthResult, "kind"> & { readonly via?: "header" | "query" | "form" };
+  readonly auth: { readonly kind: "anonymous" } | ({ readonly kind: "signed" } & SignatureForm);
   readonly connection: Pick<HttpRequest, "remoteAddress" | "secure">;
   /** The request's headers, and those a presigned URL carries. */
   readonly headers: HttpHeaders;
@@ -132,7 +132,7 @@ const COMPUTED: ReadonlyMap<string, (facts: RequestFacts) => Values> = new Map([
   ["aws:principalisawsservice", () => ["false"]],
   ["aws:viaawsservice", () => ["false"]],
   ["s3:authtype", ({ auth }) => authType(auth)],
-  ["s3:signatureversion", ({ auth }) => one(auth.kind === "signed" ? SIGNATURE : undefined)],
+  ["s3:signatureversion", ({ auth }) => one(signatureOf(auth))],
   ["s3:signatureage", (facts) => signatureAge(facts)],
   ["s3:prefix", ({ query }) => one(query.get("prefix"))],
   ["s3:delimiter", ({ query }) => one(query.get("delimiter"))],
@@ -147,7 +147,7 @@ const COMPUTED: ReadonlyMap<string, (facts: RequestFacts) => Values> = new Map([
   ...HEADER_KEYS.map(header),
 ]);
 
-const SIGNATURE = "AWS4-HMAC-SHA256";
+const SIGNATURES = { 2: "AWS", 4: "AWS4-HMAC-SHA256" } as const;
 const RETAIN_UNTIL = "x-amz-object-lock-retain-until-date";
 const DAY_MS = 86_400_000;
 
@@ -161,8 +161,13 @@ function principalType(caller: Caller): string {
   return caller.accountRoot ? "Account" : "User";
 }
 
-function authType({ kind, via }: RequestFacts["auth"]): Values {
-  if (kind !== "signed") return undefined;
+function signatureOf(auth: RequestFacts["auth"]): string | undefined {
+  return auth.kind === "signed" ? SIGNATURES[auth.signatureVersion] : undefined;
+}
+
+function authType(auth: RequestFacts["auth"]): Values {
+  if (auth.kind !== "signed") return undefined;
+  const { via } = auth;
   return [via === "form" ? "POST" : via === "query" ? "REST-QUERY-STRING" : "REST-HEADER"];
 }
 

@@ -27,13 +27,18 @@ export interface ChunkSigning {
   readonly seedSignature: string;
 }
 
+/** How a signature came. */
+export interface SignatureForm {
+  /** Where from. Only header-signed requests may stream signed chunks. */
+  readonly via: "header" | "query" | "form";
+  readonly signatureVersion: 2 | 4;
+}
+
 export type AuthResult<Identity = unknown> =
-  | {
+  | (SignatureForm & {
       readonly kind: "signed";
-      /** Where the signature came from. Only header-signed requests may stream signed chunks. */
-      readonly via: "header" | "query" | "form";
       readonly accessKey: string;
       readonly identity: Identity;
       readonly payload: PayloadMode;
-    }
+    })
   | { readonly kind: "anonymous"; readonly payload: PayloadMode };

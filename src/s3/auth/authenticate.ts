@@ -1,20 +1,25 @@
 /**
  * Who sent a request: the one authentication step for every S3 route.
  *
- * A request is header-signed, presigned or anonymous; every other mechanism, and more than one at
- * once, is refused here. What the signature covers is checked before anything else looks at it.
+ * A request is header-signed, presigned (in Version 4, or in Version 2 where that is taken) or
+ * anonymous; every other mechanism, and more than one at once, is refused here. What the signature covers is checked before anything else looks at it.
  */
 import type { Clock } from "../../base/clock.ts";
 import { QueryParameters } from "../query.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import type { AuthResult, PayloadMode } from "./auth-result.ts";
-import type { CredentialSource } from "./credentials.ts";
+import type { Credential, CredentialSource } from "./credentials.ts";
 import { readHeaderClaim } from "./header-auth.ts";
 import { parseContentSha256 } from "./payload-mode.ts";
 import { QUERY_AUTH_PARAMETERS, readQueryClaim } from "./query-auth.ts";
 import { SIGNATURE_ALGORITHM, verifySignature } from "./signature.ts";
 import type { SignedRequest } from "./signed-request.ts";
 import { SigningKeyCache } from "./signing-key.ts";
+import {
+  type VersionTwoModules,
+  verifyVersionTwoHeader,
+  verifyVersionTwoQuery,
+} from "./version-two.ts";
 
 export interface AuthenticatorOptions {
   /** The region that signatures must name; undefined: any. */
@@ -23,6 +28,8 @@ export interface AuthenticatorOptions {
   readonly regionless?: boolean;
   /** That signatures in headers must name: "s3" unless it is said. */
   readonly service?: string;
+  /** Takes Signature Version 2 too; `domains` are those whose sub-domains name buckets. */
+  readonly versionTwo?: { readonly domains: readonly string[] } | undefined;
 }
 
 export interface AuthenticatorModules<Identity> {
@@ -53,6 +60,10 @@ export class Authenticator<Identity = unknown> {
   }
 
   #authenticateHeader(request: SignedRequest, authorization: string): AuthResult<Identity> {
+    if (VERSION_TWO_SCHEME.test(authorization)) {
+      const credential = verifyVersionTwoHeader(request, authorization, this.#versionTwo());
+      return versionTwoResult(request, "header", credential);
+    }
     checkScheme(authorization);
     const claim = readHeaderClaim(request, authorization, this.#claimOptions());
     const content = parseContentSha256(claim.payloadHash);
@@ -70,11 +81,15 @@ export class Authenticator<Identity = unknown> {
           }
         : content;
     const { accessKey, identity } = verified.credential;
-    return { kind: "signed", via: "header", accessKey, identity, payload };
+    return { kind: "signed", via: "header", signatureVersion: 4, accessKey, identity, payload };
   }
 
   #authenticateQuery(request: SignedRequest, query: QueryParameters): AuthResult<Identity> {
-    if (query.has("AWSAccessKeyId") || query.has("Signature")) throw onlyVersion4();
+    if (OTHER_PARAMETERS.some((name) => query.has(name))) {
+      if (QUERY_AUTH_PARAMETERS.some((name) => query.has(name))) throw onlyVersion4();
+      const credential = verifyVersionTwoQuery(request, query, this.#versionTwo());
+      return versionTwoResult(request, "query", credential);
+    }
     const claim = readQueryClaim(request, query, this.#claimOptions());
     const signedPayload = plainPayload(claim.payloadHash);
     const { accessKey, identity } = verifySignature(
@@ -84,7 +99,7 @@ export class Authenticator<Identity = unknown> {
     ).credential;
     // The body of such a request is its sender's choice, so the header need not be signed.
     const payload = signedPayload.kind === "unsigned" ? unverifiedPayload(request) : signedPayload;
-    return { kind: "signed", via: "query", accessKey, identity, payload };
+    return { kind: "signed", via: "query", signatureVersion: 4, accessKey, identity, payload };
   }
 
   #claimOptions() {
@@ -92,9 +107,27 @@ export class Authenticator<Identity = unknown> {
     return { region, regionless, service, nowMs: this.#modules.clock.nowMs() };
   }
 
+  /** Throws where Signature Version 2 is not taken. */
+  #versionTwo(): VersionTwoModules<Identity> {
+    const { versionTwo } = this.#options;
+    if (versionTwo === undefined) throw onlyVersion4();
+    const { credentials, clock } = this.#modules;
+    return { credentials, nowMs: clock.nowMs(), domains: versionTwo.domains };
+  }
+
   #signatureModules() {
     return { credentials: this.#modules.credentials, signingKeys: this.#signingKeys };
   }
+}
+
+/** Such a signature covers no payload. */
+function versionTwoResult<Identity>(
+  request: SignedRequest,
+  via: "header" | "query",
+  { accessKey, identity }: Credential<Identity>,
+): AuthResult<Identity> {
+  const payload = unverifiedPayload(request);
+  return { kind: "signed", via, signatureVersion: 2, accessKey, identity, payload };
 }
 
 /** Only what can be checked without a chain of signatures. */
@@ -125,9 +158,10 @@ function queryAuthentication(rawQuery: string): QueryParameters | undefined {
   return claims ? query : undefined;
 }
 
+const VERSION_TWO_SCHEME = /^AWS(?: |$)/;
+
 function checkScheme(authorization: string): void {
   if (authorization.startsWith(`${SIGNATURE_ALGORITHM} `)) return;
-  if (/^AWS(?: |$)/.test(authorization)) throw onlyVersion4();
   throw invalidArgument("Unsupported Authorization Type", "Authorization", schemeOf(authorization));
 }
 

@@ -147,7 +147,7 @@ function malformed(text: string): S3Error {
 }
 
 /** x-amz-date, or Date where a client cannot set that. */
-function readRequestTime(request: SignedRequest): { timestamp: string; timeMs: number } {
+export function readRequestTime(request: SignedRequest): { timestamp: string; timeMs: number } {
   const text = request.headers.get("x-amz-date") ?? request.headers.get("date") ?? "";
   const exact = parseAmzDate(text);
   if (exact !== undefined) return { timestamp: text, timeMs: exact };
@@ -160,7 +160,7 @@ function readRequestTime(request: SignedRequest): { timestamp: string; timeMs: n
   return { timestamp: formatAmzDate(timeMs), timeMs };
 }
 
-function checkSkew(timestamp: string, timeMs: number, nowMs: number): void {
+export function checkSkew(timestamp: string, timeMs: number, nowMs: number): void {
   if (Math.abs(nowMs - timeMs) <= CLOCK_SKEW_MS_MAX) return;
   throw new S3Error("RequestTimeTooSkewed", {
     details: [

@@ -87,7 +87,7 @@ export function checkProblem({ accessKey, problem, sessionToken }: Credential): 
 }
 
 /** Temporary credentials need their token; a token for others is a mistake worth telling. */
-function checkSessionToken(credential: Credential, provided: string | undefined): void {
+export function checkSessionToken(credential: Credential, provided: string | undefined): void {
   const expected = credential.sessionToken;
   if (expected === undefined && provided === undefined) return;
   if (expected !== undefined && provided !== undefined) {

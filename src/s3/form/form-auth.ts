@@ -32,7 +32,8 @@ export function authenticateForm<Identity>(
   checkProblem(credential);
   checkToken(credential, fields.get("x-amz-security-token"));
   const { accessKey, identity } = credential;
-  return { kind: "signed", via: "form", accessKey, identity, payload: UNSIGNED };
+  const signatureVersion = versionFour ? 4 : 2;
+  return { kind: "signed", via: "form", signatureVersion, accessKey, identity, payload: UNSIGNED };
 }
 
 function verifyVersionFour<Identity>(

@@ -34,6 +34,7 @@ class SlowRequest {
     const auth: Partial<AuthResult<Identity>> = {
       kind: "signed",
       via: "header",
+      signatureVersion: 4,
       accessKey: "k",
       payload: { kind: "unsigned" },
     };

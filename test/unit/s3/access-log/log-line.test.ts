@@ -22,7 +22,7 @@ const ENTRY: LogEntry = {
   userAgent: 'S3Console/0.4 "quoted" [x]',
   versionId: undefined,
   hostId: "host",
-  signed: "header",
+  signed: { via: "header", signatureVersion: 4 },
   hostHeader: "s3.example.com",
   aclRequired: false,
 };

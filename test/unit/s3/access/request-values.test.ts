@@ -26,7 +26,7 @@ function values(
 ): RequestValues {
   return new RequestValues({
     caller: alice,
-    auth: { kind: "signed", via: "header" },
+    auth: { kind: "signed", via: "header", signatureVersion: 4 },
     connection: { remoteAddress: "192.0.2.1", secure: false },
     headers: new HttpHeaders(headers),
     query: QueryParameters.parse(query),
@@ -146,10 +146,13 @@ test("RequestValues: what a request may say itself comes from one place", async 
   };
   for (const [key, wanted] of Object.entries(expected)) t.strictSame(found.get(key), wanted, key);
   const presigned = values([], "X-Amz-Date=20260921T140000Z", {
-    auth: { kind: "signed", via: "query" },
+    auth: { kind: "signed", via: "query", signatureVersion: 4 },
   });
   t.strictSame(presigned.get("s3:authtype"), ["REST-QUERY-STRING"]);
   t.strictSame(presigned.get("s3:signatureage"), ["800000"]);
+  const older = values([], "", { auth: { kind: "signed", via: "query", signatureVersion: 2 } });
+  t.strictSame(presigned.get("s3:signatureversion"), ["AWS4-HMAC-SHA256"]);
+  t.strictSame(older.get("s3:signatureversion"), ["AWS"], "as AWS calls Version 2");
 });
 
 test("RequestValues: computes only keys that policies may name", async (t) => {

@@ -13,7 +13,7 @@ const SEED = "c".repeat(64);
 const MD5 = createHash("md5").update("x").digest("base64");
 
 function auth(payload: PayloadMode, via: "header" | "query" = "header"): AuthResult {
-  return { kind: "signed", via, accessKey: "k", identity: undefined, payload };
+  return { kind: "signed", via, signatureVersion: 4, accessKey: "k", identity: undefined, payload };
 }
 
 interface RequestFields {

@@ -34,13 +34,15 @@ export function request(line: string, headers: HeaderFields): SignedRequest {
 export interface AuthenticatorSettings {
   readonly nowMs?: number;
   readonly region?: string;
+  /** Takes Signature Version 2, with buckets in these domains. */
+  readonly versionTwo?: { readonly domains: readonly string[] };
   readonly credentials?: ReadonlyArray<Credential<string>>;
 }
 
 export function authenticator(settings: AuthenticatorSettings = {}): Authenticator<string> {
   const known = new Map((settings.credentials ?? [EXAMPLE]).map((one) => [one.accessKey, one]));
   return new Authenticator<string>(
-    { region: settings.region },
+    { region: settings.region, versionTwo: settings.versionTwo },
     {
       clock: { nowMs: () => settings.nowMs ?? EXAMPLE_TIME_MS },
       credentials: { lookup: (accessKey) => known.get(accessKey) },
