@@ -29,6 +29,8 @@ export interface RegisterHazards {
   readonly trustUnsettled?: boolean;
   /** Sole proposer: a value kept in memory outlives the accept that replaces it. */
   readonly keepOverwritten?: boolean;
+  /** Not a hazard: every update of a settled key begins as if the register were blank. */
+  readonly guessFirst?: boolean;
   /** Sole proposer: after a change of the set a quorum is enough to settle a key. */
   readonly skipFence?: boolean;
 }

@@ -9,6 +9,7 @@ import { type Ballot, nextClock } from "../../src/base/ballot.ts";
 import { countBits } from "../../src/base/bits.ts";
 import type { KvRow } from "../../src/base/kv-row.ts";
 import type { Base, Missed } from "./base.ts";
+import { BlankRun } from "./blank-run.ts";
 import { DelayQueue } from "./delay-queue.ts";
 import type { RegisterHazards } from "./hazards.ts";
 import type { KeyName } from "./key-name.ts";
@@ -20,6 +21,7 @@ import {
   judgeAcceptAcrossChange,
   judgeAllMembers,
   judgeEveryone,
+  judgeFirstAccept,
   judgePrepare,
   judgeRead,
   judgeReadLoosely,
@@ -76,6 +78,8 @@ export class Proposer {
   trusted = false;
   /** Until then, a quorum of the members may not know the newest value of a key. */
   fencedUntilTrusted = true;
+  /** Sole proposer: whether updates meet blank registers these days. */
+  readonly blanks = new BlankRun();
   /** Replicas that let a read wait for too long and have not answered anything since. */
   readonly #slow = new Set<string>();
   readonly #rounds: DelayQueue;
@@ -213,9 +217,17 @@ export class Proposer {
     };
   }
 
-  /** Sends the value to all members and observers; resolves as soon as a quorum has it. */
-  async accept(key: KeyName, base: Base, bytes: Uint8Array): Promise<AcceptOutcome> {
-    const { ballot, round } = this.#sendAccept(key, base, bytes);
+  /**
+   * Sends the value to all members and observers; resolves as soon as a quorum has it. `first`: only
+   * where nothing was accepted before.
+   */
+  async accept(
+    key: KeyName,
+    base: Base,
+    bytes: Uint8Array,
+    { first } = { first: false },
+  ): Promise<AcceptOutcome> {
+    const { ballot, round } = this.#sendAccept(key, base, { bytes, first });
     const verdict = await round.verdict;
     const { mayBeApplied } = round;
     if (verdict === "reached") this.unsettled.resolved(key.text, round);
@@ -227,13 +239,17 @@ export class Proposer {
 
   /** The same; the ballot once every member and observer has it, or undefined. */
   async acceptEverywhere(key: KeyName, base: Base, bytes: Uint8Array): Promise<Ballot | undefined> {
-    const { ballot, round } = this.#sendAccept(key, base, bytes);
+    const { ballot, round } = this.#sendAccept(key, base, { bytes, first: false });
     if ((await round.verdict) === "missed") return undefined;
     this.unsettled.resolved(key.text, round);
     return (await round.waitForEveryone(this.#rounds)) ? ballot : undefined;
   }
 
-  #sendAccept(key: KeyName, base: Base, bytes: Uint8Array): { ballot: Ballot; round: Round } {
+  #sendAccept(
+    key: KeyName,
+    base: Base,
+    { bytes, first }: { readonly bytes: Uint8Array; readonly first: boolean },
+  ): { ballot: Ballot; round: Round } {
     const { set } = base;
     const sole = this.options.soleProposer;
     // Nobody else proposes to a sole proposer's replicas: a ballot newer than the one prepared is
@@ -241,13 +257,16 @@ export class Proposer {
     const fresh = sole || this.hazards.acceptAboveBase === true;
     const ballot = fresh ? this.nextBallot() : base.ballot;
     const rows = this.modules.deriveRows(key.bytes, decodeBody(bytes), ballot);
-    const round = this.#startRound(key, set, sole ? judgeAcceptAcrossChange : judgeAccept);
+    const judge = first ? judgeFirstAccept : judgeAcceptAcrossChange;
+    const round = this.#startRound(key, set, sole ? judge : judgeAccept);
     if (sole) {
       const nowMs = this.modules.clock.monotonicMs();
       if (this.hazards.keepOverwritten !== true) this.settledValues.forget(key.text);
       this.unsettled.sent(key.text, { key: key.bytes, ballot, round, nowMs });
     }
-    const proposal: Proposal = { value: bytes, rows };
+    const proposal: Proposal = first ? { value: bytes, rows, first } : { value: bytes, rows };
+    // A member that hangs is not waited for longer than for any other answer.
+    if (first) this.#hedges.add(new Hopeless(round));
     round.send(set.replicas.length, (replica) =>
       this.outstanding.add(replica.id, this.#acceptOn(replica, { round, ballot, proposal })),
     );

@@ -96,6 +96,15 @@ export function judgeAcceptAcrossChange(round: Round): Verdict | "wait" {
   return set.isAcceptQuorum(yes | hopeful) ? "wait" : "missed";
 }
 
+/**
+ * A sole proposer's accept on what it takes for a blank register. Nobody accepts where that is wrong:
+ * so every answer is waited for, because then it is certain that nothing was changed.
+ */
+export function judgeFirstAccept(round: Round): Verdict | "wait" {
+  const verdict = judgeAcceptAcrossChange(round);
+  return verdict === "missed" && stillOpen(round) !== 0 ? "wait" : verdict;
+}
+
 /** Not answered yet, asked or still to be asked, as a mask over the round's set. */
 function openMask(round: Round): number {
   return round.inSet(stillOpen(round));

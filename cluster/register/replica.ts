@@ -41,6 +41,8 @@ export interface RegisterReplica {
 export interface Proposal {
   readonly value: Uint8Array;
   readonly rows: readonly KvRow[];
+  /** Only where nothing was accepted before (`decideFirstAccept`); sent by a sole proposer. */
+  readonly first?: boolean;
 }
 
 /**

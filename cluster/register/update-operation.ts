@@ -75,8 +75,13 @@ export class UpdateOperation<Answer> {
   async #attempt(): Promise<UpdateOutcome<Answer> | undefined> {
     const { key } = this.#request;
     const set = this.#proposer.modules.replicasFor(key.bytes);
+    if (this.#isProbablyFirst(set)) {
+      const outcome = await this.#writeFirst(set);
+      if (outcome !== undefined || this.#sentSince !== undefined) return outcome;
+    }
     const base = (await this.#settledBase(set)) ?? (await this.#preparedBase(set));
     if (base.kind === "missed") return this.#missed(base);
+    this.#proposer.blanks.met(base.bytes === undefined);
     if (isOutdated(this.#proposer, key, base)) return undefined;
     const value = base.bytes === undefined ? BLANK_VALUE : decodeValue(base.bytes);
     const earlier = this.#findEarlierAttempt(base, value);
@@ -139,6 +144,38 @@ export class UpdateOperation<Answer> {
     return findings === undefined ? undefined : settledBase(set, findings);
   }
 
+  /**
+   * Sole proposer: a settled key that is blank as likely as not. All members hold the same cell of it,
+   * so that an accept on nothing is accepted by all or refused by all. An observer holds another:
+   * it would take what the members refuse.
+   */
+  #isProbablyFirst(set: Base["set"]): boolean {
+    const { text } = this.#request.key;
+    const { unsettled, settledValues, options, trusted, blanks, hazards } = this.#proposer;
+    const guess = blanks.goesOn || hazards.guessFirst === true;
+    if (!guess || !options.soleProposer || !trusted) return false;
+    if (this.#sentSince !== undefined || unsettled.get(text) !== undefined) return false;
+    return set.replicas.length === set.memberCount && settledValues.get(text) === undefined;
+  }
+
+  /** Undefined without a trace (`#sentSince`) when nothing was changed: a value has to be read. */
+  async #writeFirst(set: Base["set"]): Promise<UpdateOutcome<Answer> | undefined> {
+    const { key, change } = this.#request;
+    const base = settledBase(set, { accepted: ZERO_BALLOT, floor: ZERO_BALLOT });
+    let made: RegisterChange<Answer>;
+    try {
+      const wanted = change(undefined);
+      made = wanted instanceof Promise ? await wanted : wanted;
+    } catch {
+      // Neither a refusal nor a failure that follows from a guess is answered.
+      return undefined;
+    }
+    if (made.kind !== "write" || isOutdated(this.#proposer, key, base)) return undefined;
+    const outcome = await this.#write(base, BLANK_VALUE, made, { first: true });
+    if (outcome === undefined) this.#proposer.blanks.met(false);
+    return outcome;
+  }
+
   async #preparedBase(set: Base["set"]): Promise<Base | Missed> {
     const { key } = this.#request;
     const ahead = await this.#prepared?.base;
@@ -194,12 +231,13 @@ export class UpdateOperation<Answer> {
     base: Base,
     value: RegisterValue,
     change: Extract<RegisterChange<Answer>, { kind: "write" }>,
+    how: { readonly first: boolean } = { first: false },
   ): Promise<UpdateOutcome<Answer> | undefined> {
     const { key, operationId } = this.#request;
     const { result } = change;
     const operation = { id: operationId, result };
     const bytes = encodeValue(value, operation, change.body, this.#windowMax);
-    const outcome = await this.#proposer.accept(key, base, bytes);
+    const outcome = await this.#proposer.accept(key, base, bytes, how);
     if (outcome.verdict === "reached") return { kind: "written", ballot: outcome.ballot, result };
     if (!outcome.mayBeApplied && outcome.full) throw new StoreError({ code: "drive-full" });
     if (outcome.mayBeApplied) {

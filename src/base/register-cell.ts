@@ -100,6 +100,17 @@ export function decideAccept(
   return { ok: true, cell: { promised: ballot, accepted: ballot, value } };
 }
 
+/** Accept only where nothing was accepted before; otherwise refused like a ballot that is too low. */
+export function decideFirstAccept(
+  cell: RegisterCell | undefined,
+  floor: Ballot,
+  ballot: Ballot,
+  value: Uint8Array,
+): CellChange | AcceptorRefusal {
+  if (cell !== undefined && !equalBallots(cell.accepted, ZERO_BALLOT)) return refuse(cell);
+  return decideAccept(cell, floor, ballot, value);
+}
+
 /**
  * Purge of the tombstone accepted at `ballot`, which the proposer has seen on ALL replicas. Refused
  * when anything happened to the cell since: a promise given after the tombstone would be forgotten

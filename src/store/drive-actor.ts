@@ -134,6 +134,8 @@ export class DriveActor {
       prepare: ({ key, ballot }) => this.#online(() => registers.prepare(key, ballot)),
       accept: ({ key, ballot, proposal }) =>
         this.#online(() => registers.accept(key, ballot, proposal)),
+      acceptFirst: ({ key, ballot, proposal: { value, rows } }) =>
+        this.#online(() => registers.accept(key, ballot, { value, rows, first: true })),
       install: ({ key, ballot, proposal }) =>
         this.#online(() => registers.install(key, ballot, proposal)),
       purge: ({ key, ballot, rows }) => this.#online(() => registers.purge(key, ballot, rows)),

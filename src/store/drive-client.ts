@@ -171,7 +171,7 @@ export class DriveClient implements Drive {
     proposal: RegisterProposal,
   ): Promise<DriveReply<"accept">> {
     assertKey(key);
-    return this.#call("accept", { key, ballot, proposal });
+    return this.#call(proposal.first ? "acceptFirst" : "accept", { key, ballot, proposal });
   }
 
   install(

@@ -47,6 +47,7 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
     ...cellReply,
   },
   accept: { ...keyBallotProposal, ...doneReply },
+  acceptFirst: { ...keyBallotProposal, ...doneReply },
   install: { ...keyBallotProposal, ...doneReply },
   purge: { ...keyBallotRows, ...doneReply },
   discard: { ...keyBallotRows, ...doneReply },

@@ -44,6 +44,8 @@ export interface Done {
 export interface RegisterProposal {
   readonly value: Uint8Array;
   readonly rows: readonly KvRow[];
+  /** An accept only where nothing was accepted before. */
+  readonly first?: boolean;
 }
 
 /**

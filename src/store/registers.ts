@@ -17,6 +17,7 @@ import type { KvRow } from "../base/kv-row.ts";
 import {
   type AcceptorRefusal,
   decideAccept,
+  decideFirstAccept,
   decideInstall,
   decidePrepare,
   decidePurge,
@@ -103,7 +104,8 @@ export class Registers {
     const floor = this.#newestFloor(key);
     const found = this.#newest(key);
     if (found.kind === "corrupt") return Promise.resolve(CORRUPT);
-    const decision = decideAccept(found.cell, floor, ballot, proposal.value);
+    const decide = proposal.first === true ? decideFirstAccept : decideAccept;
+    const decision = decide(found.cell, floor, ballot, proposal.value);
     if (!decision.ok) return this.#refuse(key, decision);
     if (!this.#fits(found.cell, proposal)) return Promise.resolve({ ok: false, reason: "full" });
     return this.#storeAccepted(key, decision.cell, proposal.rows);

@@ -77,6 +77,11 @@ export interface DriveCalls {
     KeyBallot & { readonly proposal: RegisterProposal },
     Done | AcceptorRefusal | DriveRefusal
   >;
+  /** An accept only where nothing was accepted before. */
+  acceptFirst: Call<
+    KeyBallot & { readonly proposal: RegisterProposal },
+    Done | AcceptorRefusal | DriveRefusal
+  >;
   install: Call<
     KeyBallot & { readonly proposal: RegisterProposal },
     Done | AcceptorRefusal | DriveRefusal

@@ -16,6 +16,7 @@ import type {
 import { type Ballot, compareBallots, ZERO_BALLOT } from "../../../src/base/ballot.ts";
 import {
   decideAccept,
+  decideFirstAccept,
   decideInstall,
   decidePrepare,
   decidePurge,
@@ -115,7 +116,8 @@ export class Acceptor {
       return;
     }
     const { floor } = this.#volatile;
-    const decision = decideAccept(cellOf(this.#volatile, key), floor, ballot, proposal.value);
+    const decide = proposal.first === true ? decideFirstAccept : decideAccept;
+    const decision = decide(cellOf(this.#volatile, key), floor, ballot, proposal.value);
     if (!decision.ok) {
       reply(decision);
       return;

@@ -100,6 +100,12 @@ export const VARIANTS: readonly Variant[] = [
   sound("drives-rot", runDrives, { pressure: ROT }),
   sound("drives-late-repair", runDrives, { collectTombstones: true, pressure: LATE_REPAIR }),
   sound("drives-return", runDrives, { collectTombstones: true, pressure: RETURN }),
+  sound("drives-first", runDrives, { engine: { guessFirst: true }, collectTombstones: true }),
+  sound("drives-first-return", runDrives, {
+    engine: { guessFirst: true },
+    collectTombstones: true,
+    pressure: RETURN,
+  }),
 
   sound("cluster", runCluster, { collectTombstones: true }),
   sound("cluster-slow", runCluster, { slowFlush: true }),

@@ -57,6 +57,7 @@ const EXAMPLES: {
     { ok: false, reason: "floor", floor: ballot(6) },
   ],
   accept: [{ ...keyBallot, proposal: { value, rows } }, done, { ok: false, reason: "full" }],
+  acceptFirst: [{ ...keyBallot, proposal: { value, rows } }, done, { ok: false, reason: "full" }],
   install: [{ ...keyBallot, proposal: { value: Buffer.alloc(0), rows: [] } }, done],
   purge: [{ ...keyBallot, rows }, done],
   discard: [{ ...keyBallot, rows: [] }, done],

@@ -28,6 +28,34 @@ test("Registers: a blank register reads as blank, a promise and an accept move i
   });
 });
 
+test("Registers: a first accept is refused by any accept before it, durable or not", async (t) => {
+  const drive = await createTestDrive();
+  const { client, hooks } = drive;
+  const first = { value, rows: [], first: true };
+  t.same(await client.prepare(key, ballot(3)), {
+    ok: true,
+    promised: ballot(3),
+    accepted: ZERO_BALLOT,
+    floor: ZERO_BALLOT,
+  });
+  t.same(await client.accept(key, ballot(2), first), {
+    ok: false,
+    reason: "ballot",
+    promised: ballot(3),
+  });
+  const gate = createDeferred<void>();
+  hooks.flush = async (apply) => {
+    await gate.promise;
+    apply();
+  };
+  const accepted = client.accept(key, ballot(4), first);
+  const refused = client.accept(key, ballot(5), { ...first, value: Buffer.from("other") });
+  gate.resolve();
+  t.same(await accepted, { ok: true });
+  t.same(await refused, { ok: false, reason: "ballot", promised: ballot(4) });
+  t.match(await client.read(key), { accepted: ballot(4), value });
+});
+
 test("Registers: decisions see what is not durable yet, reads do not", async (t) => {
   const drive = await createTestDrive();
   const { client, hooks } = drive;

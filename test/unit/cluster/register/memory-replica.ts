@@ -16,6 +16,7 @@ import type {
 import { type Ballot, ZERO_BALLOT } from "../../../../src/base/ballot.ts";
 import {
   decideAccept,
+  decideFirstAccept,
   decideInstall,
   decidePrepare,
   decidePurge,
@@ -93,7 +94,8 @@ export class MemoryReplica implements MemberDrive {
   accept(key: Uint8Array, ballot: Ballot, proposal: Proposal): Promise<AcceptReply> {
     return this.#answer<AcceptReply>("accept", () => {
       if (this.rotten.has(text(key))) return { ok: false, reason: "corrupt" };
-      const decision = decideAccept(this.cells.get(text(key)), this.floor, ballot, proposal.value);
+      const decide = proposal.first === true ? decideFirstAccept : decideAccept;
+      const decision = decide(this.cells.get(text(key)), this.floor, ballot, proposal.value);
       if (!decision.ok) return decision;
       this.#store(key, decision.cell);
       return { ok: true };
