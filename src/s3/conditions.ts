@@ -9,7 +9,7 @@ import type {
   DeleteConditions,
   ReadConditions,
   WriteConditions,
-} from "../object/contract/object-store.ts";
+} from "../object/contract/conditions.ts";
 import { parseHttpDate, parseIsoDate } from "./dates.ts";
 import { invalidArgument } from "./s3-error.ts";
 
@@ -27,6 +27,11 @@ export function parseCopyConditions(headers: ConditionHeaders): ReadConditions {
   return readConditions(headers, COPY_HEADERS);
 }
 
+/** And for that of a rename: `x-amz-rename-source-if-*`. */
+export function parseRenameConditions(headers: ConditionHeaders): ReadConditions {
+  return readConditions(headers, RENAME_HEADERS);
+}
+
 /** The names of the four headers, made once: joining texts for each request shows in profiles. */
 function conditionNames(prefix: string) {
   return {
@@ -39,6 +44,7 @@ function conditionNames(prefix: string) {
 
 const READ_HEADERS = conditionNames("if-");
 const COPY_HEADERS = conditionNames("x-amz-copy-source-if-");
+const RENAME_HEADERS = conditionNames("x-amz-rename-source-if-");
 const UNCONDITIONAL: ReadConditions = {};
 
 function readConditions(

@@ -32,7 +32,6 @@ export const NOT_IMPLEMENTED = [
   "PutBucketInventoryConfiguration",
   "PutBucketMetricsConfiguration",
   "PutBucketReplication",
-  "RenameObject",
   "SelectObjectContent",
   "UpdateBucketMetadataInventoryTableConfiguration",
   "UpdateBucketMetadataJournalTableConfiguration",

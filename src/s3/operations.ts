@@ -71,6 +71,7 @@ import {
 } from "./operations/object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
 import { putObjectExtract } from "./operations/put-object-extract.ts";
+import { renameObject } from "./operations/rename-object.ts";
 import { getBucketRequestPayment, putBucketRequestPayment } from "./operations/request-payment.ts";
 import { restoreObject } from "./operations/restore-object.ts";
 import type { BucketOperation, ObjectOperation, ServiceOperation } from "./s3-operations.ts";
@@ -174,6 +175,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   PutObjectLegalHold: putObjectLegalHold,
   PutObjectRetention: putObjectRetention,
   PutObjectTagging: putObjectTagging,
+  RenameObject: renameObject,
   RestoreObject: restoreObject,
   UpdateObjectEncryption: updateObjectEncryption,
   UploadPart: uploadPart,

@@ -44,6 +44,10 @@ export const S3_ERRORS = {
     400,
     "The Versioning element must be specified with a Status of Enabled or Suspended.",
   ],
+  IdempotencyParameterMismatch: [
+    400,
+    "The parameters of this request are not those that came with the token before.",
+  ],
   IncompleteBody: [
     400,
     "You did not provide the number of bytes specified by the Content-Length HTTP header",

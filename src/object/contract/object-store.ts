@@ -4,6 +4,7 @@
  */
 import type { BucketId } from "../../base/ids.ts";
 import type { Checksum, ChecksumAlgorithm, PayloadSource } from "../../base/payload.ts";
+import type { DeleteConditions, ReadConditions, WriteConditions } from "./conditions.ts";
 import type { ByteRange, DataSink, StorageClass } from "./data.ts";
 
 export type VersioningState = "unversioned" | "enabled" | "suspended";
@@ -96,25 +97,6 @@ export interface ObjectDetails extends ObjectVersion {
   readonly parts: readonly ObjectPart[];
 }
 
-/** ETags of If-Match / If-None-Match without quotes; "*" matches any live object. */
-export interface WriteConditions {
-  readonly ifMatch?: readonly string[];
-  readonly ifNoneMatch?: readonly string[];
-}
-
-/** Evaluated in the order of RFC 9110 §13.2.2 as AWS does. Seconds granularity. */
-export interface ReadConditions extends WriteConditions {
-  readonly ifModifiedSinceMs?: number;
-  readonly ifUnmodifiedSinceMs?: number;
-}
-
-/** Conditions of DeleteObject: ETag ("*" any), last-modified time and size must equal. */
-export interface DeleteConditions {
-  readonly ifMatch?: string;
-  readonly ifMatchLastModifiedMs?: number;
-  readonly ifMatchBytes?: number;
-}
-
 /** What a trusted writer says a version was elsewhere: it is shown as such here. */
 export interface SourceFacts {
   /** Its last-modified time; now by default. */
@@ -199,6 +181,25 @@ export interface CopyObjectInput {
 
 export interface CopyObjectResult extends PutObjectResult {
   readonly sourceVersionId: string | undefined;
+}
+
+export interface RenameObjectInput extends EncryptionAccess {
+  readonly bucket: Bucket;
+  /** Keys. */
+  readonly source: string;
+  readonly target: string;
+  /** Of the source; `conditions` are of what the target is now. */
+  readonly sourceConditions: ReadConditions;
+  readonly conditions: ReadConditions;
+  /** The client's name of this request: repeating it does nothing more. */
+  readonly token: string | undefined;
+}
+
+export interface RenameObjectResult {
+  readonly etag: string;
+  readonly versionId: string | undefined;
+  /** What became of the source; undefined when it had been removed or written anew meanwhile. */
+  readonly source: Pick<DeleteObjectResult, "versionId" | "deleteMarker"> | undefined;
 }
 
 export interface ListObjectsInput {
@@ -365,6 +366,8 @@ export interface ObjectStore {
   openObject(input: ReadObjectInput): Promise<OpenObject>;
   deleteObject(input: DeleteObjectInput): Promise<DeleteObjectResult>;
   copyObject(input: CopyObjectInput): Promise<CopyObjectResult>;
+  /** Within one bucket. At every moment the object is there under one of its names, or both. */
+  renameObject(input: RenameObjectInput): Promise<RenameObjectResult>;
   /** Changes what is stored beside the bytes of one version: tags, locks, access lists. */
   updateHeaders(input: UpdateHeadersInput): Promise<{ versionId: string | undefined }>;
   /** Seals the key of an encrypted version anew; its bytes stay as they are. */

@@ -5,8 +5,9 @@
 import type { PreparedKey } from "../../../cluster/register/base.ts";
 import type { RegisterChange } from "../../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorData } from "../../base/store-error.ts";
+import type { ReadConditions } from "../contract/conditions.ts";
 import type { Data, WrittenData } from "../contract/data.ts";
-import type { Bucket, PutObjectResult, WriteConditions } from "../contract/object-store.ts";
+import type { Bucket, PutObjectResult } from "../contract/object-store.ts";
 import { checksumText, type StoredChecksum } from "../records/data-descriptor.ts";
 import { shownEncryption } from "../records/encryption-descriptor.ts";
 import { decodeObjectRecord, encodeObjectRecord } from "../records/object-record.ts";
@@ -27,7 +28,7 @@ export interface VersionCommit {
   readonly bucket: Bucket;
   readonly registerKey: Uint8Array;
   readonly draft: VersionDraft;
-  readonly conditions: WriteConditions;
+  readonly conditions: ReadConditions;
   /** Begun for this commit while its data was still being finished. */
   readonly prepared?: PreparedKey | undefined;
   /** From before its shards were durable; undefined when it has none. */

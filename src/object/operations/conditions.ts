@@ -3,23 +3,21 @@
  * all writers, so that no path forgets them.
  */
 import type { StoreErrorData } from "../../base/store-error.ts";
-import type {
-  DeleteConditions,
-  ReadConditions,
-  WriteConditions,
-} from "../contract/object-store.ts";
+import type { DeleteConditions, ReadConditions } from "../contract/conditions.ts";
 import { NULL_VERSION } from "../contract/object-store.ts";
 import type { VersionSummary } from "../records/stored-version.ts";
 
 const ANY = "*";
 
-/** A delete marker on top counts as absent. Undefined when the write may go on. */
+/**
+ * A delete marker on top counts as absent. Undefined when the write may go on. Only renames bring
+ * times: nothing that is there was modified after any.
+ */
 export function checkWriteConditions(
-  conditions: WriteConditions,
+  conditions: ReadConditions,
   latest: VersionSummary | undefined,
 ): StoreErrorData | undefined {
-  const { ifMatch, ifNoneMatch } = conditions;
-  if (ifMatch === undefined && ifNoneMatch === undefined) return undefined;
+  const { ifMatch, ifNoneMatch, ifModifiedSinceMs, ifUnmodifiedSinceMs } = conditions;
   const live = latest === undefined || latest.deleteMarker ? undefined : latest;
   if (ifMatch !== undefined) {
     if (live === undefined) return { code: "no-such-key" };
@@ -28,7 +26,17 @@ export function checkWriteConditions(
   if (ifNoneMatch !== undefined && live !== undefined && matches(ifNoneMatch, live.etag)) {
     return failed("If-None-Match");
   }
+  if (ifModifiedSinceMs !== undefined && !isModifiedSince(live, ifModifiedSinceMs)) {
+    return failed("If-Modified-Since");
+  }
+  if (ifUnmodifiedSinceMs !== undefined && isModifiedSince(live, ifUnmodifiedSinceMs)) {
+    return failed("If-Unmodified-Since");
+  }
   return undefined;
+}
+
+function isModifiedSince(version: VersionSummary | undefined, timeMs: number): boolean {
+  return version !== undefined && seconds(version.mtimeMs) > seconds(timeMs);
 }
 
 /** In the order of RFC 9110 §13.2.2. Undefined when the version may be read. */

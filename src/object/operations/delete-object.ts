@@ -1,11 +1,8 @@
 /** DELETE of an object, of one version, or the making of a delete marker. */
 import type { RegisterChange } from "../../../cluster/register/register-contract.ts";
 import { StoreError, type StoreErrorData } from "../../base/store-error.ts";
-import type {
-  DeleteConditions,
-  DeleteObjectInput,
-  DeleteObjectResult,
-} from "../contract/object-store.ts";
+import type { DeleteConditions } from "../contract/conditions.ts";
+import type { DeleteObjectInput, DeleteObjectResult } from "../contract/object-store.ts";
 import { objectKey } from "../contract/register-keys.ts";
 import { decodeObjectRecord, encodeObjectRecord, hasId } from "../records/object-record.ts";
 import type { StoredVersion } from "../records/stored-version.ts";

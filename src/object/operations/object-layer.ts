@@ -21,6 +21,7 @@ import type { ObjectCore, ObjectOptions } from "./object-core.ts";
 import { openObject } from "./open-object.ts";
 import { copyObject, putObject } from "./put-object.ts";
 import { Quotas } from "./quotas.ts";
+import { renameObject } from "./rename-object.ts";
 import { updateEncryption } from "./rotate-key.ts";
 import { updateHeaders } from "./update-headers.ts";
 import { copyPart, createUpload, findUpload, listParts, putPart } from "./uploads.ts";
@@ -115,6 +116,10 @@ export class ObjectLayer implements contract.ObjectStore, UsageStore {
 
   copyObject(input: contract.CopyObjectInput): Promise<contract.CopyObjectResult> {
     return copyObject(this.core, input);
+  }
+
+  renameObject(input: contract.RenameObjectInput): Promise<contract.RenameObjectResult> {
+    return renameObject(this.core, input);
   }
 
   updateHeaders(input: contract.UpdateHeadersInput): Promise<{ versionId: string | undefined }> {

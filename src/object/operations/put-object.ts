@@ -3,6 +3,7 @@
 import type { PreparedKey } from "../../../cluster/register/base.ts";
 import { TIB } from "../../base/bytes.ts";
 import type { ChecksumAlgorithm, PayloadSource } from "../../base/payload.ts";
+import type { ReadConditions } from "../contract/conditions.ts";
 import type { Data, StorageClass } from "../contract/data.ts";
 import type {
   Bucket,
@@ -13,7 +14,6 @@ import type {
   PutObjectResult,
   SourceFacts,
   StoredHeaders,
-  WriteConditions,
 } from "../contract/object-store.ts";
 import { objectKey } from "../contract/register-keys.ts";
 import { admit } from "./admit.ts";
@@ -29,13 +29,13 @@ import { isRotation, rotateKey } from "./rotate-key.ts";
 /** As in S3. */
 export const OBJECT_BYTES_MAX = 5 * TIB;
 
-interface ObjectWrite {
+export interface ObjectWrite {
   readonly bucket: Bucket;
   readonly key: string;
   readonly source: PayloadSource;
   readonly headers: StoredHeaders;
   readonly storageClass: StorageClass;
-  readonly conditions: WriteConditions;
+  readonly conditions: ReadConditions;
   readonly algorithm: ChecksumAlgorithm | undefined;
   /** Never left out by accident: what a client asked to be encrypted must be. */
   readonly encryption: EncryptionRequest | undefined;
@@ -81,7 +81,7 @@ export function declaredChecksum(source: PayloadSource): ChecksumAlgorithm | und
   return source.expectations.checksum?.algorithm ?? source.trailingChecksum;
 }
 
-async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObjectResult> {
+export async function writeObject(core: ObjectCore, write: ObjectWrite): Promise<PutObjectResult> {
   const { source } = write;
   const bucket = await core.buckets.current(write.bucket);
   const registerKey = objectKey(bucket, write.key);

@@ -9,8 +9,9 @@
  */
 import { asBuffer } from "../../base/bytes.ts";
 import { ID_BYTES } from "../../base/ids.ts";
+import type { WriteConditions } from "../contract/conditions.ts";
 import type { StorageClass } from "../contract/data.ts";
-import type { StoredHeaders, WriteConditions } from "../contract/object-store.ts";
+import type { StoredHeaders } from "../contract/object-store.ts";
 import {
   type ChecksumPlan,
   ETAG_BYTES,

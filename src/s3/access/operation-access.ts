@@ -11,10 +11,10 @@ export interface AccessNeed {
   /** `s3:GetObject` */
   readonly action: string;
   /**
-   * `source`: the object that `x-amz-copy-source` names. `service`: all buckets as a whole. `new`:
-   * what comes with a new object.
+   * `source`: the object that `x-amz-copy-source` names; `rename-source`: that of
+   * `x-amz-rename-source`. `service`: all buckets as a whole. `new`: what comes with a new object.
    */
-  readonly on: "bucket" | "object" | "source" | "service" | "new";
+  readonly on: "bucket" | "object" | "source" | "rename-source" | "service" | "new";
 }
 
 export interface OperationFacts {
@@ -91,6 +91,12 @@ function copyNeeds(facts: OperationFacts): readonly AccessNeed[] {
   const action = named ? "s3:GetObjectVersion" : "s3:GetObject";
   return [...writeNeeds(facts), { action, on: "source" }];
 }
+
+/** It is read, written elsewhere, and deleted: whoever may do these may do them at once. */
+const RENAME_SOURCE_NEEDS: readonly AccessNeed[] = [
+  { action: "s3:GetObject", on: "rename-source" },
+  { action: "s3:DeleteObject", on: "rename-source" },
+];
 
 const BYPASS = object("BypassGovernanceRetention");
 
@@ -271,7 +277,7 @@ export const OPERATION_ACCESS: Readonly<Record<S3Operation, AccessRule>> = {
   PutObjectRetention: rule(retentionNeeds),
   PutObjectTagging: byVersion(["PutObjectTagging"], ["PutObjectVersionTagging"]),
   PutPublicAccessBlock: onBucket("PutBucketPublicAccessBlock"),
-  RenameObject: rule(() => [object("RenameObject"), { action: "s3:RenameObject", on: "source" }]),
+  RenameObject: rule((facts) => [...writeNeeds(facts), ...RENAME_SOURCE_NEEDS]),
   RestoreObject: onObject("RestoreObject"),
   SelectObjectContent: onObject("GetObject"),
   UpdateBucketMetadataInventoryTableConfiguration: onBucket(

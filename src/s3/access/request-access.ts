@@ -19,6 +19,7 @@ import type { Policy } from "../../iam/policy/policy.ts";
 import { ALL_BUCKETS_ARN, bucketArn, objectArn } from "../../iam/policy/resources.ts";
 import type { Bucket, ObjectStore, StoredHeaders } from "../../object/contract/object-store.ts";
 import { parseCopySource } from "../copy-source.ts";
+import { parseRenameSource, RENAME_SOURCE_HEADER } from "../rename-source.ts";
 import { S3Error } from "../s3-error.ts";
 import type { S3Operation } from "../s3-operations.ts";
 import { BODY_CONDITIONS } from "./body-values.ts";
@@ -213,8 +214,8 @@ export class RequestAccess {
    */
   async disclose(error: unknown): Promise<unknown> {
     if (!(error instanceof StoreError) || !TELLS_ABSENCE.has(error.code)) return error;
-    const source = this.#input.facts.headers.has("x-amz-copy-source");
-    const target = source ? this.#targetOf({ action: "", on: "source" }) : this.#input.target;
+    const on = sourceOf(this.#input.facts);
+    const target = on === undefined ? this.#input.target : this.#targetOf({ action: "", on });
     if (target.bucket === undefined || (await this.#mayList(target))) return error;
     return new S3Error("AccessDenied", { cause: error });
   }
@@ -234,6 +235,13 @@ export class RequestAccess {
       case "source": {
         const source = parseCopySource(facts.headers.get("x-amz-copy-source") ?? "");
         return { bucket: source.bucket, key: source.key, versionId: source.versionId };
+      }
+      case "rename-source": {
+        const header = facts.headers.get(RENAME_SOURCE_HEADER) ?? "";
+        const { bucket } = target;
+        return bucket === undefined
+          ? { bucket }
+          : { bucket, key: parseRenameSource(header, bucket), versionId: undefined };
       }
     }
   }
@@ -376,4 +384,10 @@ function mayHelp({ reason }: Decision, { action, bucket }: AccessQuestion): bool
 
 function listsInUse({ ownership }: BucketAccess): boolean {
   return ownership !== "BucketOwnerEnforced";
+}
+
+/** Where the object comes from that the request is about. */
+function sourceOf({ headers, query }: OperationFacts): "source" | "rename-source" | undefined {
+  if (query.has("renameObject")) return "rename-source";
+  return headers.has("x-amz-copy-source") ? "source" : undefined;
 }

@@ -1,10 +1,7 @@
 /** DeleteObject, and DeleteObjects with its up to 1,000 keys at once. */
 import type { EventName } from "../../events/event-names.ts";
-import type {
-  Bucket,
-  DeleteConditions,
-  DeleteObjectResult,
-} from "../../object/contract/object-store.ts";
+import type { DeleteConditions } from "../../object/contract/conditions.ts";
+import type { Bucket, DeleteObjectResult } from "../../object/contract/object-store.ts";
 import { deletionNeeds } from "../access/operation-access.ts";
 import type { LoggedDeletion } from "../access-log/access-log.ts";
 import { announce } from "../announce.ts";

@@ -3,7 +3,7 @@ import type {
   DeleteConditions,
   ReadConditions,
   WriteConditions,
-} from "../../../../src/object/contract/object-store.ts";
+} from "../../../../src/object/contract/conditions.ts";
 import {
   checkDeleteConditions,
   checkReadConditions,

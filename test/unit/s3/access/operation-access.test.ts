@@ -58,7 +58,7 @@ test("OPERATION_ACCESS: every operation needs at least one action that policies 
       for (const need of found) {
         const [action = "", on] = need.split(" ");
         const scope = scopeOfAction(action);
-        t.equal(scope, on === "source" ? "object" : on, `${operation}: ${need}`);
+        t.equal(scope, on?.endsWith("source") ? "object" : on, `${operation}: ${need}`);
       }
     }
   }
@@ -116,6 +116,12 @@ test("OPERATION_ACCESS: what a request asks for besides needs permission too", a
       [put, "s3:GetObjectVersion source"],
     ],
     ["UploadPartCopy", { "x-amz-copy-source": "b/k" }, [], [put, "s3:GetObject source"]],
+    [
+      "RenameObject",
+      { "x-amz-rename-source": "k", "x-amz-copy-source": "b/other" },
+      [],
+      [put, "s3:GetObject rename-source", "s3:DeleteObject rename-source"],
+    ],
     ["DeleteObject", {}, [], ["s3:DeleteObject object"]],
     ["DeleteObject", {}, ["versionId"], ["s3:DeleteObjectVersion object"]],
     ["DeleteObject", { "if-match": "*" }, [], ["s3:DeleteObject object"]],
