@@ -137,11 +137,7 @@ async function run(begun: Run): Promise<void> {
   const headers = effectiveHeaders(request.headers, query, auth);
   const operation = detectOperation(address, { method: request.method, query, headers });
   trace.operation = operation;
-  const inside = memberAddress(operation, address, headers);
-  const place: S3Address =
-    inside === undefined || address.kind !== "object"
-      ? address
-      : { ...address, key: inside.archive };
+  const { place, member } = memberAddress(operation, address, headers);
   const asked: Asked = { request, auth, headers, query, target: targetOf(place) };
   const access = accessOf(asked, { options, modules });
   const context = contextOf(begun, { auth, headers, query, access });
@@ -160,7 +156,7 @@ async function run(begun: Run): Promise<void> {
     Object.assign(context, { cors: trace.cors });
   }
   if (isNotImplemented(operation)) throw notImplemented(operation);
-  if (inside !== undefined) Object.assign(context, { member: inside.member });
+  if (member !== undefined) Object.assign(context, { member });
   await runOperation(operation, place, context);
 }
 

@@ -10,8 +10,6 @@
 import type { Logger } from "../../base/log.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { HttpHeaders } from "../../http/headers.ts";
-import type { Acl } from "../../iam/access/acl.ts";
-import { aclNeedOf } from "../../iam/access/acl-actions.ts";
 import { type BucketAccess, bucketAccessOf } from "../../iam/access/bucket-access.ts";
 import type { Caller } from "../../iam/access/caller.ts";
 import { type AccessQuestion, type Decision, decide } from "../../iam/access/decide.ts";
@@ -24,13 +22,16 @@ import { S3Error } from "../s3-error.ts";
 import type { S3Operation } from "../s3-operations.ts";
 import { BODY_CONDITIONS } from "./body-values.ts";
 import { accessOfBucket } from "./bucket-access.ts";
+import {
+  aclOf,
+  EXISTING_TAG,
+  existingTags,
+  listsInUse,
+  mayHelp,
+  OWNERS_ACTIONS,
+} from "./object-facts.ts";
 import { type AccessNeed, OPERATION_ACCESS, type OperationFacts } from "./operation-access.ts";
 import type { RequestValues } from "./request-values.ts";
-import { tagsOf } from "./request-values.ts";
-
-/** Stored beside the bytes of an object; no header of a request has the first name. */
-const ACL_HEADER = "ringfort-acl";
-const TAGGING_HEADER = "x-amz-tagging";
 
 /** What an action is about. */
 export interface AccessTarget {
@@ -60,6 +61,9 @@ export class RequestAccess {
   readonly #modules: RequestAccessModules;
   #bucket: Bucket | undefined;
   #usedList = false;
+  #ownerLater = false;
+  /** Decided without a look at who owns the object. */
+  #unasked: AccessQuestion | undefined;
 
   constructor(input: RequestAccessInput, modules: RequestAccessModules) {
     this.caller = input.caller;
@@ -101,6 +105,7 @@ export class RequestAccess {
     readBody: () => Promise<Buffer> = noDocument,
   ): Promise<void> {
     const rule = OPERATION_ACCESS[operation];
+    this.#ownerLater = operation === "GetObject" || operation === "HeadObject";
     if (rule.kind === "handler") await this.#refuseStrangers();
     if (rule.kind !== "needs") return;
     const conditions = BODY_CONDITIONS[operation];
@@ -260,18 +265,42 @@ export class RequestAccess {
       bucket: bucket === undefined ? undefined : accessOfBucket(bucket),
     };
     if (bucket === undefined || target.key === undefined) return decide(question);
-    // A list is its owner's own affair, whoever owns the bucket.
-    const asksOfList = LIST_ACTIONS.has(action) && listsInUse(accessOfBucket(bucket));
-    if (!asksOfList && !readsTags(question)) {
+    // An object and its list are its owner's affair, whoever owns the bucket.
+    const ofOwner = OWNERS_ACTIONS.has(action) && listsInUse(accessOfBucket(bucket));
+    if (!readsTags(question) && (!ofOwner || this.#ownerLater)) {
+      if (ofOwner) this.#unasked = question;
       return this.#withList(decide(question), question, { bucket, target });
     }
     const headers = await this.#storedHeaders(bucket, target);
     const informed = {
       ...question,
       values: this.#values.with(existingTags(headers)),
-      ...(asksOfList && { objectAcl: aclOf(headers) }),
+      ...(ofOwner && { objectAcl: aclOf(headers) }),
     };
     return this.#withList(decide(informed), informed, { bucket, target });
+  }
+
+  /**
+   * Whoever was authorised for GetObject or HeadObject opens the object anyway: whether that is another
+   * account's is asked here, once it is open, instead of looking it up twice. Throws AccessDenied when
+   * its list does not let the caller in.
+   */
+  confirmOwner(headers: StoredHeaders | undefined): void {
+    const question = this.#unasked;
+    const objectAcl = aclOf(headers);
+    if (question === undefined || objectAcl === undefined) return;
+    const decision = decide({ ...question, objectAcl });
+    if (decision.allowed) return;
+    this.#modules.log.debug("access denied", { action: question.action, ...decision });
+    throw new S3Error("AccessDenied");
+  }
+
+  /** The same of an object that did not open. */
+  async confirmStoredOwner(): Promise<void> {
+    const bucket = this.#bucket;
+    if (this.#unasked === undefined || bucket === undefined) return;
+    const target = this.#targetOf({ action: "", on: "object" });
+    this.confirmOwner(await this.#storedHeaders(bucket, target));
   }
 
   /** Where nothing else allows it, the object's own list may. */
@@ -322,20 +351,6 @@ export class RequestAccess {
   }
 }
 
-/** Undefined for what belongs to the bucket's owner without a list of its own. */
-function aclOf(headers: StoredHeaders | undefined): Acl | undefined {
-  const text = headers?.[ACL_HEADER];
-  // Written by this layer only.
-  return text === undefined ? undefined : (JSON.parse(text) as Acl);
-}
-
-const LIST_ACTIONS: ReadonlySet<string> = new Set([
-  "s3:GetObjectAcl",
-  "s3:GetObjectVersionAcl",
-  "s3:PutObjectAcl",
-  "s3:PutObjectVersionAcl",
-]);
-
 /** A form's file is no document that conditions could be about. */
 function noDocument(): Promise<Buffer> {
   return Promise.resolve(Buffer.alloc(0));
@@ -357,8 +372,6 @@ function resourceOf({ bucket, key }: AccessTarget): string {
 /** What a listing of one key would carry. */
 const LISTING_KEYS = ["s3:prefix", "s3:delimiter", "s3:max-keys"];
 
-const EXISTING_TAG = "s3:existingobjecttag/";
-
 function readsTags({ caller, bucket }: AccessQuestion): boolean {
   return policiesOf(caller, bucket).some((policy) => policy.readsPrefix(EXISTING_TAG));
 }
@@ -368,22 +381,6 @@ function policiesOf(caller: Caller, bucket: BucketAccess | undefined): readonly 
   const own = caller.kind === "anonymous" ? [] : [...caller.policies, ...caller.boundaries];
   const policies = own.map(({ policy }) => policy);
   return bucket?.policy === undefined ? policies : [...policies, bucket.policy];
-}
-
-function existingTags(headers: StoredHeaders | undefined): ReadonlyMap<string, readonly string[]> {
-  const tags = tagsOf(headers?.[TAGGING_HEADER]) ?? [];
-  return new Map(tags.map(([name, value]) => [`${EXISTING_TAG}${name}`, [value]]));
-}
-
-/** Lists are in use, one could cover the action, and nothing forbids it outright. */
-function mayHelp({ reason }: Decision, { action, bucket }: AccessQuestion): boolean {
-  if (bucket === undefined || !listsInUse(bucket)) return false;
-  if (reason !== "no-allow" && reason !== "not-delegated") return false;
-  return aclNeedOf(action.toLowerCase())?.list === "object";
-}
-
-function listsInUse({ ownership }: BucketAccess): boolean {
-  return ownership !== "BucketOwnerEnforced";
 }
 
 /** Where the object comes from that the request is about. */

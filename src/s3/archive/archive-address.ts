@@ -30,13 +30,23 @@ export function splitArchivePath(path: string): ArchivePath | undefined {
   return { archive: parseObjectKey(path.slice(0, end)), member: path.slice(end + 1) };
 }
 
-/** What a read of one object is about, when it is about a member of an archive. */
+export interface MemberAddress {
+  /** The archive, or whatever the request names. */
+  readonly place: S3Address;
+  /** Undefined: the object itself is meant. */
+  readonly member: string | undefined;
+}
+
+/** What a request is about, when it reads a member of an archive. */
 export function memberAddress(
   operation: S3Operation,
   address: S3Address,
   headers: Headers,
-): ArchivePath | undefined {
-  if (operation !== "GetObject" && operation !== "HeadObject") return undefined;
-  if (address.kind !== "object" || !asksForMembers(headers)) return undefined;
-  return splitArchivePath(address.key);
+): MemberAddress {
+  const itself = { place: address, member: undefined };
+  if (operation !== "GetObject" && operation !== "HeadObject") return itself;
+  if (address.kind !== "object" || !asksForMembers(headers)) return itself;
+  const path = splitArchivePath(address.key);
+  if (path === undefined) return itself;
+  return { place: { ...address, key: path.archive }, member: path.member };
 }

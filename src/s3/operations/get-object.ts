@@ -88,13 +88,21 @@ export async function openRequested(
   const access = readAccess(context);
   const versionId = requestedVersion(context);
   const bucket = await bucketOf(context);
-  const object = await context.store.openObject({
-    bucket,
-    key: context.key,
-    ...(versionId === undefined ? {} : { versionId }),
-    conditions,
-    ...access,
-  });
+  let object: OpenObject;
+  try {
+    object = await context.store.openObject({
+      bucket,
+      key: context.key,
+      ...(versionId === undefined ? {} : { versionId }),
+      conditions,
+      ...access,
+    });
+  } catch (error) {
+    // Whether a condition holds is not told of an object that may not be read.
+    await context.access.confirmStoredOwner();
+    throw error;
+  }
+  context.access.confirmOwner(object.details.headers);
   return { bucket, object };
 }
 

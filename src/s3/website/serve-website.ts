@@ -98,11 +98,15 @@ async function open(
   const access = accessTo(key);
   await access.authorise("GetObject");
   const conditions = headers === undefined ? {} : parseReadConditions(headers);
+  let object: OpenObject;
   try {
-    return await context.store.openObject({ bucket, key, conditions });
+    object = await context.store.openObject({ bucket, key, conditions });
   } catch (error) {
+    await access.confirmStoredOwner();
     throw await access.disclose(error);
   }
+  access.confirmOwner(object.details.headers);
+  return object;
 }
 
 async function sendFailure(page: Page, cause: unknown): Promise<void> {
