@@ -19,24 +19,21 @@ export function aclOf(headers: StoredHeaders | undefined): Acl | undefined {
   return text === undefined ? undefined : (JSON.parse(text) as Acl);
 }
 
-/** What the bucket's owner may not do with an object of another account by owning the bucket. */
+/**
+ * What the bucket's owner may not do with an object of another account by owning the bucket. Tags are
+ * not among it: in S3 they are the bucket owner's to read and set.
+ */
 export const OWNERS_ACTIONS: ReadonlySet<string> = new Set([
-  "s3:DeleteObjectTagging",
-  "s3:DeleteObjectVersionTagging",
   "s3:GetObject",
   "s3:GetObjectAcl",
   "s3:GetObjectAttributes",
-  "s3:GetObjectTagging",
   "s3:GetObjectTorrent",
   "s3:GetObjectVersion",
   "s3:GetObjectVersionAcl",
   "s3:GetObjectVersionAttributes",
-  "s3:GetObjectVersionTagging",
   "s3:GetObjectVersionTorrent",
   "s3:PutObjectAcl",
-  "s3:PutObjectTagging",
   "s3:PutObjectVersionAcl",
-  "s3:PutObjectVersionTagging",
 ]);
 
 export function existingTags(
