@@ -40,8 +40,9 @@ export interface AdminContext extends AdminModules {
   readonly body: Buffer;
 }
 
-/** What a route answers: nothing, JSON, or JSON sealed for the caller. */
+/** What a route answers: nothing, JSON, JSON sealed for the caller, or a file. */
 export type AdminAnswer =
+  | { readonly kind: "bytes"; readonly value: Buffer; readonly contentType: string }
   | { readonly kind: "empty"; readonly status?: number }
   | { readonly kind: "json"; readonly value: unknown }
   | { readonly kind: "sealed"; readonly value: unknown; readonly status?: number };

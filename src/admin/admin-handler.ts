@@ -57,7 +57,7 @@ async function run(
   const who = modules.authenticate(request);
   const route = findRoute(request);
   if ("action" in route.permission) requireAdmin(who, route.permission.action);
-  const body = await verifiedBody(request, who);
+  const body = await verifiedBody(request, who, route.bodyBytesMax ?? ADMIN_BODY_BYTES_MAX);
   const context: AdminContext = { ...modules, who, query: parseQuery(request.rawQuery), body };
   const answer = await route.handle(context);
   if (request.method !== "GET") {
@@ -83,8 +83,12 @@ function findRoute(request: HttpRequest): AdminRoute {
 }
 
 /** The signature covers the digest of the body, and so the body. */
-async function verifiedBody(request: HttpRequest, who: AdminCaller): Promise<Buffer> {
-  const body = await readBody(request, ADMIN_BODY_BYTES_MAX);
+async function verifiedBody(
+  request: HttpRequest,
+  who: AdminCaller,
+  bytesMax: number,
+): Promise<Buffer> {
+  const body = await readBody(request, bytesMax);
   const digest = createHash("sha256").update(body).digest();
   const promised = Buffer.from(who.sha256, "hex");
   if (promised.length === digest.length && timingSafeEqual(promised, digest)) return body;
@@ -106,6 +110,10 @@ async function send(
 ): Promise<void> {
   if (answer.kind === "empty") {
     response.send(answer.status ?? 200, []);
+    return;
+  }
+  if (answer.kind === "bytes") {
+    response.send(200, [["Content-Type", answer.contentType]], answer.value);
     return;
   }
   const text = JSON.stringify(answer.value);

@@ -12,6 +12,8 @@ import {
   issueToken,
   planChange,
 } from "./cluster/cluster-routes.ts";
+import { exportIam, importIam, importIamReporting } from "./iam/archive-routes.ts";
+import { IAM_ARCHIVE_BYTES_MAX } from "./iam/iam-archive.ts";
 import {
   addServiceAccount,
   deleteServiceAccount,
@@ -56,6 +58,8 @@ export interface AdminRoute {
   /** `handler`: it asks itself, for this reason. */
   readonly permission: { readonly action: string } | { readonly handler: string };
   readonly handle: (context: AdminContext) => Promise<AdminAnswer>;
+  /** Where more is sent than a setting or a document. */
+  readonly bodyBytesMax?: number;
 }
 
 type Method = AdminRoute["method"];
@@ -66,6 +70,10 @@ function route(method: Method, action: string, handle: AdminRoute["handle"]): Ad
 
 function asking(method: Method, why: string, handle: AdminRoute["handle"]): AdminRoute {
   return { method, permission: { handler: why }, handle };
+}
+
+function taking(bodyBytesMax: number, found: AdminRoute): AdminRoute {
+  return { ...found, bodyBytesMax };
 }
 
 const OWN_KEYS = "one's own keys need no permission";
@@ -93,6 +101,9 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["info-service-account", asking("GET", OWN_KEYS, infoServiceAccount)],
   ["list-service-accounts", asking("GET", OWN_KEYS, listServiceAccounts)],
   ["delete-service-account", asking("DELETE", OWN_KEYS, deleteServiceAccount)],
+  ["export-iam", route("GET", "ExportIAM", exportIam)],
+  ["import-iam", taking(IAM_ARCHIVE_BYTES_MAX, route("PUT", "ImportIAM", importIam))],
+  ["import-iam-v2", taking(IAM_ARCHIVE_BYTES_MAX, route("PUT", "ImportIAM", importIamReporting))],
   ["list-accounts", route("GET", "ListUsers", listAccounts)],
   ["add-account", route("PUT", "CreateUser", addAccount)],
   ["set-bucket-quota", route("PUT", "SetBucketQuota", setBucketQuota)],

@@ -15,8 +15,8 @@ export interface AdminCall {
   /** After `/minio/admin/v3/`. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
-  /** Sent as JSON, sealed when `sealed`; a text is sent as it is. */
-  readonly body: object | string | undefined;
+  /** Sent as JSON, sealed when `sealed`; a text and bytes are sent as they are. */
+  readonly body: object | string | Uint8Array | undefined;
   readonly sealed: boolean;
 }
 
@@ -32,6 +32,8 @@ export interface AdminReply {
   readonly status: number;
   /** JSON, unsealed; "" when there is none. */
   readonly text: string;
+  /** A file instead. */
+  readonly file?: Buffer;
 }
 
 const DEADLINE_MS = 60_000;
@@ -51,7 +53,9 @@ export async function callAdmin(call: AdminCall, target: AdminTarget): Promise<A
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   const { status } = response;
-  if (response.headers.get("content-type") !== "application/octet-stream") {
+  const contentType = response.headers.get("content-type");
+  if (contentType === "application/zip") return { status, text: "", file: bytes };
+  if (contentType !== "application/octet-stream") {
     return { status, text: bytes.toString("utf8") };
   }
   const plain = await decryptBody(target.secretKey, bytes, argon2InWorker);
@@ -61,6 +65,7 @@ export async function callAdmin(call: AdminCall, target: AdminTarget): Promise<A
 
 async function bodyOf({ body, sealed }: AdminCall, { secretKey }: AdminTarget): Promise<Buffer> {
   if (body === undefined) return Buffer.alloc(0);
+  if (body instanceof Uint8Array) return Buffer.from(body);
   const text = Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
   return sealed ? encryptBody(secretKey, text, systemRandom) : text;
 }

@@ -8,7 +8,9 @@ import type { AdminCall } from "./admin-client.ts";
 
 /** A call whose body may have to be read from a file first. */
 export interface AdminWords {
-  readonly call: (readFile: (path: string) => string) => AdminCall;
+  readonly call: (readFile: ReadFile) => AdminCall;
+  /** Where the file goes that the server answers with. */
+  readonly output: string | undefined;
   /** Instead of the settings of this machine. */
   readonly url: string | undefined;
   readonly accessKey: string | undefined;
@@ -16,7 +18,7 @@ export interface AdminWords {
 }
 
 type Options = Readonly<Record<string, string | undefined>>;
-type ReadFile = (path: string) => string;
+type ReadFile = (path: string) => Buffer;
 type MakeCall = (words: readonly string[], options: Options, readFile: ReadFile) => AdminCall;
 
 interface Flag {
@@ -26,6 +28,8 @@ interface Flag {
 
 interface Spec {
   readonly words: string;
+  /** Its first word names a file to write. */
+  readonly writes?: boolean;
   readonly doc: string;
   readonly flags?: readonly Flag[];
   readonly make: MakeCall;
@@ -136,7 +140,7 @@ const POLICY_SPECS: Readonly<Record<string, Spec>> = {
     words: "<name> <file>",
     doc: "make or replace a policy from a JSON file",
     make: (words, _options, readFile) =>
-      put("add-canned-policy", { name: word(words, 0) }, readFile(word(words, 1))),
+      put("add-canned-policy", { name: word(words, 0) }, readFile(word(words, 1)).toString("utf8")),
   },
   remove: {
     words: "<name>",
@@ -180,7 +184,7 @@ const KEY_SPECS: Readonly<Record<string, Spec>> = {
         targetUser: user,
         expiration: expires,
         name,
-        policy: policy === undefined ? undefined : readFile(policy),
+        policy: policy === undefined ? undefined : readFile(policy).toString("utf8"),
       }),
   },
   remove: {
@@ -216,6 +220,20 @@ const ACCOUNT_SPECS: Readonly<Record<string, Spec>> = {
       put("add-account", {}, { name: word(words, 0), id, canonicalId, email }),
   },
   list: { words: "", doc: "all accounts", make: () => get("list-accounts") },
+};
+
+const IAM_SPECS: Readonly<Record<string, Spec>> = {
+  export: {
+    words: "<file.zip>",
+    doc: "write all identities to a file that only you can read: it holds their secrets",
+    writes: true,
+    make: () => get("export-iam"),
+  },
+  import: {
+    words: "<file.zip>",
+    doc: "add and replace identities from such a file, of this server or of MinIO",
+    make: (words, _options, readFile) => put("import-iam-v2", {}, readFile(word(words, 0))),
+  },
 };
 
 const KMS_KEY_SPECS: Readonly<Record<string, Spec>> = {
@@ -273,6 +291,7 @@ const NOUNS: ReadonlyArray<readonly [noun: string, doc: string, Readonly<Record<
   ["policy", "policies and who has them", POLICY_SPECS],
   ["key", "further access keys of a user", KEY_SPECS],
   ["account", "owners of buckets", ACCOUNT_SPECS],
+  ["iam", "all of these together", IAM_SPECS],
 ];
 
 /** Adds `admin` with all its nouns and verbs. */
@@ -315,6 +334,7 @@ function addVerb(parent: Command, { verb, spec, choose }: Verb): void {
     const options = command.opts<Options>();
     choose({
       call: (readFile) => spec.make(command.args, options, readFile),
+      output: spec.writes === true ? command.args[0] : undefined,
       url: options["url"],
       accessKey: options["accessKey"],
       secretKey: options["secretKey"],

@@ -2,7 +2,7 @@
  * What happens between the words of the command line and the exit code. main.ts calls it with the
  * real process and node.ts; tests call it with a node of their own.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { settingsDocument } from "../../config/document.ts";
 import type { CommandLineLayer } from "../../config/load.ts";
 import { type LoadResult, loadSettings, readSettingsFile, thisMachine } from "../../config/load.ts";
@@ -82,11 +82,15 @@ async function runAdmin(line: CommandLineLayer, words: AdminWords): Promise<numb
   const target = adminTarget(line, words);
   if (target === undefined) return EXIT_USAGE;
   try {
-    const call = words.call((path) => readFileSync(path, "utf8"));
-    const { status, text } = await callAdmin(call, target);
+    const call = words.call((path) => readFileSync(path));
+    const { status, text, file } = await callAdmin(call, target);
     if (status >= 300) {
       complain(`error: the server answers ${status}: ${text}`);
       return EXIT_FAILED;
+    }
+    if (file !== undefined && words.output !== undefined) {
+      // Never over something that is there, and for nobody else to read.
+      writeFileSync(words.output, file, { mode: 0o600, flag: "wx" });
     }
     print(text === "" ? "done" : JSON.stringify(JSON.parse(text), null, 2));
     return EXIT_OK;

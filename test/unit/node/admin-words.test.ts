@@ -7,7 +7,7 @@ const FILE = '{"Statement":[]}';
 function callOf(words: readonly string[]) {
   const invocation = parseCommandLine(["admin", ...words], "1");
   if (invocation.kind !== "admin") throw new Error(`${invocation.kind} for ${words.join(" ")}`);
-  return invocation.words.call(() => FILE);
+  return invocation.words.call(() => Buffer.from(FILE));
 }
 
 const COMMANDS: readonly (readonly string[])[] = [
@@ -42,6 +42,8 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["bucket", "quota", "clear", "photos"],
   ["usage"],
   ["usage", "photos"],
+  ["iam", "export", "all.zip"],
+  ["iam", "import", "all.zip"],
 ];
 
 test("admin commands: each asks a route that is there, by its method", async (t) => {
