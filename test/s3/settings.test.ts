@@ -181,6 +181,7 @@ test("forms: an upload without keys is refused, one into an open bucket is taken
   t.equal((await post(closed)).status, 403);
   const taken = await post(open);
   t.equal(taken.status, 201);
+  t.equal(taken.headers.get("location"), `${server.endpoint}/${open}/dir/a.txt`);
   t.match(await taken.text(), /<Key>dir\/a.txt<\/Key>/);
   const { Body } = await s3.send(new GetObjectCommand({ Bucket: open, Key: "dir/a.txt" }));
   t.equal(await Body?.transformToString(), "some content");

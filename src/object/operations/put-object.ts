@@ -51,7 +51,7 @@ export function putObject(core: ObjectCore, input: PutObjectInput): Promise<PutO
 
 /**
  * The bytes always move to data of their own: one data item belongs to one record for ever (I3).
- * The copy has a checksum of its own over the whole object, of the source's kind if it can be.
+ * The copy has a checksum of its own over the whole object, of the source's algorithm.
  */
 export async function copyObject(
   core: ObjectCore,
@@ -62,13 +62,12 @@ export async function copyObject(
   const { version } = found;
   if (isRotation(found, input)) return rotateKey(core, found, input);
   const meta = version.meta();
-  const kept = meta.checksum?.type === "FULL_OBJECT" ? meta.checksum.algorithm : undefined;
   const result = await writeObject(core, {
     ...target,
     source: sourceOf(core.reader, found, undefined),
     headers: input.headers(meta.headers),
     storageClass: input.storageClass ?? version.storageClass,
-    algorithm: input.checksumAlgorithm ?? kept ?? "crc64nvme",
+    algorithm: input.checksumAlgorithm ?? meta.checksum?.algorithm ?? "crc64nvme",
     encryption: input.encryption,
     facts: input.facts,
   });

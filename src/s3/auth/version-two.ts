@@ -15,6 +15,7 @@ import { QueryParameters } from "../query.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
 import { checkSkew, readRequestTime } from "./header-auth.ts";
+import { redactCanonicalRequest } from "./redact.ts";
 import { checkProblem, checkSessionToken } from "./signature.ts";
 import type { SignedRequest } from "./signed-request.ts";
 
@@ -102,20 +103,15 @@ function verify<Identity>(
   if (credential === undefined) {
     throw new S3Error("InvalidAccessKeyId", { details: [["AWSAccessKeyId", claim.accessKey]] });
   }
-  const { headers } = request;
-  const stringToSign = [
-    request.method,
-    headers.get("content-md5") ?? query.get("content-md5") ?? "",
-    headers.get("content-type") ?? query.get("content-type") ?? "",
-    claim.date,
-    ...[...amazon].map(([name, value]) => `${name}:${value}`),
-    canonicalResource(request, query, domains),
-  ].join("\n");
-  const expected = createHmac("sha1", credential.secretKey).update(stringToSign).digest("base64");
-  if (!equalText(expected, claim.signature)) {
+  const stringToSign = (path: string) => textToSign(request, claim, { amazon, query, path });
+  const expected = pathsToSign(request, domains).map(stringToSign);
+  const sign = (text: string) =>
+    createHmac("sha1", credential.secretKey).update(text).digest("base64");
+  if (!expected.some((text) => equalText(sign(text), claim.signature))) {
     throw new S3Error("SignatureDoesNotMatch", {
       details: [
         ["AWSAccessKeyId", claim.accessKey],
+        ["StringToSign", redactCanonicalRequest(expected[0] ?? "")],
         ["SignatureProvided", claim.signature],
       ],
     });
@@ -123,6 +119,27 @@ function verify<Identity>(
   checkProblem(credential);
   checkSessionToken(credential, token);
   return credential;
+}
+
+interface SignedFields {
+  readonly amazon: ReadonlyMap<string, string>;
+  readonly query: QueryParameters;
+  readonly path: string;
+}
+
+function textToSign(
+  { method, headers }: SignedRequest,
+  { date }: VersionTwoClaim,
+  { amazon, query, path }: SignedFields,
+): string {
+  return [
+    method,
+    headers.get("content-md5") ?? query.get("content-md5") ?? "",
+    headers.get("content-type") ?? query.get("content-type") ?? "",
+    date,
+    ...[...amazon].map(([name, value]) => `${name}:${value}`),
+    `${path}${signedParameters(query)}`,
+  ].join("\n");
 }
 
 /**
@@ -141,7 +158,7 @@ function amazonHeaders(request: SignedRequest, query: QueryParameters): Map<stri
     if (name.startsWith("x-minio-")) throw notSigned(name);
     if (!name.startsWith("x-amz-")) continue;
     // Two values of one name: nobody could say which of them the operation will follow.
-    if (found.has(name)) throw notSigned(name);
+    if (found.has(name) && found.get(name) !== value) throw notSigned(name);
     found.set(name, value);
   }
   return new Map([...found].sort(([left], [right]) => (left < right ? -1 : 1)));
@@ -161,18 +178,22 @@ const SIGNED_PARAMETERS: ReadonlySet<string> = new Set([
   "response-expires",
 ]);
 
-/** `/bucket/key?acl&versionId=1`: the path as it was sent, the parameters decoded and sorted. */
-function canonicalResource(
-  request: SignedRequest,
-  query: QueryParameters,
-  domains: readonly string[],
-): string {
+/**
+ * The path as it was sent, after the bucket that the host names. Some clients (boto3) end a bucket's
+ * path in a slash when they sign and not when they send.
+ */
+function pathsToSign(request: SignedRequest, domains: readonly string[]): readonly string[] {
   const bucket = bucketOfHost(request.headers.get("host") ?? "", domains);
   const path = `${bucket === undefined ? "" : `/${bucket}`}${request.rawPath}`;
+  return /^\/[^/]+$/.test(path) ? [path, `${path}/`] : [path];
+}
+
+/** `?acl&versionId=1`: decoded and sorted. */
+function signedParameters(query: QueryParameters): string {
   const signed = query.entries().filter(([name]) => SIGNED_PARAMETERS.has(name));
-  if (signed.length === 0) return path;
+  if (signed.length === 0) return "";
   const sorted = [...signed].sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0));
-  return `${path}?${sorted.map(([name, value]) => (value === "" ? name : `${name}=${value}`)).join("&")}`;
+  return `?${sorted.map(([name, value]) => (value === "" ? name : `${name}=${value}`)).join("&")}`;
 }
 
 function onlyValue(query: QueryParameters, name: string): string | undefined {

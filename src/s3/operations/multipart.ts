@@ -1,4 +1,5 @@
 /** The multipart family, except the copy of a part (`copy-object.ts`). */
+
 import { announceStored } from "../announce.ts";
 import { createPayloadSource } from "../auth/payload-source.ts";
 import {
@@ -10,6 +11,7 @@ import {
 import { parseWriteConditions } from "../conditions.ts";
 import { bucketOf, type ObjectContext } from "../context.ts";
 import { encryptionHeaders, partAccess, writeEncryption } from "../encryption-headers.ts";
+import { requestLocation } from "../location.ts";
 import { parseObjectHeaders } from "../object-write.ts";
 import { parsePartNumber } from "../part-number.ts";
 import { type HeaderList, sendEmpty, sendXml } from "../respond.ts";
@@ -106,7 +108,7 @@ export async function completeMultipartUpload(context: ObjectContext): Promise<v
   const headers = encryptionHeaders(result.encryption, context);
   if (result.versionId !== undefined) headers.push(["x-amz-version-id", result.versionId]);
   const answer = xmlDocument("CompleteMultipartUploadResult", (xml) => {
-    xml.element("Location", locationOf(context));
+    xml.element("Location", requestLocation(context));
     xml.element("Bucket", context.bucketName);
     xml.element("Key", key);
     xml.quoted("ETag", result.etag);
@@ -121,12 +123,6 @@ function parseObjectBytes(text: string | undefined): number | undefined {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value)) return value;
   throw invalidArgument("The object size is a whole number", "x-amz-mp-object-size", text);
-}
-
-function locationOf(context: ObjectContext): string {
-  const { request } = context;
-  const scheme = request.secure ? "https" : "http";
-  return `${scheme}://${context.headers.get("host") ?? ""}${request.rawPath}`;
 }
 
 export async function abortMultipartUpload(context: ObjectContext): Promise<void> {

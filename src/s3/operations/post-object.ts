@@ -1,4 +1,5 @@
 /** PostObject: an upload from a browser's form. The fields stand for what headers say elsewhere. */
+
 import type { PayloadSink, PayloadSource } from "../../base/payload.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { HttpHeaders } from "../../http/headers.ts";
@@ -11,6 +12,7 @@ import { encryptionHeaders, writeEncryption } from "../encryption-headers.ts";
 import { expirationHeader } from "../expiration.ts";
 import { checkFormPolicy, fileBounds, parseFormPolicy } from "../form/form-policy.ts";
 import { type Form, parseBoundary, readForm } from "../form/form-reader.ts";
+import { formLocation } from "../location.ts";
 import { type ObjectKey, parseObjectKey } from "../object-key.ts";
 import { parseObjectHeaders } from "../object-write.ts";
 import { percentEncode } from "../percent.ts";
@@ -142,7 +144,7 @@ function sendResult(
     sendEmpty(context, 303, [...headers, ["Location", location]]);
     return;
   }
-  const location = `/${percentEncode(bucketName)}/${percentEncode(key, true)}`;
+  const location = formLocation(context);
   const status = fields.get("success_action_status");
   if (status !== "201") {
     sendEmpty(context, status === "200" ? 200 : 204, [...headers, ["Location", location]]);

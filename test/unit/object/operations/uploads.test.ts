@@ -153,6 +153,24 @@ for (const algorithm of ["crc32", "crc32c", "crc64nvme"] as const) {
   });
 }
 
+test("copyObject: a copy of parts has a checksum of the whole, of the same algorithm", async (t) => {
+  const fixture = createFixture();
+  const { store } = fixture;
+  const checksum = { algorithm: "xxhash3", type: "COMPOSITE" } as const;
+  const started = await startUpload(fixture, { checksum });
+  await store.completeUpload(completion(started));
+  const { bucket } = started;
+  const copied = await store.copyObject({
+    source: { bucket, key: "dir/key", conditions: {} },
+    target: { bucket, key: "copy", conditions: {} },
+    headers: (headers) => headers,
+    storageClass: undefined,
+    checksumAlgorithm: undefined,
+  });
+  const text = checksumOf("xxhash3", Buffer.from(PARTS.join(""))).toString("base64");
+  t.strictSame(copied.checksum, { algorithm: "xxhash3", type: "FULL_OBJECT", text });
+});
+
 test("createUpload: a full-object SHA is refused; putPart refuses another algorithm", async (t) => {
   const fixture = createFixture();
   const { store } = fixture;

@@ -160,6 +160,8 @@ test("Authenticator: signed parameters count as headers and as sub-resources", a
     { code: "AccessDenied" },
     "which one counts?",
   );
+  const same = request(line, { Host: "127.0.0.1:9000", "x-amz-acl": "public-read" });
+  t.match(plain.authenticate(same), { via: "query" });
 });
 
 test("Authenticator: Version 2 is refused where it is off, malformed, late or mixed", async (t) => {
@@ -211,6 +213,20 @@ test("Authenticator: Version 2 is refused where it is off, malformed, late or mi
   t.match(
     refusal(() => on.authenticate(request(line, both))),
     { code: "InvalidArgument" },
+  );
+});
+
+test("Authenticator: a bucket's path is signed with or without the slash at its end", async (t) => {
+  const plain = authenticator({ versionTwo: DOMAINS });
+  for (const path of ["/b", "/b/"]) {
+    const line = presign(`GET\n\n\n2000000000\n${path}`, "GET /b?list-type=2");
+    t.match(plain.authenticate(request(line, { Host: "127.0.0.1" })), { via: "query" }, path);
+  }
+  const object = presign("GET\n\n\n2000000000\n/b/k/", "GET /b/k");
+  t.match(
+    refusal(() => plain.authenticate(request(object, {}))),
+    { code: "SignatureDoesNotMatch" },
+    "the slash is part of a key",
   );
 });
 
