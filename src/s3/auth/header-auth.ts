@@ -152,12 +152,14 @@ export function readRequestTime(request: SignedRequest): { timestamp: string; ti
   const exact = parseAmzDate(text);
   if (exact !== undefined) return { timestamp: text, timeMs: exact };
   const timeMs = parseHttpDate(text);
-  if (timeMs === undefined) {
-    throw new S3Error("AccessDenied", {
-      message: "AWS authentication requires a valid Date or x-amz-date header",
-    });
-  }
+  if (timeMs === undefined) throw undated();
   return { timestamp: formatAmzDate(timeMs), timeMs };
+}
+
+export function undated(): S3Error {
+  return new S3Error("AccessDenied", {
+    message: "AWS authentication requires a valid Date or x-amz-date header",
+  });
 }
 
 export function checkSkew(timestamp: string, timeMs: number, nowMs: number): void {

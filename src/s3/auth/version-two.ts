@@ -14,7 +14,7 @@ import { SUBRESOURCES } from "../detect.ts";
 import { QueryParameters } from "../query.ts";
 import { invalidArgument, S3Error } from "../s3-error.ts";
 import type { Credential, CredentialSource } from "./credentials.ts";
-import { checkSkew, readRequestTime } from "./header-auth.ts";
+import { checkSkew, readRequestTime, undated } from "./header-auth.ts";
 import { redactCanonicalRequest } from "./redact.ts";
 import { checkProblem, checkSessionToken } from "./signature.ts";
 import type { SignedRequest } from "./signed-request.ts";
@@ -46,6 +46,8 @@ export function verifyVersionTwoHeader<Identity>(
     );
   }
   const { timestamp, timeMs } = readRequestTime(request);
+  // AWS takes a time before the epoch for none at all.
+  if (timeMs < 0) throw undated();
   checkSkew(timestamp, timeMs, modules.nowMs);
   const dated = request.headers.get("x-amz-date") === undefined;
   const date = dated ? (request.headers.get("date") ?? "") : "";

@@ -191,6 +191,11 @@ test("Authenticator: Version 2 is refused where it is off, malformed, late or mi
     refusal(() => on.authenticate(request("GET /", late))),
     { code: "RequestTimeTooSkewed" },
   );
+  const ancient = { ...unknown, Date: "Tue, 07 Jul 1950 21:53:04 GMT" };
+  t.match(
+    refusal(() => on.authenticate(request("GET /", ancient))),
+    { code: "AccessDenied" },
+  );
   const undated = { Authorization: unknown.Authorization };
   t.match(
     refusal(() => on.authenticate(request("GET /", undated))),
