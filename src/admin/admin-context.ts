@@ -10,6 +10,7 @@ import type { ObjectStore } from "../object/contract/object-store.ts";
 import type { UsageStore } from "../object/contract/usage.ts";
 import type { Argon2 } from "./body-encryption.ts";
 import type { ClusterControl } from "./cluster/cluster-control.ts";
+import type { KeyRotation } from "./key-rotation.ts";
 
 /** Who signed the request. Its body is verified against the signature when it is read. */
 export interface AdminCaller {
@@ -24,6 +25,7 @@ export interface AdminCaller {
 export interface AdminModules {
   readonly identities: IdentityStore;
   readonly keys: KeyStore;
+  readonly rotation: KeyRotation;
   readonly buckets: Pick<ObjectStore, "listBuckets"> & UsageStore;
   readonly argon2: Argon2;
   /** Undefined: this node is alone. */

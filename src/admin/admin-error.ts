@@ -71,3 +71,15 @@ function fromStoreError(error: StoreError): AdminError {
   const message = "The server cannot answer now, please try again.";
   return new AdminError(503, "XMinioServerNotInitialized", message, { cause: error });
 }
+
+/** Refusals that are about the bucket that was named. */
+export async function naming<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.data.code === "invalid-argument") throw badRequest(error.data.message);
+    if (error.code !== "no-such-bucket") throw error;
+    throw new AdminError(404, "NoSuchBucket", "The specified bucket does not exist.");
+  }
+}

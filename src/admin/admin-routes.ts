@@ -50,6 +50,9 @@ import {
   listOwnKmsKeys,
   ownKmsKeyStatus,
   ownKmsStatus,
+  rotateKeys,
+  rotationStatus,
+  stopRotation,
 } from "./kms-routes.ts";
 import { dataUsage, getBucketQuota, setBucketQuota } from "./usage-routes.ts";
 
@@ -119,6 +122,9 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["kms/key/create", route("POST", "KMSCreateKey", createKmsKey)],
   ["kms/key/list", route("GET", "KMSKeyStatus", listKmsKeys)],
   ["kms/key/status", route("GET", "KMSKeyStatus", kmsKeyStatus)],
+  ["kms/key/rotate", route("POST", "StartBatchJob", rotateKeys)],
+  ["kms/key/rotation", route("GET", "DescribeBatchJob", rotationStatus)],
+  ["kms/key/rotation/stop", route("POST", "CancelBatchJob", stopRotation)],
 ]);
 
 const EACH_KEY = "the permission is that for the key";

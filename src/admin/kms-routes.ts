@@ -5,7 +5,9 @@
  */
 import { maySeeKey, requireKms } from "./admin-access.ts";
 import type { AdminAnswer, AdminContext } from "./admin-context.ts";
+import { naming } from "./admin-error.ts";
 import { parameter } from "./admin-input.ts";
+import type { RotationStatus } from "./key-rotation.ts";
 import { formatTime } from "./time-text.ts";
 
 export async function createKmsKey(context: AdminContext): Promise<AdminAnswer> {
@@ -31,6 +33,33 @@ export async function kmsStatus({ keys }: AdminContext): Promise<AdminAnswer> {
     state: { keystore: "built-in" },
   };
   return { kind: "json", value };
+}
+
+/** Of all SSE-KMS objects of a bucket, or those whose keys begin so. */
+export async function rotateKeys(context: AdminContext): Promise<AdminAnswer> {
+  const { query, keys, rotation } = context;
+  const keyId = parameter(context, "key-id");
+  await keys.check(keyId);
+  const from = query.get("from");
+  const bucket = parameter(context, "bucket");
+  const prefix = query.get("prefix") ?? "";
+  const status = await naming(rotation.start({ bucket, prefix, keyId, from }));
+  return { kind: "json", value: shownRotation(status) };
+}
+
+export async function rotationStatus({ rotation }: AdminContext): Promise<AdminAnswer> {
+  const { status } = rotation;
+  return { kind: "json", value: status === undefined ? { state: "none" } : shownRotation(status) };
+}
+
+export async function stopRotation(context: AdminContext): Promise<AdminAnswer> {
+  context.rotation.stop();
+  return rotationStatus(context);
+}
+
+function shownRotation({ keyId, startedMs, endedMs, ...status }: RotationStatus) {
+  const ended = endedMs === undefined ? {} : { ended: formatTime(endedMs) };
+  return { ...status, "key-id": keyId, started: formatTime(startedMs), ...ended };
 }
 
 export async function createOwnKmsKey(context: AdminContext): Promise<AdminAnswer> {

@@ -1,7 +1,6 @@
 /** What buckets hold, and how much they may: counted when it is asked for, never from what was. */
-import { StoreError } from "../base/store-error.ts";
 import type { AdminAnswer, AdminContext } from "./admin-context.ts";
-import { AdminError, badRequest } from "./admin-error.ts";
+import { AdminError, badRequest, naming } from "./admin-error.ts";
 import { type Fields, parameter, plainFields } from "./admin-input.ts";
 import { formatTime } from "./time-text.ts";
 
@@ -98,16 +97,4 @@ function count(fields: Fields, name: string): number {
   const value = fields[name] ?? 0;
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw badRequest(`the field ${name} must be a whole number of bytes`);
-}
-
-/** Refusals that are about the bucket that was named. */
-async function naming<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (error) {
-    if (!(error instanceof StoreError)) throw error;
-    if (error.data.code === "invalid-argument") throw badRequest(error.data.message);
-    if (error.code !== "no-such-bucket") throw error;
-    throw new AdminError(404, "NoSuchBucket", "The specified bucket does not exist.");
-  }
 }

@@ -7,6 +7,7 @@
 import { AdminError, toAdminError } from "../admin/admin-error.ts";
 import { type AdminHandlerModules, createAdminHandler } from "../admin/admin-handler.ts";
 import type { ClusterControl } from "../admin/cluster/cluster-control.ts";
+import { KeyRotation, type KeyRotationModules } from "../admin/key-rotation.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -26,7 +27,7 @@ export interface AdminFrontModules {
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;
   readonly keys: KeyStore;
-  readonly buckets: AdminHandlerModules["buckets"];
+  readonly buckets: AdminHandlerModules["buckets"] & KeyRotationModules["store"];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -58,6 +59,7 @@ export function createAdminFront(
     identities: identities.store,
     keys: modules.keys,
     buckets: modules.buckets,
+    rotation: new KeyRotation({ store: modules.buckets, clock, log: modules.log }),
     argon2: argon2InWorker,
     cluster: modules.cluster,
     clock,

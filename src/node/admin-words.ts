@@ -243,6 +243,33 @@ const KMS_KEY_SPECS: Readonly<Record<string, Spec>> = {
     make: (words) => ({ ...get("kms/key/create", { "key-id": word(words, 0) }), method: "POST" }),
   },
   list: { words: "", doc: "all keys of the key store", make: () => get("kms/key/list") },
+  rotate: {
+    words: "<bucket> <name>",
+    doc: "seal the keys of a bucket's SSE-KMS objects under this key; their bytes stay",
+    flags: [
+      { flags: "--prefix <text>", doc: "only objects whose keys begin so" },
+      { flags: "--from <name>", doc: "only those sealed under this key" },
+    ],
+    make: (words, { prefix, from }) => ({
+      ...get("kms/key/rotate", {
+        bucket: word(words, 0),
+        "key-id": word(words, 1),
+        ...(prefix === undefined ? {} : { prefix }),
+        ...(from === undefined ? {} : { from }),
+      }),
+      method: "POST",
+    }),
+  },
+  rotation: {
+    words: "",
+    doc: "how far the rotation on this node is",
+    make: () => get("kms/key/rotation"),
+  },
+  "rotation-stop": {
+    words: "",
+    doc: "end the rotation on this node",
+    make: () => ({ ...get("kms/key/rotation/stop"), method: "POST" }),
+  },
   status: {
     words: "[name]",
     doc: "try out a key; without a name, the default one",

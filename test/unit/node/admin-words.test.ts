@@ -42,6 +42,9 @@ const COMMANDS: readonly (readonly string[])[] = [
   ["bucket", "quota", "clear", "photos"],
   ["usage"],
   ["usage", "photos"],
+  ["kms", "key", "rotate", "photos", "new", "--prefix", "p/", "--from", "old"],
+  ["kms", "key", "rotation"],
+  ["kms", "key", "rotation-stop"],
   ["iam", "export", "all.zip"],
   ["iam", "import", "all.zip"],
 ];
