@@ -29,8 +29,12 @@ export interface PeerNetworkModules {
   onFatal(reason: string): void;
 }
 
-/** A thread's young objects live here: frames and their pieces die young, and there are many. */
-const YOUNG_GENERATION_MB = 32;
+/**
+ * A thread's young objects live here. Small on purpose: frames and their pieces die young and are nearly
+ * all outside of the heap, where 8 MB of them, dead or not, call for a full collection. The young
+ * generation has to be full before.
+ */
+const YOUNG_GENERATION_MB = 4;
 
 export async function openPeerNetwork(
   options: PeerNetworkOptions,

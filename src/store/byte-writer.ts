@@ -6,6 +6,10 @@ import { assert } from "../base/assert.ts";
 import { BALLOT_BYTES, type Ballot, readBallot, writeBallot } from "../base/ballot.ts";
 
 const BYTES_MIN = 1024;
+/** Holds most messages that carry no value. */
+const MESSAGE_BYTES_MIN = 256;
+/** What a large frame took is not kept for the next one. */
+const ROOM_BYTES_KEPT = 1024 * 1024;
 /** An expectation is only a hint: what was once large need not be large again. */
 const BYTES_EXPECTED_MAX = 512 * 1024;
 /** Length of a bytes field that stands for "absent". */
@@ -20,8 +24,14 @@ export class ByteWriter {
   #shared: Uint8Array | undefined;
   #sharedAt = 0;
 
-  constructor(bytesExpected: number) {
-    this.#buffer = allocate(Math.min(Math.max(BYTES_MIN, bytesExpected), BYTES_EXPECTED_MAX));
+  constructor(bytesExpected: number, room?: Buffer) {
+    this.#buffer =
+      room ?? allocate(Math.min(Math.max(BYTES_MIN, bytesExpected), BYTES_EXPECTED_MAX));
+  }
+
+  /** For one message that is not transferred: a small one lies in memory that others share. */
+  static ofMessage(bytesExpected: number): ByteWriter {
+    return new ByteWriter(0, Buffer.allocUnsafe(Math.max(MESSAGE_BYTES_MIN, bytesExpected)));
   }
 
   get length(): number {
@@ -95,10 +105,18 @@ export class ByteWriter {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  /** The memory behind it, to transfer (longer than what was written). */
-  transferable(): ArrayBuffer {
+  /**
+   * What was written, in memory of just that length, to transfer; begins anew in the same room. Memory
+   * outside of the heap that is longer than it need be is what brings full collections.
+   */
+  takeTransferable(): ArrayBuffer {
+    const frame = allocate(this.#length);
+    frame.set(this.#buffer.subarray(0, this.#length));
+    this.#length = 0;
+    this.#shared = undefined;
+    if (this.#buffer.length > ROOM_BYTES_KEPT) this.#buffer = allocate(BYTES_MIN);
     // `allocate` made it over an ArrayBuffer of its own.
-    return this.#buffer.buffer as ArrayBuffer;
+    return frame.buffer as ArrayBuffer;
   }
 
   #reserve(bytes: number): number {

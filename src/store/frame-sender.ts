@@ -15,10 +15,8 @@ export interface FrameSenderModules {
 
 export class FrameSender {
   readonly #modules: FrameSenderModules;
-  #outgoing: ByteWriter | undefined;
+  readonly #outgoing = new ByteWriter(0);
   #count = 0;
-  /** What the last frame took is what the next one begins with. */
-  #lastFrameBytes = 0;
 
   constructor(modules: FrameSenderModules) {
     this.#modules = modules;
@@ -26,24 +24,20 @@ export class FrameSender {
 
   /** Where to write one more entry, at once and whole. */
   nextEntry(): ByteWriter {
-    this.#count += 1;
-    if (this.#outgoing === undefined) {
-      this.#outgoing = new ByteWriter(this.#lastFrameBytes);
+    if (this.#count === 0) {
       this.#outgoing.u32(0);
       this.#modules.afterTurn(() => this.flush());
     }
+    this.#count += 1;
     return this.#outgoing;
   }
 
   /** Sends what there is without waiting for the end of the turn. */
   flush(): void {
-    const writer = this.#outgoing;
-    if (writer === undefined) return;
-    this.#outgoing = undefined;
-    this.#lastFrameBytes = writer.length;
-    writer.patchU32(0, this.#count);
+    if (this.#count === 0) return;
+    this.#outgoing.patchU32(0, this.#count);
     this.#count = 0;
-    const frame = writer.transferable();
+    const frame = this.#outgoing.takeTransferable();
     this.#modules.port.postMessage(frame, [frame]);
   }
 }

@@ -44,6 +44,9 @@ const RAISE = 8;
 const DIGEST = 9;
 const OK = 1;
 const REFUSED = 0;
+/** Beside a value, so that the memory of a message need not grow. */
+const ROWS_BYTES_EXPECTED = 1024;
+const BALLOTS_BYTES_EXPECTED = 128;
 
 /** Numbers are never given twice. */
 const REGISTER_CALLS = {
@@ -90,7 +93,9 @@ export function encodeRegisterCall<K extends RegisterCall>(
   request: DriveRequest<K>,
   fence: Fence,
 ): Uint8Array {
-  const writer = startMessage(REGISTER_CALLS[name], drive);
+  const valueBytes =
+    "proposal" in request ? request.proposal.value.length + ROWS_BYTES_EXPECTED : 0;
+  const writer = startMessage(REGISTER_CALLS[name], drive, valueBytes);
   writeFence(writer, fence);
   writeRequestBody(writer, name, request);
   return writer.view();
@@ -175,7 +180,8 @@ export function encodeReply<K extends PeerCall>(
   name: K | undefined,
   reply: OkReply<K> | Done | PeerRefusal,
 ): Uint8Array {
-  const writer = new ByteWriter(0);
+  const valueBytes = "value" in reply ? (reply.value?.length ?? 0) + BALLOTS_BYTES_EXPECTED : 0;
+  const writer = ByteWriter.ofMessage(valueBytes);
   if (reply.ok) {
     writer.u8(OK);
     // What is no refusal is the reply of this call.
@@ -207,7 +213,7 @@ export function decodeRangeReply(bytes: Uint8Array): RangeReply | PeerRefusal {
 }
 
 export function encodeDigestReply(reply: DigestReply | PeerRefusal): Uint8Array {
-  const writer = new ByteWriter(0);
+  const writer = ByteWriter.ofMessage(0);
   if (reply.ok) {
     writer.u8(OK);
     writer.u32(reply.keys);

@@ -24,9 +24,11 @@ const REASONS = [
   "stale",
 ] as const satisfies readonly PeerRefusal["reason"][];
 const NONE = -1;
+const HEAD_BYTES_EXPECTED = 256;
 
-export function startMessage(kind: number, drive: DriveId): ByteWriter {
-  const writer = new ByteWriter(0);
+/** `bytesExpected`: beside the drive and a few numbers. */
+export function startMessage(kind: number, drive: DriveId, bytesExpected = 0): ByteWriter {
+  const writer = ByteWriter.ofMessage(HEAD_BYTES_EXPECTED + bytesExpected);
   writer.u8(PROTOCOL_VERSION);
   writer.u8(kind);
   writeDriveId(writer, drive);
