@@ -276,6 +276,11 @@ export const nodeSchema = z.strictObject({
     default: "off",
     example: "on",
   }),
+  repairRate: bytesKind({ bytesMin: 0, bytesMax: TIB }).register(settingNotes, {
+    doc: "Bytes a second that a node repairs, moves and verifies while clients are served; without them there is no limit. 0B: none at all.",
+    default: "32MiB",
+    example: "100MiB",
+  }),
   replaceEmptyDrives: switchKind().register(settingNotes, {
     doc: "In a cluster: a disk that was replaced by an empty one fills itself; off waits for ringfort cluster replace.",
     default: "on",

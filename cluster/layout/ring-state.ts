@@ -72,7 +72,10 @@ export function beginChange(state: RingState, next: LayoutRef): RingState {
 /** Gives a change up. Throws StoreError `invalid-argument` once it is too late. */
 export function abandonChange(state: RingState): RingState {
   if (state.phase !== "prepare" && state.phase !== "joint") {
-    const message = `a ring change in state ${state.phase} cannot be abandoned`;
+    const message =
+      state.phase === "stable"
+        ? "there is no change that could be given up"
+        : `it is too late to give the change up: it is in state ${state.phase}`;
     throw new StoreError({ code: "invalid-argument", message });
   }
   return { ...state, epoch: state.epoch + 1, phase: "abandon" };

@@ -22,6 +22,8 @@ export interface FrontModules {
   readonly admin: HttpHandler;
   /** Answers what exceeds `requestsMax`. */
   readonly refuse: (request: HttpRequest, response: HttpResponse) => void;
+  /** Told of requests that somebody waits for. */
+  readonly load?: { enter(): void; leave(): void };
   readonly health: (busy: boolean) => HealthState;
   /** Of a node of a cluster: public, and asked for by those who look for their peers. */
   readonly peerCard: PeerCard | undefined;
@@ -43,10 +45,14 @@ export function createFront(options: FrontOptions, modules: FrontModules): HttpH
       return;
     }
     inFlight++;
+    const handler = handlerOf(request, modules);
+    const load = handler === modules.s3 ? modules.load : undefined;
+    load?.enter();
     try {
-      await handlerOf(request, modules)(request, response);
+      await handler(request, response);
     } finally {
       inFlight--;
+      load?.leave();
     }
   };
 }

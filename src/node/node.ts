@@ -10,11 +10,14 @@ import { formatBytesText } from "../../config/bytes-text.ts";
 import { STRIPES_MIN, stripeMemoryBytes } from "../../config/relations.ts";
 import type { Settings } from "../../config/schema.ts";
 import type { Arena } from "../actors/arena.ts";
+import { TRAFFIC } from "../admin/cluster/cluster-control.ts";
 import type { HealthState } from "../admin/health.ts";
 import type { Logger } from "../base/log.ts";
 import type { EventHub } from "../events/event-hub.ts";
 import type { HttpHandler } from "../http/request.ts";
 import type { KeyStore } from "../iam/keys/key-store.ts";
+import type { WorkerStatus } from "../object/contract/background-worker.ts";
+import { SharedBudget } from "../object/data/background-budget.ts";
 import { createDataArena, DATA_LIMITS } from "../object/data/data-path.ts";
 import type { RunningObjectStore } from "../object/upkeep/create-object-store.ts";
 import type { AccessLog } from "../s3/access-log/access-log.ts";
@@ -31,6 +34,7 @@ import { type ClusterPlace, findPlace, takePlace } from "./cluster/node-place.ts
 import { replaceDrives } from "./cluster/replace-drives.ts";
 import { StartingHandler } from "./cluster/starting-handler.ts";
 import { startEvents } from "./events.ts";
+import { ForegroundLoad } from "./foreground-load.ts";
 import { createFront } from "./front.ts";
 import { type HttpFront, startHttpFront } from "./http-front.ts";
 import { NodeIdentities } from "./identities.ts";
@@ -64,17 +68,16 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     closers.push(() => (serving ? undefined : early?.stop(0)));
     const joining = { clock, random, log, version, starting };
     const place = found && (await takePlace(settings, found, joining));
-    const paths = place?.own.paths ?? node.drives;
-    const stripesOnDrives = await findStripeDataBytesMax(paths, { clock });
-    checkMemory(settings, stripesOnDrives);
-    const arena = createArena(settings, stripesOnDrives);
+    const arena = await prepareArena(settings, place?.own.paths ?? node.drives);
     const store = await openDrives(settings, { place, arena, log });
     closers.push(() => store.close());
     const parts = { arena, store, clock, random, log, version };
     const opened = place && (await openCluster(settings, place, parts));
     closers.push(() => opened?.close());
     starting.card = opened?.card;
-    const { objects, dataPath, keys } = createObjectNode(settings, { ...parts, cluster: opened });
+    const load = followLoad(opened);
+    const used = { ...parts, budget: createBudget(settings, load), cluster: opened };
+    const { objects, dataPath, keys } = createObjectNode(settings, used);
     closers.push(() => dataPath.close());
     closers.push(() => objects.stop());
     log.info("drives opened", describeDrives(store));
@@ -85,7 +88,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const events = startEvents(settings, { ...parts, objects, opened });
     closers.push(() => events.stop());
     await startKeyStore(keys, log);
-    const control = opened && createControl(settings, { opened, objects, log });
+    const control = opened && createControl(settings, { ...used, opened, objects });
     closers.push(() => control?.stop());
     const replacement =
       opened && place && replaceDrives(settings, { ...parts, opened, place, locks });
@@ -103,6 +106,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       opened,
       control,
       phase,
+      load,
       digester: dataPath.codec,
       log,
     });
@@ -169,6 +173,19 @@ function identityOf({ known, member }: ClusterPlace) {
   };
 }
 
+function followLoad(opened: OpenedCluster | undefined): ForegroundLoad {
+  const load = new ForegroundLoad(clock);
+  if (opened !== undefined) load.follow({ map: () => opened.map, network: opened.network });
+  return load;
+}
+
+function createBudget({ node }: Settings, load: ForegroundLoad): SharedBudget {
+  return new SharedBudget(
+    { bytesPerSecond: node.repairRate },
+    { clock, isBusy: () => load.isBusy() },
+  );
+}
+
 interface Phase {
   name: HealthState["phase"];
 }
@@ -183,6 +200,7 @@ interface FrontParts {
   readonly opened: OpenedCluster | undefined;
   readonly control: NodeControl | undefined;
   readonly phase: Phase;
+  readonly load: ForegroundLoad;
   readonly digester: Parameters<typeof createS3Handler>[1]["digester"];
   readonly log: Logger;
 }
@@ -237,6 +255,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
         },
       ),
       refuse: (request, response) => sendBusy(request, response, hostId),
+      load: parts.load,
       health: (busy) => healthOf(settings, { ...parts, phase: parts.phase.name }, busy),
       peerCard: parts.opened?.card,
     },
@@ -246,15 +265,27 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
 /** Once the node serves: what operators ask of its cluster, and letting others in. */
 function createControl(
   settings: Settings,
-  { opened, objects, log }: { opened: OpenedCluster } & Pick<FrontParts, "objects" | "log">,
+  {
+    opened,
+    objects,
+    budget,
+    log,
+  }: { opened: OpenedCluster; budget: SharedBudget } & Pick<FrontParts, "objects" | "log">,
 ): NodeControl | undefined {
   const { administration, network, desks } = opened;
   if (administration === undefined) return undefined;
   const map = () => opened.map;
   const parts = { map, administration, network, desks, clock, random, log };
   const control = new NodeControl(settings, parts);
-  control.begin({ records: objects.records, workers: () => objects.status().workers });
+  const workers = () => [...objects.status().workers, trafficOf(budget)];
+  control.begin({ records: objects.records, workers });
   return control;
+}
+
+function trafficOf({ counts }: SharedBudget): WorkerStatus {
+  const { bytes: done } = counts;
+  const unknown = { waiting: undefined, progress: undefined, remainingMs: undefined };
+  return { name: TRAFFIC, done, failed: 0, ...unknown };
 }
 
 function createIdentities(
@@ -284,6 +315,12 @@ function startAccessLogs(
     },
     { store: objects.store, records: objects.records, accounts: identities, clock, random, log },
   );
+}
+
+async function prepareArena(settings: Settings, paths: readonly string[]): Promise<Arena> {
+  const stripesOnDrives = await findStripeDataBytesMax(paths, { clock });
+  checkMemory(settings, stripesOnDrives);
+  return createArena(settings, stripesOnDrives);
 }
 
 function createArena({ cluster, node }: Settings, stripesOnDrives: number): Arena {

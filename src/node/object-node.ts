@@ -11,6 +11,7 @@ import type { Random } from "../base/random.ts";
 import type { KeyStore } from "../iam/keys/key-store.ts";
 import type { HealBacklog } from "../object/cluster/cluster-administration.ts";
 import type { ClusterMap } from "../object/cluster/cluster-map.ts";
+import type { BackgroundBudget } from "../object/data/background-budget.ts";
 import type { DriveTable } from "../object/data/data-drives.ts";
 import { createDataPath, DATA_LIMITS, type DataPath } from "../object/data/data-path.ts";
 import {
@@ -42,6 +43,7 @@ export interface ObjectNodeModules {
   readonly cluster: ClusterOfNode | undefined;
   readonly arena: Arena;
   readonly store: Store;
+  readonly budget: BackgroundBudget;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -57,7 +59,7 @@ export function createObjectNode(
   { cluster, node }: Settings,
   modules: ObjectNodeModules,
 ): ObjectNode {
-  const { arena, store, clock, random, log } = modules;
+  const { arena, store, budget, clock, random, log } = modules;
   const damage = new DamageLog();
   const parity =
     modules.cluster === undefined
@@ -88,6 +90,7 @@ export function createObjectNode(
       clock,
       random,
       onDamage: damage.report,
+      budget,
     },
   );
   const { writer, reader, rebuilder, drives, codec } = dataPath;
@@ -113,7 +116,7 @@ export function createObjectNode(
       spares: set,
       furtherWorkers: (core) => {
         if (modules.cluster === undefined) return [];
-        const mover = createMover(modules.cluster, core, { arena, drives, rebuilder });
+        const mover = createMover(modules.cluster, core, { arena, budget, drives, rebuilder });
         const worker = modules.cluster.ring.createWorker(mover, () => healBacklogOf(objects));
         return [modules.cluster.replicas.antiEntropy(), worker];
       },
@@ -121,7 +124,7 @@ export function createObjectNode(
       writer,
       reader,
       rebuilder,
-      data: { arena, codec, drives, clock },
+      data: { arena, codec, drives, clock, budget },
       damage,
       keyService: keys,
       clock,
@@ -166,13 +169,14 @@ function createMover(
   core: ObjectCore,
   {
     arena,
+    budget,
     drives,
     rebuilder,
-  }: Pick<ObjectNodeModules, "arena"> & Pick<DataPath, "drives" | "rebuilder">,
+  }: Pick<ObjectNodeModules, "arena" | "budget"> & Pick<DataPath, "drives" | "rebuilder">,
 ): DataMover {
   return new DataMover({
     core,
-    copier: { arena, drives },
+    copier: { arena, drives, budget },
     rebuilder,
     drives,
     placement: () => {

@@ -65,7 +65,8 @@ test(`faults from seed ${firstSeed} on ${nodes} nodes`, { timeout: 0 }, async (t
   const expectations = new Map();
   for (let seed = firstSeed; performance.now() < untilMs; seed++) {
     t.comment(`seed ${seed}`);
-    await round(t, { cluster, expectations, recorder: new HistoryRecorder(BUCKET), seed });
+    const recorder = new HistoryRecorder(BUCKET, `history-${seed}`);
+    await round(t, { cluster, expectations, recorder, seed });
     if (!t.passing()) break;
   }
 });

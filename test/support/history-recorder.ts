@@ -21,12 +21,15 @@ const OPERATIONS_PER_KEY = 60;
 
 export class HistoryRecorder {
   readonly #bucket: string;
+  readonly #folder: string;
   readonly #startMs = performance.now();
   readonly #histories = new Map<string, Operation[]>();
   #value = 0;
 
-  constructor(bucket: string) {
+  /** `folder` is new in the bucket: a history begins with nothing. */
+  constructor(bucket: string, folder = "history") {
     this.#bucket = bucket;
+    this.#folder = folder;
   }
 
   get keys(): readonly string[] {
@@ -76,7 +79,7 @@ export class HistoryRecorder {
   #keyOf(lane: number): string {
     let generation = 0;
     for (;;) {
-      const key = `history/${lane}-${generation}`;
+      const key = `${this.#folder}/${lane}-${generation}`;
       const history = this.#histories.get(key);
       if (history === undefined || history.length < OPERATIONS_PER_KEY) return key;
       generation += 1;

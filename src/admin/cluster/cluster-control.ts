@@ -25,6 +25,9 @@ export interface NodeWork {
   readonly workers: readonly WorkerFigures[];
 }
 
+/** The line that counts what all background work reads and writes of data, in bytes. */
+export const TRAFFIC = "traffic";
+
 export interface WorkerFigures {
   readonly name: string;
   readonly done: number;

@@ -98,7 +98,7 @@ export class NodeControl implements ClusterControl {
   /** The node serves: from now on tokens can be made and used. */
   begin({ records, workers }: ServingParts): void {
     this.#tokens = new TokenRecords(records, this.#modules.clock);
-    this.#meter = new WorkMeter(workers, this.#modules.clock);
+    this.#meter = new WorkMeter(workers, this.#modules.clock, this.#modules.log);
     this.#meter.start();
   }
 

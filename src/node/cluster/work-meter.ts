@@ -1,6 +1,7 @@
 /** How fast background work goes: looks at its counts every few seconds and keeps the last minute. */
-import type { WorkerFigures } from "../../admin/cluster/cluster-control.ts";
+import { TRAFFIC, type WorkerFigures } from "../../admin/cluster/cluster-control.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
 import type { WorkerStatus } from "../../object/contract/background-worker.ts";
 
 interface Sample {
@@ -10,16 +11,21 @@ interface Sample {
 
 const LOOK_MS = 5_000;
 const SAMPLES_MAX = 13;
+const REPORTED: ReadonlySet<string> = new Set(["healer", "ring"]);
 
 export class WorkMeter {
   readonly #workers: () => readonly WorkerStatus[];
   readonly #clock: Clock;
+  readonly #log: Pick<Logger, "info"> | undefined;
+  #looks = 0;
   #samples: Sample[] = [];
   #timer: Timer | undefined;
 
-  constructor(workers: () => readonly WorkerStatus[], clock: Clock) {
+  /** `log`: is told once a minute while something is repaired or moved. */
+  constructor(workers: () => readonly WorkerStatus[], clock: Clock, log?: Pick<Logger, "info">) {
     this.#workers = workers;
     this.#clock = clock;
+    this.#log = log;
   }
 
   start(): void {
@@ -31,7 +37,22 @@ export class WorkMeter {
     this.#samples = [...this.#samples, { atMs: this.#clock.monotonicMs(), done }].slice(
       -SAMPLES_MAX,
     );
+    this.#report();
     this.#timer = this.#clock.after(LOOK_MS, () => this.start());
+  }
+
+  /** A line a minute while something is repaired or moved. */
+  #report(): void {
+    this.#looks += 1;
+    if (this.#log === undefined || this.#looks % SAMPLES_MAX !== 0) return;
+    const active = this.figures().filter(({ perSecond }) => perSecond > 0);
+    const repair = active.filter(({ name }) => REPORTED.has(name));
+    if (repair.length === 0) return;
+    const traffic = active.find(({ name }) => name === TRAFFIC);
+    this.#log.info("data is being repaired or moved", {
+      work: repair.map(({ name, perSecond, remainingMs }) => ({ name, perSecond, remainingMs })),
+      bytesPerSecond: traffic?.perSecond ?? 0,
+    });
   }
 
   stop(): void {

@@ -1,5 +1,5 @@
 /** What the cluster says, for people: status, plans, progress, repair. Pure: facts in, lines out. */
-import type { NodeWork } from "../../admin/cluster/cluster-control.ts";
+import { type NodeWork, TRAFFIC, type WorkerFigures } from "../../admin/cluster/cluster-control.ts";
 import type {
   ChangePlan,
   ChangeProgress,
@@ -154,25 +154,27 @@ function shapeText({ nodes, drives, geometry, imbalance, survivesNode }: Planned
 }
 
 /** Workers whose figures say something about repair. */
-const REPAIR_WORKERS = ["healer", "damage", "anti-entropy", "refill", "scrubber", "mover"];
+const REPAIR_WORKERS = ["healer", "damage", "anti-entropy", "ring", "scrubber"];
 
 export function healLines(nodes: readonly NodeWork[]): string[] {
   const rows = nodes.flatMap(({ node, problem, workers }) =>
     problem === undefined
       ? workers
-          .filter(({ name }) => REPAIR_WORKERS.includes(name))
-          .map((worker) => [
-            node,
-            worker.name,
-            worker.waiting === null ? "?" : String(worker.waiting),
-            String(worker.done),
-            String(worker.failed),
-            `${worker.perSecond.toFixed(1)}/s`,
-            worker.remainingMs === null ? "-" : roundDuration(worker.remainingMs),
-          ])
+          .filter(({ name }) => REPAIR_WORKERS.includes(name) || name === TRAFFIC)
+          .map((worker) => [node, ...(worker.name === TRAFFIC ? trafficRow : workRow)(worker)])
       : [[node, `does not say: ${problem}`]],
   );
   return tableLines(["NODE", "WORK", "WAITING", "DONE", "AGAIN", "RATE", "LEFT"], rows);
+}
+
+function workRow({ name, waiting, done, failed, perSecond, remainingMs }: WorkerFigures): string[] {
+  const left = remainingMs === null ? "-" : roundDuration(remainingMs);
+  const known = waiting === null ? "?" : String(waiting);
+  return [name, known, String(done), String(failed), `${perSecond.toFixed(1)}/s`, left];
+}
+
+function trafficRow({ name, done, perSecond }: WorkerFigures): string[] {
+  return [name, "-", roundBytes(done), "-", `${roundBytes(perSecond)}/s`, "-"];
 }
 
 function nameOf({ addresses, nodeId }: NodeMemberStatus): string {

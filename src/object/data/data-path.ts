@@ -2,6 +2,7 @@
  * The data path of a node, put together: the arena first, because drives read and write in it, then
  * codec actors, writer, reader and rebuilder over the drives that were opened on it.
  */
+import type { BackgroundBudget } from "./background-budget.ts";
 import { Arena } from "../../actors/arena.ts";
 import { reservedBytes, stripeBufferBytes } from "../../actors/arena-layout.ts";
 import { type CodecPool, type CodecPoolOptions, startCodecPool } from "../../actors/codec-pool.ts";
@@ -80,6 +81,8 @@ export interface DataPathModules {
   readonly clock: Clock;
   readonly random: Random;
   readonly onDamage: (report: DamageReport) => void;
+  /** For what nobody waits for. */
+  readonly budget?: BackgroundBudget;
 }
 
 export interface DataPath {

@@ -7,6 +7,7 @@ import type { Stripe } from "../../actors/arena.ts";
 import { type StripeSlice, shardFileBytes, stripesOfRange } from "../../codec/stripe.ts";
 import type { ShardWriter } from "../../store/drive.ts";
 import type { DamageReport, ShardedData } from "../contract/data.ts";
+import type { BackgroundBudget } from "./background-budget.ts";
 import { blockPlace } from "./stripe-places.ts";
 import { StripeLoad, type StripeReaderModules } from "./stripe-reader.ts";
 import { StripeSlots } from "./stripe-slots.ts";
@@ -28,6 +29,7 @@ export interface RebuildTarget {
 export interface RebuilderModules extends StripeReaderModules {
   /** Told about further damage found while reading. */
   readonly onDamage: (report: DamageReport) => void;
+  readonly budget?: BackgroundBudget;
 }
 
 interface OpenShard {
@@ -49,13 +51,14 @@ export class DataRebuilder {
    */
   async rebuild(request: RebuildRequest): Promise<readonly RebuildTarget[]> {
     const { data, targets } = request;
-    const { arena, drives, onDamage } = this.#modules;
+    const { arena, drives, onDamage, budget } = this.#modules;
     const slots = new StripeSlots(data, drives, onDamage);
     const wanted = targets.reduce((mask, { slot }) => mask | (1 << slot), 0);
     let shards: OpenShard[] | undefined;
     try {
       for (const slice of stripesOfRange(data, data.bytes, { offset: 0, length: data.bytes })) {
         const stripe = { ...slice, wanted, purpose: "rebuild" } as const;
+        await budget?.take(Math.min(data.bytes, data.stripeDataBytes));
         const buffer = await arena.acquire("read");
         const loaded = await StripeLoad.start(this.#modules, slots, stripe, buffer);
         try {

@@ -7,11 +7,13 @@ import { SHARD_HEADER_BYTES } from "../../codec/shard-header.ts";
 import { shardFileBytes } from "../../codec/stripe.ts";
 import type { ShardWriter } from "../../store/drive.ts";
 import type { ShardedData } from "../contract/data.ts";
+import type { BackgroundBudget } from "./background-budget.ts";
 import type { DataDrive, DriveTable } from "./data-drives.ts";
 
 export interface ShardCopierModules {
   readonly arena: Pick<Arena, "acquire" | "release">;
   readonly drives: Pick<DriveTable, "get">;
+  readonly budget?: BackgroundBudget;
 }
 
 export interface ShardCopy {
@@ -21,6 +23,8 @@ export interface ShardCopy {
   readonly slot: number;
   readonly from: number;
   readonly to: number;
+  /** All bytes are there; the drive only has to make them durable. */
+  readonly onFinishing?: () => void;
 }
 
 /** True when the copy is durable; otherwise nothing is left behind, as far as the drive answers. */
@@ -36,7 +40,7 @@ export async function copyShard(modules: ShardCopierModules, copy: ShardCopy): P
   const writer = target.createShard({ dataId, slot, k, m, stripeDataBytes, ownerKey, fileBytes });
   if (
     (await copyBytes(modules, { ...copy, source, writer, fileBytes })) &&
-    (await isWritten(writer))
+    (await isWritten(writer, copy.onFinishing))
   ) {
     const checked = await target.checkShard({ dataId, slot, k, m, stripeDataBytes });
     return checked.ok;
@@ -52,7 +56,7 @@ interface Copying extends ShardCopy {
 }
 
 async function copyBytes(
-  { arena }: ShardCopierModules,
+  { arena, budget }: ShardCopierModules,
   { source, writer, data, slot, fileBytes }: Copying,
 ): Promise<boolean> {
   const { dataId } = data;
@@ -60,6 +64,7 @@ async function copyBytes(
   try {
     for (let fileOffset = SHARD_HEADER_BYTES; fileOffset < fileBytes; ) {
       const blockBytes = Math.min(buffer.bytes.length, fileBytes - fileOffset);
+      await budget?.take(blockBytes);
       const place = { blockOffset: buffer.offset, blockBytes, trailerOffset: undefined };
       const read = await source.readBlock({ dataId, slot, fileOffset, place });
       if (!read.ok || !(await writer.append(place)).ok) return false;
@@ -71,7 +76,8 @@ async function copyBytes(
   }
 }
 
-async function isWritten(writer: ShardWriter): Promise<boolean> {
+async function isWritten(writer: ShardWriter, onFinishing?: () => void): Promise<boolean> {
+  onFinishing?.();
   const reply = await writer.finish();
   return reply.ok;
 }

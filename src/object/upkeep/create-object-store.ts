@@ -2,6 +2,7 @@
  * The object layer of a node, put together: registers on the drives, the store that S3 sees, and the
  * workers that keep it well. The entry of this layer for the composition root.
  */
+
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
@@ -17,6 +18,7 @@ import type { DataReader, DataWriter, ShardedData } from "../contract/data.ts";
 import type { DriveSetMode, DriveSetStatus, NodeReplicas } from "../contract/node-replicas.ts";
 import type { ObjectStore } from "../contract/object-store.ts";
 import type { UsageStore } from "../contract/usage.ts";
+import type { BackgroundBudget } from "../data/background-budget.ts";
 import type { DriveTable } from "../data/data-drives.ts";
 import type { DataRebuilder } from "../data/data-rebuilder.ts";
 import type { StripeReaderModules } from "../data/stripe-reader.ts";
@@ -63,7 +65,10 @@ export interface ObjectStoreModules {
   readonly reader: DataReader;
   readonly rebuilder: Pick<DataRebuilder, "rebuild">;
   /** What the data path works with, for reading shards one by one. */
-  readonly data: StripeReaderModules & { readonly drives: DriveTable };
+  readonly data: StripeReaderModules & {
+    readonly drives: DriveTable;
+    readonly budget?: BackgroundBudget;
+  };
   /** Its `report` is the `onDamage` of reader and rebuilder. */
   readonly damage: DamageLog;
   readonly keyService?: KeyService;

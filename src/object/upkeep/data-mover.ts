@@ -7,6 +7,7 @@
  * Shards of parts stay where they are unless their drive leaves: a completion may be about to name
  * them by the descriptor that it has read.
  */
+import type { Clock } from "../../base/clock.ts";
 import type { DataId } from "../../base/ids.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { shardFileBytes } from "../../codec/stripe.ts";
@@ -16,7 +17,7 @@ import type { DriveTable } from "../data/data-drives.ts";
 import type { PlacementDrive } from "../data/data-placement.ts";
 import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
 import { copyShard, type ShardCopierModules } from "../data/shard-copier.ts";
-import { isTooLate, momentOf } from "../operations/commit-limit.ts";
+import { isTooLate, type Moment, momentOf } from "../operations/commit-limit.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
 import { OBJECT_BYTES_MAX } from "../operations/put-object.ts";
 import {
@@ -60,6 +61,8 @@ export interface MovePlan {
 }
 
 const NO_RESULT = new Uint8Array(0);
+/** Of the time that a commit may take: what is made is not kept waiting longer for what follows. */
+const HURRY_SHARE = 1 / 4;
 
 export class DataMover {
   readonly #modules: DataMoverModules;
@@ -104,51 +107,77 @@ export class DataMover {
   }
 
   /** Copies and records; true when every move has been recorded. */
-  async #move(key: Buffer, data: ShardedData, moves: readonly RebuildTarget[]): Promise<boolean> {
-    const durable = await this.#copyAll(key, data, moves);
-    const kept = withoutCrowding(data, durable);
-    const recorded = kept.length > 0 && (await this.#record(key, data, kept));
-    return recorded && kept.length === moves.length;
-  }
-
-  async #copyAll(
-    ownerKey: Buffer,
-    data: ShardedData,
-    moves: readonly RebuildTarget[],
-  ): Promise<RebuildTarget[]> {
-    const { copier, drives, rebuilder } = this.#modules;
-    const done: RebuildTarget[] = [];
+  async #move(key: Buffer, found: ShardedData, moves: readonly RebuildTarget[]): Promise<boolean> {
+    let data = found;
+    let recorded = 0;
+    let batch = new MadeShards(this.#modules.core.clock);
+    const record = async (): Promise<void> => {
+      const kept = withoutCrowding(data, batch.moves);
+      if (kept.length > 0 && (await this.#record(key, data, { moves: kept, since: batch.since }))) {
+        recorded += kept.length;
+        data = withMoves(data, kept);
+      }
+      batch = new MadeShards(this.#modules.core.clock);
+    };
     const rest: RebuildTarget[] = [];
     for (const move of moves) {
-      const { slot, driveIndex: to } = move;
-      const from = data.drives[slot] ?? -1;
-      const isThere = (data.missing & (1 << slot)) === 0 && drives.isOnline(from);
-      const copied = isThere && (await copyShard(copier, { data, ownerKey, slot, from, to }));
-      (copied ? done : rest).push(move);
+      if (!(await this.#copy(key, data, move, batch))) rest.push(move);
+      // What is made is not kept waiting for its record until the sweeper may take it for garbage.
+      if (this.#isLate(batch.since, HURRY_SHARE)) await record();
     }
-    if (rest.length === 0) return done;
-    const rebuilt = await rebuilder.rebuild({ data, ownerKey, targets: rest });
-    return [...done, ...rebuilt];
+    if (rest.length > 0) {
+      const onFinishing = () => batch.finishing();
+      const { rebuilder } = this.#modules;
+      const request = { data, ownerKey: key, targets: rest, onFinishing };
+      for (const made of await rebuilder.rebuild(request)) batch.moves.push(made);
+    }
+    await record();
+    return recorded === moves.length;
+  }
+
+  async #copy(
+    ownerKey: Buffer,
+    data: ShardedData,
+    move: RebuildTarget,
+    batch: MadeShards,
+  ): Promise<boolean> {
+    const { copier, drives } = this.#modules;
+    const { slot, driveIndex: to } = move;
+    const from = data.drives[slot] ?? -1;
+    if ((data.missing & (1 << slot)) !== 0 || !drives.isOnline(from)) return false;
+    const onFinishing = () => batch.finishing();
+    if (!(await copyShard(copier, { data, ownerKey, slot, from, to, onFinishing }))) return false;
+    batch.moves.push(move);
+    return true;
+  }
+
+  #isLate(since: Moment | undefined, share: number): boolean {
+    const { clock, options } = this.#modules.core;
+    return isTooLate(clock, since, options.commitWithinMs * share);
   }
 
   async #record(
     key: Buffer,
     before: ShardedData,
-    moves: readonly RebuildTarget[],
+    {
+      moves,
+      since,
+    }: { readonly moves: readonly RebuildTarget[]; readonly since: Moment | undefined },
   ): Promise<boolean> {
     const { core } = this.#modules;
     const after = withMoves(before, moves);
     const outcome = await core.registers.update(key, (body) => {
       const current = dataOf(key, body).find(({ data }) => data.dataId === before.dataId);
       const merged = current && mergeShards(current.data, before, after);
-      if (body === undefined || current === undefined || merged === undefined) {
+      const late = this.#isLate(since, 1);
+      if (late || body === undefined || current === undefined || merged === undefined) {
         return { kind: "keep", answer: undefined };
       }
       const replacement = { data: merged, moved: false, degraded: current.degraded };
       const changed = replaceData(key, body, new Map([[before.dataId, replacement]]), 0);
       return { kind: "write", body: changed, result: NO_RESULT };
     });
-    // Somebody else has changed it: it is looked at again.
+    // Somebody else has changed it, or time is up: it is looked at again.
     if (outcome.kind !== "written") return false;
     const slots = moves.map(({ slot }) => slot);
     core.pending.rebuilt(after, slots);
@@ -210,6 +239,21 @@ export class DataMover {
     this.#shards += data.drives.length;
     this.#bytes += data.drives.length * shardFileBytes(data, data.bytes);
     return true;
+  }
+}
+
+/** Shards that are durable and that no record names yet, and since when the first of them is. */
+class MadeShards {
+  readonly moves: RebuildTarget[] = [];
+  since: Moment | undefined;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  finishing(): void {
+    this.since ??= momentOf(this.#clock);
   }
 }
 

@@ -6,6 +6,7 @@
  *
  * The cursor is durable; a pass that ends before its time waits for the next period.
  */
+
 import type { Logger } from "../../base/log.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { stripesOfRange } from "../../codec/stripe.ts";
@@ -13,6 +14,7 @@ import type { Drive } from "../../store/drive.ts";
 import { formatShardName } from "../../store/shard-names.ts";
 import type { BackgroundWorker, WorkerStatus } from "../contract/background-worker.ts";
 import type { ShardedData } from "../contract/data.ts";
+import type { BackgroundBudget } from "../data/background-budget.ts";
 import type { DriveTable } from "../data/data-drives.ts";
 import { StripeLoad, type StripeReaderModules } from "../data/stripe-reader.ts";
 import { type SlotMask, StripeSlots, slotsOf } from "../data/stripe-slots.ts";
@@ -166,9 +168,11 @@ export class Scrubber implements BackgroundWorker {
   }
 }
 
+type VerifyingModules = StripeReaderModules & { readonly budget?: BackgroundBudget };
+
 /** Reads all shards of an item that should be there; bad ones are reported by the reading. */
 async function* verifyShards(
-  modules: StripeReaderModules,
+  modules: VerifyingModules,
   data: ShardedData,
   { damage, log }: { damage: Pick<DamageLog, "report">; log: Logger },
 ): AsyncGenerator<void, void, undefined> {
@@ -183,6 +187,7 @@ async function* verifyShards(
   let stripes = 0;
   for (const slice of stripesOfRange(data, data.bytes, whole)) {
     const { stripeIndex, geometry } = slice;
+    await modules.budget?.take(Math.min(data.bytes, data.stripeDataBytes));
     const buffer = await modules.arena.acquire("read");
     const stripe = { stripeIndex, geometry, wanted, purpose: "verify" } as const;
     modules.arena.release(await StripeLoad.start(modules, slots, stripe, buffer));
