@@ -2,7 +2,7 @@
  * The data path of a node, put together: the arena first, because drives read and write in it, then
  * codec actors, writer, reader and rebuilder over the drives that were opened on it.
  */
-import type { BackgroundBudget } from "./background-budget.ts";
+
 import { Arena } from "../../actors/arena.ts";
 import { reservedBytes, stripeBufferBytes } from "../../actors/arena-layout.ts";
 import { type CodecPool, type CodecPoolOptions, startCodecPool } from "../../actors/codec-pool.ts";
@@ -10,6 +10,7 @@ import { KIB, MIB } from "../../base/bytes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Random } from "../../base/random.ts";
 import type { DamageReport } from "../contract/data.ts";
+import type { BackgroundBudget } from "./background-budget.ts";
 import { type DataDrive, DriveTable, type HedgeLimits } from "./data-drives.ts";
 import { type ParitySettings, type PlaceNewData, SLOTS_MAX } from "./data-placement.ts";
 import { type DataReaderOptions, ErasureDataReader } from "./data-reader.ts";

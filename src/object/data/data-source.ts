@@ -9,7 +9,12 @@ import { createDeferred, type Deferred } from "../../base/deferred.ts";
 import type { PayloadSink, PayloadSource } from "../../base/payload.ts";
 import type { Semaphore } from "../../base/semaphore.ts";
 import { StoreError } from "../../base/store-error.ts";
-import { type DataPiece, type DataReader, type DataSink, NO_EXPECTATIONS } from "../contract/data.ts";
+import {
+  type DataPiece,
+  type DataReader,
+  type DataSink,
+  NO_EXPECTATIONS,
+} from "../contract/data.ts";
 
 /** A sink keeps on its heap what of a chunk it had no room for: the chunks are small. */
 const CHUNK_BYTES = 64 * 1024;

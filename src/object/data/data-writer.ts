@@ -11,8 +11,14 @@ import type { Random } from "../../base/random.ts";
 import type { StoreError } from "../../base/store-error.ts";
 import { sealedBytes } from "../../codec/sealed-frames.ts";
 import { shardFileBytes } from "../../codec/stripe.ts";
+import type {
+  Data,
+  DataWriter,
+  ShardedData,
+  WriteDataRequest,
+  WrittenData,
+} from "../contract/data.ts";
 import { OverflowBuffers } from "./chunk-overflow.ts";
-import type { Data, DataWriter, ShardedData, WriteDataRequest, WrittenData } from "../contract/data.ts";
 import type { DriveTable } from "./data-drives.ts";
 import { planDigests } from "./data-expectations.ts";
 import { PayloadIntake } from "./data-intake.ts";

@@ -5,7 +5,12 @@
  */
 import type { SealedFrames } from "../../actors/codec-messages.ts";
 import { assert } from "../../base/assert.ts";
-import { FRAME_BYTES, FRAME_PLAIN_BYTES, sealedBytes, TAG_BYTES } from "../../codec/sealed-frames.ts";
+import {
+  FRAME_BYTES,
+  FRAME_PLAIN_BYTES,
+  sealedBytes,
+  TAG_BYTES,
+} from "../../codec/sealed-frames.ts";
 import { type StripeSlice, stripesOfRange } from "../../codec/stripe.ts";
 import type { ByteRange, DataKey, ShardedData } from "../contract/data.ts";
 import { corrupt } from "../records/record-bytes.ts";

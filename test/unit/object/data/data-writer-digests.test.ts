@@ -3,9 +3,8 @@ import { test } from "tap";
 import { CHECKSUM_ALGORITHMS } from "../../../../src/base/payload.ts";
 import { StoreError } from "../../../../src/base/store-error.ts";
 import { BufferSource, chunksOf, type SourceStep } from "../../../support/buffer-source.ts";
-import { DataWorld, settle } from "../../../support/data-world.ts";
-
 import { checksumOf } from "../../../support/checksum-of.ts";
+import { DataWorld, settle } from "../../../support/data-world.ts";
 import { md5, STRIPE, sha256 } from "../../../support/written-data.ts";
 
 test("DataWriter: computes what was asked for and what is expected, inline and sharded", async (t) => {
