@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startCluster } from "../support/cluster-processes.ts";
 import { startServer } from "../support/server-process.ts";
-import { type ClientSession, SESSIONS } from "./sessions.ts";
+import type { ClientSession } from "./session.ts";
+import { SESSIONS } from "./sessions.ts";
 
 interface Target {
   readonly name: string;

@@ -1,8 +1,3 @@
-/**
- * The everyday commands of each client tool, as one session: make a bucket, send and fetch files
- * small and large, list, synchronise, delete. A session throws with what the tool said.
- */
-import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,68 +11,20 @@ import {
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
 import { Client } from "minio";
-import { missingProgram, runProgram } from "../support/client-program.ts";
+import { missingProgram } from "../support/client-program.ts";
 import { ACCESS_KEY, SECRET_KEY } from "../support/server-process.ts";
+import { MC_SESSIONS } from "./mc-sessions.ts";
+import {
+  type ClientSession,
+  digestOf,
+  expect,
+  expectSameTree,
+  LARGE_BYTES,
+  makeTree,
+  runner,
+} from "./session.ts";
 
-export interface Place {
-  /** `http://127.0.0.1:9000` */
-  readonly endpoint: string;
-  /** An empty folder for the session alone. */
-  readonly folder: string;
-}
-
-export interface ClientSession {
-  readonly name: string;
-  /** Says why the tool cannot be tried; undefined when it can. */
-  missing(): Promise<string | undefined>;
-  run(place: Place): Promise<void>;
-}
-
-/** Several parts of a multipart upload, and a byte that fits nowhere. */
-const LARGE_BYTES = 20 * 1024 * 1024 + 1;
 const SCRIPT_FOLDER = join(dirname(fileURLToPath(import.meta.url)), "../../../test/clients");
-
-function digestOf(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-function expect(condition: boolean, what: string): void {
-  if (!condition) throw new Error(what);
-}
-
-/** A tree of files to send: a small one, a large one, one with a difficult name, an empty one. */
-function makeTree(folder: string): string {
-  const tree = join(folder, "tree");
-  mkdirSync(join(tree, "sub"), { recursive: true });
-  writeFileSync(join(tree, "small"), "hello");
-  writeFileSync(join(tree, "large"), randomBytes(LARGE_BYTES));
-  writeFileSync(join(tree, "sub", "a b+ü&.txt"), "difficult");
-  writeFileSync(join(tree, "sub", "empty"), "");
-  return tree;
-}
-
-function expectSameTree(sent: string, fetched: string): void {
-  for (const name of ["small", "large", join("sub", "a b+ü&.txt"), join("sub", "empty")]) {
-    const [left, right] = [sent, fetched].map((root) => digestOf(readFileSync(join(root, name))));
-    expect(left === right, `${name} came back as something else`);
-  }
-}
-
-type Run = (...words: readonly string[]) => Promise<string>;
-
-/** Runs a program with the same first words each time; resolves with what it printed. */
-function runner(
-  file: string,
-  first: readonly string[],
-  environment: Readonly<Record<string, string>>,
-): Run {
-  return async (...words) => {
-    const result = await runProgram(file, [...first, ...words], environment);
-    expect(result.code === 0, `${file} ${words.join(" ")}: ${result.stdout}${result.stderr}`);
-    return result.stdout;
-  };
-}
-
 const KEYS = { AWS_ACCESS_KEY_ID: ACCESS_KEY, AWS_SECRET_ACCESS_KEY: SECRET_KEY };
 
 const aws: ClientSession = {
@@ -107,23 +54,6 @@ const boto3: ClientSession = {
   async run({ endpoint, folder }) {
     const script = join(SCRIPT_FOLDER, "boto3-session.py");
     await runner("python3", [script], KEYS)(endpoint, folder);
-  },
-};
-
-const mc: ClientSession = {
-  name: "mc",
-  missing: () => missingProgram("mc", ["--version"]),
-  async run({ endpoint, folder }) {
-    const run = runner("mc", ["--config-dir", join(folder, "mc")], {});
-    const tree = makeTree(folder);
-    await run("alias", "set", "here", endpoint, ACCESS_KEY, SECRET_KEY);
-    await run("mb", "here/by-mc");
-    await run("mirror", "--quiet", tree, "here/by-mc/tree");
-    expect((await run("ls", "--recursive", "here/by-mc")).includes("large"), "ls shows files");
-    const back = join(folder, "back");
-    await run("mirror", "--quiet", "here/by-mc/tree", back);
-    expectSameTree(tree, back);
-    await run("rb", "--force", "here/by-mc");
   },
 };
 
@@ -246,7 +176,7 @@ const awsSdk: ClientSession = {
 export const SESSIONS: readonly ClientSession[] = [
   aws,
   boto3,
-  mc,
+  ...MC_SESSIONS,
   s3cmd,
   rclone,
   restic,

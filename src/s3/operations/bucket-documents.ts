@@ -11,7 +11,7 @@ import {
 } from "../../object/upkeep/lifecycle-rules.ts";
 import { bucketAclOf, isOwnersOnly } from "../access-lists.ts";
 import { type BucketContext, bucketOf } from "../context.ts";
-import { formatIsoDate } from "../dates.ts";
+import { formatAmzDate } from "../dates.ts";
 import { CORS_DOCUMENT, type CorsConfiguration, parseCors, renderCors } from "../documents/cors.ts";
 import { encodeDocument, readDocument } from "../documents/document.ts";
 import {
@@ -165,7 +165,7 @@ export async function getBucketLifecycle(context: BucketContext): Promise<void> 
   if (configuration === undefined) throw new S3Error("NoSuchLifecycleConfiguration");
   const body = renderLifecycle(configuration.rules);
   if (context.query.get("withUpdatedAt") !== "true") return sendXml(context, body);
-  const updated = formatIsoDate(configuration.updatedMs);
+  const updated = formatAmzDate(configuration.updatedMs);
   sendXml(context, body, [["X-Minio-LifecycleConfig-UpdatedAt", updated]]);
 }
 
