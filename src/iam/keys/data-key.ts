@@ -3,8 +3,9 @@
  * alone, so that the number of data keys under one named key has no bound worth knowing. The bytes
  * are docs/FORMATS.md, "System record".
  */
-import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
-import { asBuffer } from "../../base/bytes.ts";
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { asBuffer, utf8 } from "../../base/bytes.ts";
+import { hmacSha256 } from "../../base/hmac-sha256.ts";
 import type { Random } from "../../base/random.ts";
 import { IamError } from "../store/iam-error.ts";
 
@@ -12,6 +13,7 @@ export const DATA_KEY_BYTES = 32;
 /** Names to values; what a data key is for. */
 export type KeyContext = Readonly<Record<string, string>>;
 
+const LABEL = utf8("ringfort/1/data-key/");
 const ALGORITHM = "aes-256-gcm";
 const VERSION = 1;
 const SALT_BYTES = 32;
@@ -53,7 +55,7 @@ export function openDataKey(
 }
 
 function keyFor(namedKey: Uint8Array, salt: Uint8Array): Buffer {
-  return createHmac("sha256", namedKey).update("ringfort/1/data-key/").update(salt).digest();
+  return hmacSha256(namedKey, LABEL, salt);
 }
 
 /** The same for every order of the names. */

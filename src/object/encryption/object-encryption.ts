@@ -11,7 +11,9 @@
  * A customer's key is never stored: a salted check tells whether a key is the right one, compared in
  * constant time.
  */
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
+import { utf8 } from "../../base/bytes.ts";
+import { hmacSha256 } from "../../base/hmac-sha256.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
 import type { EncryptionAccess, EncryptionRequest } from "../contract/object-store.ts";
@@ -111,7 +113,7 @@ export class ObjectEncryption {
   #seal(keys: ObjectKeys, { mode, key, service }: KeySource, place: ObjectPlace): StoredEncryption {
     const salt = this.#random.bytes(SALT_BYTES);
     const sealingKey = sealingKeyOf(key, mode, salt, place);
-    const cipher = createCipheriv(ALGORITHM, subkey(sealingKey, "seal"), NONCE);
+    const cipher = createCipheriv(ALGORITHM, hmacSha256(sealingKey, SEAL_LABEL), NONCE);
     const ciphertext = Buffer.concat([cipher.update(keys.reveal()), cipher.final()]);
     const sealedKey = Buffer.concat([ciphertext, cipher.getAuthTag()]);
     return { mode, salt, check: checkOf(sealingKey), sealedKey, service };
@@ -172,22 +174,18 @@ function sealingKeyOf(
   salt: Uint8Array,
   { bucket, key: name }: ObjectPlace,
 ): Buffer {
-  return createHmac("sha256", key)
-    .update(salt)
-    .update(`ringfort/1/object/${mode}/${bucket}/${name}`)
-    .digest();
+  return hmacSha256(key, salt, utf8(`ringfort/1/object/${mode}/${bucket}/${name}`));
 }
 
-function subkey(key: Uint8Array, label: string): Buffer {
-  return createHmac("sha256", key).update(`ringfort/1/${label}`).digest();
-}
+const SEAL_LABEL = utf8("ringfort/1/seal");
+const CHECK_LABEL = utf8("ringfort/1/check");
 
 function checkOf(sealingKey: Uint8Array): Buffer {
-  return subkey(sealingKey, "check").subarray(0, CHECK_BYTES);
+  return hmacSha256(sealingKey, CHECK_LABEL).subarray(0, CHECK_BYTES);
 }
 
 function openKey(sealingKey: Uint8Array, sealedKey: Uint8Array): Uint8Array {
-  const decipher = createDecipheriv(ALGORITHM, subkey(sealingKey, "seal"), NONCE);
+  const decipher = createDecipheriv(ALGORITHM, hmacSha256(sealingKey, SEAL_LABEL), NONCE);
   const end = sealedKey.length - TAG_BYTES;
   decipher.setAuthTag(sealedKey.subarray(end));
   try {

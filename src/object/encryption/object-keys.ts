@@ -3,8 +3,9 @@
  * item, one for checksums, one for ETags. Each derivation is HMAC-SHA-256 over a label and what the
  * key is bound to, so no two uses share a key.
  */
-import { createCipheriv, createDecipheriv, createHmac } from "node:crypto";
-import { asBuffer } from "../../base/bytes.ts";
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { asBuffer, utf8 } from "../../base/bytes.ts";
+import { hmacSha256 } from "../../base/hmac-sha256.ts";
 import type { Random } from "../../base/random.ts";
 import { ETAG_BYTES, type StoredChecksum } from "../records/data-descriptor.ts";
 import type { EncryptionMode } from "../records/encryption-descriptor.ts";
@@ -18,6 +19,13 @@ const ALGORITHM = "aes-256-gcm";
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = NONCE_BYTES + TAG_BYTES;
+/** What a key is for: no two uses share one. */
+const LABELS = {
+  data: utf8("ringfort/1/data/"),
+  etag: utf8("ringfort/1/etag/"),
+  checksum: utf8("ringfort/1/checksum/"),
+  parts: utf8("ringfort/1/parts/"),
+};
 const PART_LINE_BYTES = 4 + 8 + PART_SALT_BYTES;
 
 /** Which part of an object something belongs to; undefined: to the whole. */
@@ -101,8 +109,8 @@ export class ObjectKeys {
     return this.#key;
   }
 
-  #derive(label: string, bound: Uint8Array): Buffer {
-    return createHmac("sha256", this.#key).update(`ringfort/1/${label}/`).update(bound).digest();
+  #derive(label: keyof typeof LABELS, bound: Uint8Array): Buffer {
+    return hmacSha256(this.#key, LABELS[label], bound);
   }
 }
 
