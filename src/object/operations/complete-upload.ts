@@ -51,7 +51,7 @@ import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { checkUnlocked, LOCK_DOCUMENT, withDefaultRetention } from "./object-lock.ts";
 import type { QuotaCharge } from "./quota-account.ts";
-import { changeState, readUpload } from "./upload-state.ts";
+import { changeState, readUpload, readUploadState } from "./upload-state.ts";
 import { gateName, partsOf } from "./uploads.ts";
 
 /** A completion that is not done by then was cut off. */
@@ -129,9 +129,9 @@ export async function finishCompletion(
   const outcome = await core.registers.update<StoreErrorData | undefined>(
     objectKeyOf(key),
     async (body) => {
-      const { state } = await readUpload(core, key, under);
+      const state = await readUploadState(core, key, under);
       charge.begin(bucket);
-      if (state.kind !== "completing") return { kind: "refuse", answer: ENDED };
+      if (state !== "completing") return { kind: "refuse", answer: ENDED };
       return objectChange(core, { bucket, key, record, charge, manifest }, body);
     },
     under,

@@ -16,6 +16,7 @@ import {
   encodeUploadRecord,
   type UploadRecord,
   type UploadState,
+  uploadStateKind,
 } from "../records/upload-record.ts";
 import type { ObjectCore } from "./object-core.ts";
 
@@ -30,6 +31,17 @@ export async function readUpload(
   const body = await core.registers.read(key, options);
   if (body === undefined) throw new StoreError(NO_SUCH_UPLOAD);
   return decodeUploadRecord(body);
+}
+
+/** Without what the state carries: see `uploadStateKind`. */
+export async function readUploadState(
+  core: ObjectCore,
+  key: Uint8Array,
+  options: ReadOptions,
+): Promise<UploadState["kind"]> {
+  const body = await core.registers.read(key, options);
+  if (body === undefined) throw new StoreError(NO_SUCH_UPLOAD);
+  return uploadStateKind(body) ?? decodeUploadRecord(body).state.kind;
 }
 
 export interface StateChange extends ReadOptions {

@@ -162,13 +162,14 @@ export function decodeUploadRecord(body: Uint8Array): UploadRecord {
 }
 
 /**
- * Whether the record is that of an open upload, from its first field alone: the other states may
- * carry ten thousand parts, which take long to decode.
+ * The state of the upload from the record's first field alone: a state may carry ten thousand parts,
+ * which take long to decode. Undefined when it cannot be told.
  */
-export function isOpenUpload(body: Uint8Array): boolean {
+export function uploadStateKind(body: Uint8Array): UploadState["kind"] | undefined {
   const listHead = body[RECORD_HEAD_BYTES] ?? 0;
   const state = body[RECORD_HEAD_BYTES + 1];
-  return (listHead & SHORT_LIST_MASK) === SHORT_LIST && state === STATES.indexOf("open");
+  if ((listHead & SHORT_LIST_MASK) !== SHORT_LIST || state === undefined) return undefined;
+  return STATES[state];
 }
 
 const EMPTY_PART: PartRecord = {

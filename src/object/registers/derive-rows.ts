@@ -18,7 +18,7 @@ import { eachVersion, latestVersion } from "../records/object-record.ts";
 import { pendingRowKey } from "../records/pending-row.ts";
 import { U48_BYTES } from "../records/record-bytes.ts";
 import { RECORD_HEAD_BYTES, readRecordHead } from "../records/record-head.ts";
-import { decodePartRecord, decodeUploadRecord, isOpenUpload } from "../records/upload-record.ts";
+import { decodePartRecord, decodeUploadRecord, uploadStateKind } from "../records/upload-record.ts";
 
 /** Due at once: the tombstone itself is to be purged. */
 const DUE_NOW = 0;
@@ -75,7 +75,9 @@ function listRow(key: Uint8Array, body: Uint8Array, ballot: Ballot): Buffer {
     case OBJECT_TAG:
       return objectRow(eachVersion(body), ballot);
     case UPLOAD_TAG:
-      return isOpenUpload(body) ? uploadRow(decodeUploadRecord(body), ballot) : emptyRow(ballot);
+      return uploadStateKind(body) === "open"
+        ? uploadRow(decodeUploadRecord(body), ballot)
+        : emptyRow(ballot);
     case PART_TAG: {
       const { part } = decodePartRecord(body);
       if (part === undefined) return emptyRow(ballot);

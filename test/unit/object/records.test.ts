@@ -41,9 +41,9 @@ import {
   decodeUploadRecord,
   encodePartRecord,
   encodeUploadRecord,
-  isOpenUpload,
   type UploadRecord,
   type UploadState,
+  uploadStateKind,
 } from "../../../src/object/records/upload-record.ts";
 import { deriveRows, purgedRows, readDueValue } from "../../../src/object/registers/derive-rows.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
@@ -269,7 +269,7 @@ test("upload record: every state comes back; only an open one is listed", async 
   for (const state of STATES) {
     const body = encodeUploadRecord(uploadOf(state), undefined);
     t.match(decodeUploadRecord(body), uploadOf(state));
-    t.equal(isOpenUpload(body), state.kind === "open");
+    t.equal(uploadStateKind(body), state.kind);
     const rows = rowsOf(key, body);
     t.equal((rows.get("list")?.[0] ?? 0) === ROW_VISIBLE, state.kind === "open");
     t.equal(rows.has("trash"), state.kind !== "open");
