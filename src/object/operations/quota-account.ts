@@ -18,6 +18,8 @@ export class QuotaAccount {
   used = 0;
   /** Promised to requests whose bodies are on their way. */
   held = 0;
+  /** Commits that were charged and have not ended. */
+  open = 0;
   /** Part of `used`: nobody can tell whether it was added. */
   uncertain = 0;
   /** The sum may be too high, so that only a count can refuse. */
@@ -31,6 +33,11 @@ export class QuotaAccount {
 
   get free(): number {
     return this.share - this.used - this.held;
+  }
+
+  /** What was added is known to the byte. */
+  get settled(): boolean {
+    return this.held === 0 && this.open === 0 && this.uncertain === 0;
   }
 
   /** What is counted from now on, in another generation. */
@@ -90,9 +97,8 @@ export class QuotaCharge {
 
   /** The register asks again what to write: what it was told before is not written. */
   begin(entry: BucketEntry): void {
-    const pending = this.#pending;
+    const pending = this.#take();
     if (pending === undefined) return;
-    this.#pending = undefined;
     // After newer settings the commit is another operation; what became of the first is not known.
     if (pending.entry === entry) takeBack(pending);
     else leaveOpen(pending);
@@ -118,25 +124,31 @@ export class QuotaCharge {
       account.used += bytes;
     }
     this.#pending = { entry, account, generation: quota.generation, bytes };
+    account.open += 1;
     return true;
   }
 
   /** The commit is chosen. */
   written(): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
+    const pending = this.#take();
     if (pending === undefined || pending.bytes >= 0) return;
     const { account, generation, bytes } = pending;
     if (account.generation === generation) account.used += bytes;
   }
 
   failed(error: unknown): void {
-    const pending = this.#pending;
-    this.#pending = undefined;
+    const pending = this.#take();
     if (pending === undefined) return;
     const stale = error instanceof StoreError && error.code === "stale-bucket";
     if (isCertainlyNotCommitted(error) && !stale) takeBack(pending);
     else leaveOpen(pending);
+  }
+
+  #take(): Pending | undefined {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending !== undefined) pending.account.open -= 1;
+    return pending;
   }
 }
 

@@ -49,11 +49,13 @@ export interface QuotasModules {
 export const QUOTA_BYTES_MAX: number = 2 ** 52;
 /** At most one count in this time for a bucket, and process. Whoever waits shares it. */
 export const COUNT_PAUSE_MS = 1_000;
-/** What is free is drawn in such portions where others draw too. */
+/** What is free is drawn in such portions: others want some too, and a crash leaves the rest. */
 const PORTIONS = 16;
 /** How often what a request needs is drawn or counted for it before it is told to come again. */
 const ATTEMPTS_MAX = 8;
 const PROCESS_NAME_BYTES = 8;
+/** A generation that no bucket has. */
+const CLOSED = -1;
 
 /** `full`: by the ledger there is no room at all; `shared-out`: only in the shares of others. */
 type Drawn = "granted" | "full" | "shared-out" | "uncounted" | "newer";
@@ -91,6 +93,7 @@ export class Quotas {
     bytes: number,
   ): Promise<QuotaHold | undefined> {
     const arrived = this.#turn++;
+    if (bytes === 0) return undefined;
     const entry = await this.#modules.buckets.current(bucket);
     const quota = quotaOf(entry);
     if (quota === undefined) return undefined;
@@ -137,6 +140,27 @@ export class Quotas {
     if (bytesMax === undefined && changed !== undefined) {
       await this.forget(changed.id, changed.epoch);
     }
+  }
+
+  /** Writes down what was added, so that the next process need not count. Nothing may come after. */
+  async close(): Promise<void> {
+    for (const [bucketId, account] of this.#accounts) {
+      const { generation, used, settled } = account;
+      account.enter(CLOSED, 0);
+      if (settled) await this.#settle(bucketId, generation, used);
+    }
+  }
+
+  async #settle(bucketId: string, generation: number, used: number): Promise<void> {
+    await this.#records.update(ledgerKey(bucketId), (value) => {
+      const ledger = decodeLedger(value);
+      if (ledger?.generation !== generation) return { kind: "keep" };
+      const { [this.#process]: share, ...shares } = ledger.shares;
+      const base = ledger.base + used;
+      // Less than nothing: it has deleted what is still in the shares of others.
+      if (share === undefined || base < 0) return { kind: "keep" };
+      return { kind: "write", value: encodeLedger({ generation, base, shares }) };
+    });
   }
 
   /** The bucket has no quota any more, or is gone: ledgers up to this generation are not used again. */
@@ -212,7 +236,7 @@ export class Quotas {
     const process = this.#process;
     const room = bytesMax - bytesOfOthers(ledger, process);
     if (needed > room) return undefined;
-    const further = Math.floor((room - needed) / (this.#options.bucketsShared ? PORTIONS : 1));
+    const further = Math.floor((room - needed) / PORTIONS);
     const share = Math.max(ledger.shares[process] ?? 0, needed + further, 0);
     return { ledger: { ...ledger, shares: { ...ledger.shares, [process]: share } }, share };
   }

@@ -3,7 +3,7 @@
  * workers that keep it well. The entry of this layer for the composition root.
  */
 
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Random } from "../../base/random.ts";
 import { StoreError } from "../../base/store-error.ts";
@@ -98,6 +98,8 @@ export interface RunningObjectStore {
 }
 
 const MINUTE_MS = 60_000;
+/** How long a stop waits for the ledgers of quotas. */
+export const QUOTAS_CLOSE_MS_MAX = 2_000;
 /** By worker name; refills share one. */
 const PACES: Readonly<Record<string, WorkerPace>> = {
   janitor: { idleMs: MINUTE_MS / 4, retryMs: MINUTE_MS / 4, dutyShare: 0.5 },
@@ -168,6 +170,7 @@ export function createObjectStore(
       stopped = true;
       await Promise.all(loops.map((loop) => loop.stop()));
       pending.stop();
+      await closeQuotas(store.core);
       await set.stop();
     },
     status: () => ({
@@ -175,6 +178,14 @@ export function createObjectStore(
       workers: workers.map((worker) => worker.status()),
     }),
   };
+}
+
+/** Saves the next start a count; where nobody answers any more it has to count. */
+async function closeQuotas({ quotas, clock, log }: ObjectCore): Promise<void> {
+  const closing = quotas.close().catch((error: unknown) => {
+    log.debug("quotas were not settled at the stop", { error });
+  });
+  await Promise.race([closing, sleep(clock, QUOTAS_CLOSE_MS_MAX)]);
 }
 
 /** What a drive missed while it was away does not wait for the healer's next pass. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { test } from "tap";
 import type { Bucket } from "../../../../src/object/contract/object-store.ts";
+import { quotaOf } from "../../../../src/object/operations/bucket-quota.ts";
 import { QUOTA_BYTES_MAX } from "../../../../src/object/operations/quotas.ts";
 import { bytesSource } from "../../../support/object/memory-data.ts";
 import {
@@ -123,6 +124,34 @@ test("Quotas: another process finds out what the one before has added", async (t
   t.equal(await put(fixture, bucket, "b", 31), "quota-exceeded");
   t.equal(await put(fixture, bucket, "b", 30), "resolved");
   t.equal(await put(fixture, bucket, "c", 1), "quota-exceeded");
+});
+
+test("Quotas: after a stop in good order nothing is counted before the room is nearly used up", async (t) => {
+  const before = createFixture();
+  const bucket = await bucketWith(before, 100);
+  await put(before, bucket, "a", 60);
+  await remove(before, bucket, "a");
+  await put(before, bucket, "b", 50);
+  const generation = () => quotaOf(bucket)?.generation;
+  await before.store.core.quotas.close();
+  const fixture = createFixture({}, before, 2);
+  const first = generation();
+  t.equal(await put(fixture, bucket, "c", 50), "resolved");
+  t.equal(quotaOf(await fixture.store.bucket(BUCKET))?.generation, first, "no count");
+  t.equal(await put(fixture, bucket, "d", 1), "quota-exceeded");
+  t.equal(await put(before, bucket, "d", 1), "quota-exceeded", "nor through one that was closed");
+});
+
+test("Quotas: a crash takes a portion along, and the rest is drawn without a count", async (t) => {
+  const before = createFixture();
+  const bucket = await bucketWith(before, 1_000);
+  await put(before, bucket, "a", 40);
+  const fixture = createFixture({}, before, 2);
+  t.equal(await put(fixture, bucket, "b", 500), "resolved");
+  const { generation } = quotaOf(bucket) ?? {};
+  t.equal(quotaOf(await fixture.store.bucket(BUCKET))?.generation, generation, "no count");
+  t.equal(await put(fixture, bucket, "c", 460), "resolved", "counted: nothing is lost for good");
+  t.equal(await put(fixture, bucket, "d", 1), "quota-exceeded");
 });
 
 test("Quotas: a completion without room leaves its upload open until there is some", async (t) => {
