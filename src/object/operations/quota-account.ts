@@ -137,6 +137,7 @@ export class QuotaCharge {
   }
 
   failed(error: unknown): void {
+    this.#hold?.release();
     const pending = this.#take();
     if (pending === undefined) return;
     const stale = error instanceof StoreError && error.code === "stale-bucket";

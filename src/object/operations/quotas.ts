@@ -75,6 +75,7 @@ export class Quotas {
   readonly #accounts = new Map<string, QuotaAccount>();
   /** By bucket id: one process draws and counts once at a time. */
   readonly #lanes = new KeyedGate();
+  readonly #find = (bucketId: string) => this.#accounts.get(bucketId);
   #name: string | undefined;
   #turn = 0;
 
@@ -107,24 +108,31 @@ export class Quotas {
    * Runs a commit that asks its charge what it may add, again when more has to be drawn first. The
    * bucket's gate must not be held: drawing may change the bucket.
    */
-  async charging<T>(
+  charging<T>(
     bucket: Pick<Bucket, "name" | "id">,
     admitted: QuotaHold | undefined,
     run: (charge: QuotaCharge) => Promise<T>,
   ): Promise<T> {
-    let hold = admitted;
+    const charge = new QuotaCharge(this.#find, admitted);
+    // Without a promise more than it takes: this is on the way of every commit.
+    return run(charge).catch((error: unknown) => this.#again(error, { bucket, charge, run }));
+  }
+
+  async #again<T>(error: unknown, { bucket, charge, run }: Charged<T>): Promise<T> {
+    let failed = charge;
+    let failure = error;
     for (let attempt = 1; ; attempt++) {
-      const charge = new QuotaCharge((id) => this.#accounts.get(id), hold);
+      failed.failed(failure);
+      const { short } = failed;
+      if (short === undefined || attempt >= ATTEMPTS_MAX || !isExceeded(failure)) throw failure;
+      const hold = await this.reserve(bucket, short);
+      failed = new QuotaCharge(this.#find, hold);
       try {
-        const result = await run(charge);
+        return await run(failed);
+      } catch (next) {
+        failure = next;
+      } finally {
         hold?.release();
-        return result;
-      } catch (error) {
-        charge.failed(error);
-        hold?.release();
-        const { short } = charge;
-        if (short === undefined || attempt >= ATTEMPTS_MAX || !isExceeded(error)) throw error;
-        hold = await this.reserve(bucket, short);
       }
     }
   }
@@ -304,6 +312,12 @@ export class Quotas {
     }
     return account;
   }
+}
+
+interface Charged<T> {
+  readonly bucket: Pick<Bucket, "name" | "id">;
+  readonly charge: QuotaCharge;
+  readonly run: (charge: QuotaCharge) => Promise<T>;
 }
 
 interface Refusal {
