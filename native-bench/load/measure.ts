@@ -5,7 +5,7 @@ import type { LoadProcess } from "./load-process.ts";
 import { CREDENTIALS, HOST, type ServerUnderTest } from "./server-under-test.ts";
 
 export type Round = Pick<LoadOrder, "method" | "pathPrefix" | "count" | "bodyBytes"> &
-  Partial<Pick<LoadOrder, "connections" | "unsignedPayload">>;
+  Partial<Pick<LoadOrder, "connections" | "unsignedPayload" | "credentials">>;
 
 const CONNECTIONS = 32;
 

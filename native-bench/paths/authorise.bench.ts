@@ -39,7 +39,7 @@ function caller(statements: readonly object[], operator = false): SignedCaller {
 const READ_WRITE = { Effect: "Allow", Action: "s3:*", Resource: "arn:aws:s3:::*" };
 
 /** Every one of them is about GetObject; the last one allows it, and each has to be looked into. */
-function twentyStatements(): readonly object[] {
+export function twentyStatements(from = "192.0.2.0/24"): readonly object[] {
   const statements: object[] = [];
   for (let index = 0; index < 19; index++) {
     statements.push({
@@ -56,10 +56,7 @@ function twentyStatements(): readonly object[] {
       },
     });
   }
-  return [
-    ...statements,
-    { ...READ_WRITE, Condition: { IpAddress: { "aws:SourceIp": "192.0.2.0/24" } } },
-  ];
+  return [...statements, { ...READ_WRITE, Condition: { IpAddress: { "aws:SourceIp": from } } }];
 }
 
 const HEADERS = new HttpHeaders([

@@ -85,6 +85,8 @@ export class LifecycleWorker implements BackgroundWorker {
   #position: Position | undefined;
   #done = 0;
   #failed = 0;
+  /** In the bucket of `#position`, in this pass. */
+  #tally = { versions: 0, uploads: 0, failed: 0 };
   #tell: TellExpired = () => Promise.resolve();
 
   constructor(options: LifecycleOptions, modules: LifecycleModules) {
@@ -100,8 +102,10 @@ export class LifecycleWorker implements BackgroundWorker {
   async work(): Promise<"busy" | "idle"> {
     this.#position ??= await this.#nextBucket();
     if (this.#position === undefined) return "idle";
+    const { bucket } = this.#position;
     try {
       this.#position = await this.#workPage(this.#position);
+      if (this.#position === undefined) this.#report(bucket);
     } catch (error) {
       // The bucket may be gone; what else it was, the next pass meets again.
       this.#position = undefined;
@@ -129,6 +133,14 @@ export class LifecycleWorker implements BackgroundWorker {
       return undefined;
     }
     return { bucket: next.value, tag: OBJECT_TAG, from: START };
+  }
+
+  /** One line for each bucket and pass in which something happened. */
+  #report({ name }: BucketEntry): void {
+    const tally = this.#tally;
+    this.#tally = { versions: 0, uploads: 0, failed: 0 };
+    if (tally.versions + tally.uploads + tally.failed === 0) return;
+    this.#core.log.info("lifecycle rules were carried out", { bucket: name, ...tally });
   }
 
   async #workPage(position: Position): Promise<Position | undefined> {
@@ -191,7 +203,9 @@ export class LifecycleWorker implements BackgroundWorker {
       this.#core.buckets.commit(bucket, async (entry) => {
         if (!isDue(lifecycleOf(entry)?.rules ?? [])) return;
         const { state } = await readUpload(this.#core, registerKey, actingUnder(entry));
-        if (state.kind === "open") await abortInside(this.#core, registerKey, entry);
+        if (state.kind !== "open") return;
+        await abortInside(this.#core, registerKey, entry);
+        this.#tally.uploads += 1;
       }),
     );
   }
@@ -204,6 +218,7 @@ export class LifecycleWorker implements BackgroundWorker {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#failed += 1;
+      this.#tally.failed += 1;
       this.#core.log.debug("a lifecycle rule has to wait", { error });
     }
   }
@@ -234,6 +249,7 @@ export class LifecycleWorker implements BackgroundWorker {
       });
     const outcome = await core.quotas.charging(bucket, undefined, attempt);
     if (outcome.kind === "written") {
+      this.#tally.versions += versions.length;
       const known = core.buckets.lastKnown(bucket);
       await this.#tellExpired({ bucket: known, key, versions });
     }

@@ -1,6 +1,7 @@
 /** The benches of whole servers, at the size that only proves that they still run. */
 import { test } from "tap";
 import { runBench } from "../../../native-bench/harness.ts";
+import { bench as authorisedGets } from "../../../native-bench/paths/authorised-gets.bench.ts";
 import { bench as largeObjects } from "../../../native-bench/paths/large-objects.bench.ts";
 import { bench as lifecycle } from "../../../native-bench/paths/lifecycle.bench.ts";
 import { bench as listing } from "../../../native-bench/paths/listing.bench.ts";
@@ -18,6 +19,7 @@ for (const [bench, cases] of [
   [listing, 4],
   [manyUploads, 1],
   [lifecycle, 2],
+  [authorisedGets, 2],
 ] as const) {
   test(`${bench.name} bench: runs at its tiny size through real processes`, async (t) => {
     const { results, readings } = await runBench(bench, "tiny");

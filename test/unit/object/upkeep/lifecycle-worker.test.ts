@@ -1,4 +1,5 @@
 import { test } from "tap";
+import { type Logger, silentLogger } from "../../../../src/base/log.ts";
 import { StoreError } from "../../../../src/base/store-error.ts";
 import {
   encodeLockConfiguration,
@@ -113,6 +114,24 @@ test("LifecycleWorker: hides the current version and removes old ones where ther
   const expected = ["key removed", "key hidden marker", "key removed", "key removed marker"];
   t.strictSame(told, expected, "told of once each, and a failure to tell undoes nothing");
   t.strictSame(await versionsOf(fixture), [], "a marker that hides nothing expires like an object");
+});
+
+test("LifecycleWorker: says once for each bucket and pass what it did, and nothing of passes in vain", async (t) => {
+  const { store, clock } = createFixture();
+  const documents = { [LIFECYCLE_DOCUMENT]: rulesText({ expiration: { days: 1 } }) };
+  const bucket = await store.createBucket("bucket", { documents });
+  for (const key of ["a", "b"]) await store.putObject(putInput(bucket, key, "x"));
+  const lines: unknown[] = [];
+  const log: Logger = { ...silentLogger, info: (...line) => void lines.push(line) };
+  const core = { ...store.core, log };
+  const worker = new LifecycleWorker({ dayMs: DAY_MS }, { core, isOurs: () => true });
+  while ((await worker.work()) === "busy");
+  t.strictSame(lines, []);
+  clock.advance(DAY_MS);
+  while ((await worker.work()) === "busy");
+  while ((await worker.work()) === "busy");
+  const counts = { bucket: "bucket", versions: 2, uploads: 0, failed: 0 };
+  t.strictSame(lines, [["lifecycle rules were carried out", counts]]);
 });
 
 test("LifecycleWorker: a locked version stays", async (t) => {
