@@ -41,11 +41,19 @@ export function privateKeyOf(secret: Uint8Array): Promise<Ed25519PrivateKey> {
   return generateKeyPairFromSeed("Ed25519", secret);
 }
 
+/** Ids that were found good: members are looked up by them all the time, and decoding one is slow. */
+export const KNOWN_PEER_IDS_MAX = 4096;
+const known = new Set<string>();
+
 /** Undefined when the text is not the id of an Ed25519 key in its one text form. */
 export function parsePeerId(text: string): PeerId | undefined {
+  if (known.has(text)) return text as PeerId; // only ids get there
   try {
     const id = peerIdFromString(text);
-    return id.type === "Ed25519" && id.toString() === text ? textOf(id) : undefined;
+    if (id.type !== "Ed25519" || id.toString() !== text) return undefined;
+    if (known.size >= KNOWN_PEER_IDS_MAX) known.clear();
+    known.add(text);
+    return textOf(id);
   } catch {
     return undefined;
   }

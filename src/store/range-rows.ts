@@ -23,7 +23,7 @@ export interface UnpackedRange extends RangeReply {
 }
 
 const BYTES_PER_ROW_EXPECTED = 160;
-const ROWS_EXPECTED_MAX = 400;
+const ROWS_EXPECTED_MAX = 32;
 const WITNESSED = 0x8000;
 
 export class RowPacker {

@@ -63,6 +63,8 @@ export class Faults {
       rotFile: () => this.#harm("rotFile"),
       loseFiles: () => this.#harm("loseFiles"),
       swapFiles: () => this.#harm("swapFiles"),
+      loseMachine: () => this.#lose(),
+      rotIndex: () => this.#rotIndex(),
       fullDisk: () => this.#fill(node),
       clockJump: () => this.#jump(node),
     };
@@ -90,7 +92,7 @@ export class Faults {
   #harm(name: "rotFile" | "loseFiles" | "swapFiles"): void {
     const { world } = this.#cluster;
     const { disk } = this.#weak.hardware;
-    const files = shardFilesOf(this.#weak);
+    const files = this.#weak.gone ? [] : shardFilesOf(this.#weak);
     if (files.length === 0) return;
     world.note(`${name} on node-${this.#weak.number}`);
     if (name === "loseFiles") {
@@ -108,6 +110,30 @@ export class Faults {
     const other = world.pick(files);
     disk.replaceContent(path, disk.contentOf(other.path));
     disk.replaceContent(other.path, content);
+  }
+
+  /** It does not come back. An operator has to notice. */
+  #lose(): void {
+    const { world } = this.#cluster;
+    if (this.#weak.gone || this.#weak.known === undefined) return;
+    world.note(`node-${this.#weak.number} is lost with its drive`);
+    this.#cluster.end(this.#weak, "power");
+    this.#weak.gone = true;
+  }
+
+  /** A record in the index of the weak drive is not what was written any more. */
+  #rotIndex(): void {
+    const { world } = this.#cluster;
+    const rows = this.#weak.hardware.image.tables.get("rec") ?? [];
+    if (rows.length === 0 || this.#weak.gone) return;
+    const at = world.below(rows.length);
+    const row = rows[at];
+    if (row === undefined) return;
+    world.note(`a record rots in the index of node-${this.#weak.number}`);
+    const value = Buffer.from(row.value);
+    const byte = world.below(value.length);
+    value[byte] = (value[byte] ?? 0) ^ (1 << world.below(8));
+    rows[at] = { key: row.key, value };
   }
 
   #fill(node: StackNode): void {

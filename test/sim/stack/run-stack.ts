@@ -10,6 +10,7 @@ import { Clients } from "./clients.ts";
 import { Contents } from "./contents.ts";
 import { Faults } from "./faults.ts";
 import { Histories, nameOf } from "./histories.ts";
+import { Operator } from "./operator.ts";
 import { StackCluster, surveyPlace } from "./stack-cluster.ts";
 import type { StackOptions } from "./stack-options.ts";
 import { survey } from "./survey.ts";
@@ -47,11 +48,13 @@ export async function runStack(seed: number, options: StackOptions): Promise<Sta
   const workUntilMs = world.nowMs + options.pressure.workMs;
   clients.start(workUntilMs);
   new Faults(cluster).start(workUntilMs);
+  const operator = new Operator(cluster);
+  operator.start(workUntilMs);
   await world.run(workUntilMs);
   cluster.mend();
   const quiet = await until(cluster, SETTLING_MS_MAX, () => clients.underWay === 0);
   if (!quiet) histories.violate(`${clients.underWay} operations do not end`);
-  const left = await comeToRest(cluster);
+  const left = await comeToRest(cluster, operator);
   for (const problem of left) histories.violate(`at rest: ${problem}`);
   await readEverything(cluster, clients, histories);
   histories.closeCopies((value) => contents.byValue(value)?.copied ?? value);
@@ -93,19 +96,19 @@ async function makeBuckets(cluster: StackCluster): Promise<void> {
 }
 
 /** Workers hurry until nothing is left to do; what is left then. */
-async function comeToRest(cluster: StackCluster): Promise<string[]> {
-  const { world, nodes } = cluster;
+async function comeToRest(cluster: StackCluster, operator: Operator): Promise<string[]> {
+  const { world, machines } = cluster;
   const place = surveyPlace();
   let problems: string[] = [];
-  for (const node of nodes) node.hurry = true;
+  for (const node of machines) node.hurry = true;
   for (let round = 0; round < cluster.options.roundsMax; round++) {
-    if (round >= ROUND_OF_LEAPS) for (const { wall } of nodes) wall.offsetMs += LEAP_MS;
+    if (round >= ROUND_OF_LEAPS) for (const { wall } of machines) wall.offsetMs += LEAP_MS;
     await world.run(world.nowMs + ROUND_MS);
     problems = await survey(cluster, place);
     world.note(`round ${round}: ${problems.slice(0, PROBLEMS_SHOWN_MAX).join("; ")}`);
-    if (problems.length === 0) break;
+    if (problems.length === 0 && operator.isDone) break;
   }
-  for (const node of nodes) node.hurry = false;
+  for (const node of machines) node.hurry = false;
   return problems;
 }
 

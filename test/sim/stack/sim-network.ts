@@ -3,7 +3,7 @@
  * most once, which may overtake each other and arrive long after their caller has given up, and bulk
  * streams. What becomes of messages is decided by the wires.
  */
-import type { PeerId } from "../../../cluster/peers/peer-id.ts";
+import { type PeerId, peerIdOfPublicKey } from "../../../cluster/peers/peer-id.ts";
 import type {
   BulkHandlers,
   BulkReader,
@@ -16,6 +16,7 @@ import type {
   PeerStatus,
   ServeContext,
 } from "../../../cluster/peers/peer-network.ts";
+import { assert } from "../../../src/base/assert.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import type { Life } from "./life.ts";
 import { copyOf, Incoming, LOST, OpenerEnd, type StreamOpener } from "./sim-bulk.ts";
@@ -36,15 +37,37 @@ export interface SimNetworkModules {
 
 type Used = Pick<
   PeerNetwork,
-  "call" | "openBulkRead" | "openBulkWrite" | "onStatus" | "statusOf" | "serve" | "serveBulk"
+  | "self"
+  | "call"
+  | "openBulkRead"
+  | "openBulkWrite"
+  | "onStatus"
+  | "statusOf"
+  | "serve"
+  | "serveBulk"
+  | "setMembers"
 >;
 
+const PEER_IDS: PeerId[] = [];
+const NUMBERS = new Map<PeerId, number>();
+const KEY_BYTES = 32;
+
+/** The same in every run. */
 export function peerIdOf(node: number): PeerId {
-  return `node-${node}` as PeerId; // Nobody here parses it.
+  while (PEER_IDS.length <= node) {
+    const id = peerIdOfPublicKey(Buffer.alloc(KEY_BYTES, PEER_IDS.length + 1));
+    NUMBERS.set(id, PEER_IDS.length);
+    PEER_IDS.push(id);
+  }
+  const id = PEER_IDS[node];
+  assert(id !== undefined, "a peer id was made for each node");
+  return id;
 }
 
 export class SimNetwork implements Used {
   readonly node: number;
+  readonly self: PeerId;
+  #members: ReadonlySet<PeerId> = new Set();
   readonly #modules: SimNetworkModules;
   readonly #handlers = new Map<string, CallHandler>();
   readonly #callbacks = new Set<(status: PeerStatus) => void>();
@@ -52,7 +75,13 @@ export class SimNetwork implements Used {
 
   constructor(node: number, modules: SimNetworkModules) {
     this.node = node;
+    this.self = peerIdOf(node);
     this.#modules = modules;
+  }
+
+  /** Nobody else is spoken to, or answered. */
+  setMembers(members: readonly { readonly id: PeerId }[]): void {
+    this.#members = new Set(members.map(({ id }) => id));
   }
 
   call(
@@ -63,7 +92,7 @@ export class SimNetwork implements Used {
   ): Promise<PeerResult> {
     const { life } = this.#modules;
     const wire = this.#wireTo(peer);
-    if (wire.isDown) return Promise.resolve(UNREACHABLE);
+    if (wire.isDown || !this.#members.has(peer)) return Promise.resolve(UNREACHABLE);
     const request = Buffer.from(payload);
     return new Promise((resolve) => {
       const finish = (result: PeerResult): void => {
@@ -74,6 +103,10 @@ export class SimNetwork implements Used {
       const timer = life.post(deadlineMs, () => finish(LATE));
       const forget = wire.wait({ lose: () => life.post(0, () => finish(GONE)) });
       this.#carry(peer, (remote) => {
+        if (!remote.#members.has(this.self)) {
+          remote.#carryBack(this, () => finish(UNREACHABLE));
+          return;
+        }
         void remote.#answer(method, request, this.node).then((result) => {
           remote.#carryBack(this, () => finish(result));
         });
@@ -98,7 +131,7 @@ export class SimNetwork implements Used {
   }
 
   statusOf(peer: PeerId): PeerStatus {
-    return statusOf(peer, this.#wireTo(peer).isDown);
+    return statusOf(peer, this.#wireTo(peer).isDown || !this.#members.has(peer));
   }
 
   onStatus(callback: (status: PeerStatus) => void): () => void {
@@ -153,7 +186,7 @@ export class SimNetwork implements Used {
       sendEnd: () => stream.send(() => stream.incoming?.end()),
       sendAbort: () => stream.send(() => stream.abort()),
     } satisfies StreamOpener);
-    if (wire.isDown) {
+    if (wire.isDown || !this.#members.has(peer)) {
       end.settle(UNREACHABLE);
       return end;
     }
@@ -163,6 +196,10 @@ export class SimNetwork implements Used {
     stream.send((remote) => {
       const bulk = remote.#bulk;
       if (bulk === undefined) return;
+      if (!remote.#members.has(this.self)) {
+        remote.#carryBack(this, () => end.settle(UNREACHABLE));
+        return;
+      }
       const receiver = stream.begin(remote.#modules.memory);
       const lose = (): void => void remote.#modules.life.post(0, () => stream.abort());
       const forget = wire.wait({ lose });
@@ -276,7 +313,9 @@ const LATE: PeerResult = { ok: false, error: { code: "deadline", applied: "unkno
 const GONE: PeerResult = { ok: false, error: LOST };
 
 function numberOf(peer: PeerId): number {
-  return Number(peer.slice("node-".length));
+  const number = NUMBERS.get(peer);
+  assert(number !== undefined, "peers are nodes of the simulation");
+  return number;
 }
 
 function statusOf(peer: PeerId, down: boolean): PeerStatus {

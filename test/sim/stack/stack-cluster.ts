@@ -3,19 +3,18 @@ import { buildLayout } from "../../../cluster/layout/build-layout.ts";
 import { encodeLayout, layoutRefOf } from "../../../cluster/layout/layout-codec.ts";
 import type { MemberNode } from "../../../cluster/layout/members.ts";
 import { firstRing } from "../../../cluster/layout/ring-state.ts";
-import { newNodeId } from "../../../src/base/ids.ts";
-import { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
+import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
+import type { StoredRing } from "../../../src/object/cluster/ring-knowledge.ts";
 import { World } from "../register/world.ts";
 import { type CodecPlace, CodecPlaces } from "./codec-places.ts";
-import { peerIdOf } from "./sim-network.ts";
 import { type Process, type Site, StackNode } from "./stack-node.ts";
 import type { StackOptions } from "./stack-options.ts";
+import { mapOf, newestOf } from "./stack-ring.ts";
 import { Wires } from "./wires.ts";
 
 /** Kernels and their memories outlive the runs. */
 const PLACES = new CodecPlaces();
 const PARTITIONS = 4;
-const CAPACITY_BYTES = 1 << 30;
 
 /** For looking at what processes have stored. */
 export function surveyPlace(): CodecPlace {
@@ -25,11 +24,11 @@ export function surveyPlace(): CodecPlace {
 export class StackCluster {
   readonly world: World;
   readonly wires: Wires;
-  readonly nodes: StackNode[] = [];
+  /** All that there are, by the numbers of their nodes and drives. */
+  readonly machines: StackNode[] = [];
   readonly options: StackOptions;
   /** What the product must never do, whatever fails. */
   readonly bugs: unknown[] = [];
-  #map: ClusterMap | undefined;
 
   private constructor(world: World, options: StackOptions) {
     const { lateMessages, lateMsMax, connectionBreaks } = options.pressure;
@@ -38,13 +37,21 @@ export class StackCluster {
     this.wires = new Wires(world, { late: lateMessages, lateMsMax, breaks: connectionBreaks });
   }
 
+  /** Those that belong to the cluster, or did until a moment ago. */
+  get nodes(): readonly StackNode[] {
+    return this.machines.filter(({ known, gone }) => known !== undefined && !gone);
+  }
+
+  /** What the node that knows most has stored of the cluster. */
   get map(): ClusterMap {
-    if (this.#map === undefined) throw new Error("the cluster is being founded");
-    return this.#map;
+    const newest = newestOf(this.machines.flatMap(({ known }) => known ?? []));
+    if (newest === undefined) throw new Error("the cluster is being founded");
+    return mapOf(newest);
   }
 
   static async create(seed: number, options: StackOptions): Promise<StackCluster> {
-    const drain = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+    // Node runs ticks when no promise is left to be run down, and costs no turn of the event loop.
+    const drain = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
     const world = new World(seed, { trace: options.trace, drain });
     const cluster = new StackCluster(world, options);
     await cluster.#found();
@@ -97,8 +104,8 @@ export class StackCluster {
     for (const wire of cut) wire.fallSilent();
     this.world.after(forMs, () => {
       for (const wire of cut) {
-        const [left, right] = wire.ends.map((end) => this.nodes[end]);
-        if (left?.isUp && right?.isUp && !left.isStanding && !right.isStanding) wire.speak();
+        const [left, right] = wire.ends.map((end) => this.machines[end]);
+        if (isTalking(left) && isTalking(right)) wire.speak();
       }
     });
   }
@@ -111,7 +118,10 @@ export class StackCluster {
       this.start(node);
       node.hardware.disk.setFreeBytes(undefined);
     }
-    for (const wire of this.wires.all()) wire.speak();
+    for (const wire of this.wires.all()) {
+      const [left, right] = wire.ends.map((end) => this.machines[end]);
+      if (isTalking(left) && isTalking(right)) wire.speak();
+    }
   }
 
   async #found(): Promise<void> {
@@ -124,17 +134,17 @@ export class StackCluster {
       board,
       places: PLACES,
       options,
-      map: () => this.map,
       onBug: (error) => {
         world.note(`BUG: ${error instanceof Error ? error.stack : String(error)}`);
         this.bugs.push(error);
       },
     };
-    for (let number = 0; number < options.pressure.nodes; number++) {
-      this.nodes.push(await StackNode.create(number, site));
+    const { nodes, spares } = options.pressure;
+    for (let number = 0; number < nodes + spares; number++) {
+      this.machines.push(await StackNode.create(number, site));
     }
-    for (const left of this.nodes) {
-      for (const right of this.nodes) {
+    for (const left of this.machines) {
+      for (const right of this.machines) {
         if (left.number < right.number) wires.between(left.number, right.number);
       }
     }
@@ -142,31 +152,34 @@ export class StackCluster {
       const other = wire.ends[0] === end ? wire.ends[1] : wire.ends[0];
       board.get(end)?.noteState(other, wire.isDown);
     };
-    this.#map = this.#firstMap();
+    const first = this.#firstRing(this.machines.slice(0, nodes));
+    for (const node of this.machines.slice(0, nodes)) node.known = first;
+    for (const { number } of this.machines.slice(nodes)) {
+      for (const wire of wires.of(number)) wire.fallSilent();
+    }
   }
 
-  #firstMap(): ClusterMap {
+  #firstRing(founders: readonly StackNode[]): StoredRing {
     const { world } = this;
-    const slots = Math.min(this.nodes.length, 4 + world.below(2));
-    const nodes = this.nodes.map(
-      ({ number, hardware }): MemberNode => ({
-        nodeId: newNodeId(world),
-        proposer: number + 1,
-        peerId: peerIdOf(number),
-        addresses: [`node-${number}:1`],
-        zone: "",
+    const slots = Math.min(founders.length, 4 + world.below(2));
+    const nodes = founders.map((node): MemberNode => {
+      const { nodeId, peerId, addresses, zone, drives } = node.card;
+      const own = drives.map((drive) => ({
+        ...drive,
+        number: node.number,
+        weight: undefined,
+        state: "active" as const,
+      }));
+      return {
+        nodeId,
+        peerId,
+        addresses,
+        zone,
+        proposer: node.number + 1,
         state: "active",
-        drives: [
-          {
-            driveId: hardware.planned.format.drive,
-            number,
-            capacityBytes: CAPACITY_BYTES,
-            weight: undefined,
-            state: "active",
-          },
-        ],
-      }),
-    );
+        drives: own,
+      };
+    });
     const members = { revision: 1, nodes };
     const layout = buildLayout({
       members,
@@ -177,6 +190,10 @@ export class StackCluster {
     });
     const clusterId = world.bytes(16).toString("hex");
     const ring = firstRing(layoutRefOf(encodeLayout(layout)));
-    return new ClusterMap({ clusterId, members, ring, membersBefore: undefined }, [layout]);
+    return { record: { clusterId, members, ring, membersBefore: undefined }, layouts: [layout] };
   }
+}
+
+function isTalking(node: StackNode | undefined): boolean {
+  return node?.isUp === true && !node.isStanding;
 }

@@ -3,14 +3,13 @@
  * Everything from the drive actor to the object layer is the product's; put together as
  * src/node/cluster/cluster-backend.ts and src/node/object-node.ts do.
  */
+import type { NewNode } from "../../../cluster/layout/member-changes.ts";
+import { type NodeId, newNodeId } from "../../../src/base/ids.ts";
 import { type LogFields, type Logger, silentLogger } from "../../../src/base/log.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
-import { xxh3 } from "../../../src/codec/xxh3.ts";
-import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
 import { DriveHost } from "../../../src/object/cluster/drive-host.ts";
 import { PeerBuffers } from "../../../src/object/cluster/peer-buffers.ts";
-import { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
-import { ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
+import type { StoredRing } from "../../../src/object/cluster/ring-knowledge.ts";
 import type { BackgroundWorker } from "../../../src/object/contract/background-worker.ts";
 import { DriveClient } from "../../../src/store/drive-client.ts";
 import { openDriveActor } from "../../../src/store/drive-opening.ts";
@@ -23,7 +22,9 @@ import { ForgetfulIndex } from "./hazardous.ts";
 import { Life, type WallClock } from "./life.ts";
 import { type DiskPace, LifeDisk } from "./life-disk.ts";
 import { type NetworkBoard, peerIdOf, SimNetwork } from "./sim-network.ts";
+import { shortDigest } from "./short-digest.ts";
 import type { StackOptions } from "./stack-options.ts";
+import { type BuiltRing, buildRing } from "./stack-ring.ts";
 import { type BuiltStore, buildStore } from "./stack-store.ts";
 import type { Wires } from "./wires.ts";
 
@@ -34,7 +35,6 @@ export interface Site {
   readonly board: NetworkBoard;
   readonly places: CodecPlaces;
   readonly options: StackOptions;
-  map(): ClusterMap;
   /** Something failed in a way that the product does not know. */
   onBug(error: unknown): void;
 }
@@ -43,6 +43,7 @@ const DRIVE_LIMITS = {
   reserve: { reserveBytesMin: 1024, reserveShare: 0.01, reserveShareMax: 0.05 },
   openFilesMax: 16,
 };
+const CAPACITY_BYTES = 1 << 30;
 const PEER_PIECES = { pieceBytes: 1024, stripes: 6 };
 type Pause = readonly [least: number, most: number];
 /** Pauses of background workers while there is something to do, and when there is nothing. */
@@ -51,6 +52,7 @@ const IDLE_MS: Pause = [400, 2_000];
 /** Of those whose passes cost something even if they find nothing. */
 const LONG_IDLE_MS: Readonly<Record<string, Pause>> = {
   "anti-entropy": [6_000, 20_000],
+  ring: [100, 600],
   scrubber: [2_000, 6_000],
 };
 const HURRY_MS: Pause = [60, 150];
@@ -60,6 +62,7 @@ export interface Process {
   readonly life: Life;
   readonly drive: DriveClient;
   readonly store: BuiltStore;
+  readonly cluster: BuiltRing;
   /** Clients are served. */
   open: boolean;
 }
@@ -68,6 +71,7 @@ export class StackNode {
   readonly number: number;
   readonly hardware: Hardware;
   readonly wall: WallClock;
+  readonly nodeId: NodeId;
   process: Process | undefined;
   /** Workers do not rest for long. */
   hurry = false;
@@ -75,6 +79,11 @@ export class StackNode {
   #life: Life | undefined;
   #incarnation = 0;
   #flushing: (() => void) | undefined;
+  #saving: (() => void) | undefined;
+  /** What lies on the machine of the cluster; undefined: it is none of it. */
+  known: StoredRing | undefined;
+  /** It will never start again. */
+  gone = false;
   readonly #forgetful = new ForgetfulIndex();
   #formatted = false;
 
@@ -82,7 +91,16 @@ export class StackNode {
     this.number = number;
     this.hardware = hardware;
     this.#site = site;
+    this.nodeId = newNodeId(site.world);
     this.wall = { offsetMs: site.world.between(-200, 200) };
+  }
+
+  /** What it shows when it wants to join. */
+  get card(): NewNode {
+    const { number, hardware } = this;
+    const drives = [{ driveId: hardware.planned.format.drive, capacityBytes: CAPACITY_BYTES }];
+    const addresses = [`node-${number}:1`];
+    return { nodeId: this.nodeId, peerId: peerIdOf(number), addresses, zone: "", drives };
   }
 
   static async create(number: number, site: Site): Promise<StackNode> {
@@ -99,11 +117,12 @@ export class StackNode {
 
   /** Starts a process; it opens by itself when a majority is there. */
   start(): void {
-    if (this.#life !== undefined) return;
+    const { known } = this;
+    if (this.#life !== undefined || known === undefined || this.gone) return;
     const life = new Life(this.#site.world, this.wall);
     this.#life = life;
     this.#incarnation += 1;
-    this.#boot(life, this.#incarnation).catch((error) => this.#site.onBug(error));
+    this.#boot(life, known).catch((error) => this.#site.onBug(error));
   }
 
   /** The process is no more. With the power, what was not synced may be gone, too. */
@@ -118,6 +137,8 @@ export class StackNode {
     // A commit that was under way is whole on the medium, or not at all.
     if (this.#flushing !== undefined && world.chance(0.5)) this.#flushing();
     this.#flushing = undefined;
+    if (this.#saving !== undefined && world.chance(0.5)) this.#saving();
+    this.#saving = undefined;
     this.#forgetful.forget(this.hardware.image);
     if (kind === "power") this.hardware.disk.cutPower();
   }
@@ -130,32 +151,34 @@ export class StackNode {
     this.#life?.goOn();
   }
 
-  async #boot(life: Life, incarnation: number): Promise<void> {
+  async #boot(life: Life, known: StoredRing): Promise<void> {
     const { world, wires, board, places, options, onBug } = this.#site;
     const { arena, codec } = places.take(options.hazards.readUnverified === true);
     const memory = Buffer.from(arena.memory.buffer);
     const drive = await this.#openDrive(life, memory);
     const network = new SimNetwork(this.number, { life, wires, board, memory, onBug });
-    const own = [{ drive, guard: new ReplicaGuard(drive, options.hazards.guard) }];
-    new DriveHost({ drives: () => own, buffers: new PeerBuffers(arena, PEER_PIECES) }).serve(
+    const proposer = this.number + 1;
+    const log = traceLogger(world, this.number);
+    const cluster = buildRing(
+      { known, proposer, incarnation: this.#incarnation, hazards: options.hazards },
+      { network, drive, save: (ring) => this.#save(life, ring), clock: life.clock, random: world, log },
+    );
+    new DriveHost({ drives: () => cluster.own, buffers: new PeerBuffers(arena, PEER_PIECES) }).serve(
       network,
     );
     board.set(this.number, network);
     for (const wire of wires.of(this.number)) {
       wire.break("another process");
-      wire.speak();
+      const other = wire.ends[0] === this.number ? wire.ends[1] : wire.ends[0];
+      if (board.has(other)) wire.speak();
     }
-    const map = this.#site.map();
-    const peers = new PeerDrives({ network, clock: life.clock });
-    peers.take(this.#peersOf(map));
-    peers.start();
-    const proposer = this.number + 1;
-    const log = traceLogger(world, this.number);
+    cluster.ring.serve();
+    cluster.ring.start();
     const store = buildStore(
-      { proposer, incarnation, hazards: options.hazards },
-      { own, peers, map, arena, codec, clock: life.clock, random: world, log },
+      { hazards: options.hazards },
+      { cluster, arena, codec, clock: life.clock, random: world, log },
     );
-    const process: Process = { life, drive, store, open: false };
+    const process: Process = { life, drive, store, cluster, open: false };
     this.process = process;
     drive.start();
     drive.onStateChange(({ reason }) => world.note(`node-${this.number}: drive out: ${reason}`));
@@ -202,7 +225,7 @@ export class StackNode {
       {
         disk,
         memory,
-        digest: (parts) => xxh3(Buffer.concat(parts)),
+        digest: shortDigest,
         openKv: () =>
           createMemoryKv(image, { flush: (apply) => this.#flush(life, pace.next() + 1, apply) }),
         defer: queueMicrotask,
@@ -239,21 +262,24 @@ export class StackNode {
     apply();
   }
 
+  /** Whole, or not at all. */
+  async #save(life: Life, ring: StoredRing): Promise<void> {
+    const { world } = this.#site;
+    const store = (): void => {
+      this.known = ring;
+    };
+    this.#saving = store;
+    await life.pause(world.between(0, 20));
+    this.#saving = undefined;
+    store();
+  }
+
   #pace(): DiskPace {
     const { world, options } = this.#site;
     const { slowDisk } = options.pressure;
     return {
       next: () => (world.chance(slowDisk) ? world.between(20, 600) : world.between(0, 2)),
     };
-  }
-
-  #peersOf(map: ClusterMap) {
-    return [...map.drives.values()].flatMap(({ node, drive }) => {
-      const number = node.proposer - 1;
-      if (number === this.number) return [];
-      const path = `node ${number}`;
-      return [{ id: drive.driveId, index: drive.number, peer: peerIdOf(number), path }];
-    });
   }
 }
 

@@ -13,6 +13,8 @@ export interface StackHazards {
   readonly placeTwice?: boolean;
   /** Nothing is healed. */
   readonly neverHeal?: boolean;
+  /** While the ring changes the new replicas alone decide, whatever they hold. */
+  readonly learnersVote?: boolean;
   readonly guard?: GuardHazards;
 }
 
@@ -28,6 +30,10 @@ export interface StackPressure {
   readonly lateMsMax: number;
   readonly connectionBreaks: number;
   readonly slowDisk: number;
+  /** Machines that may be taken into the cluster while it runs. */
+  readonly spares: number;
+  /** Mean time between what an operator does to the members; 0: nothing. */
+  readonly changeMsMean: number;
   /** Weight of each kind of fault. */
   readonly faults: Readonly<Record<FaultName, number>>;
 }
@@ -42,6 +48,8 @@ export type FaultName =
   | "rotFile"
   | "loseFiles"
   | "swapFiles"
+  | "loseMachine"
+  | "rotIndex"
   | "fullDisk"
   | "clockJump";
 
@@ -55,6 +63,8 @@ export const USUAL_FAULTS: StackPressure["faults"] = {
   rotFile: 3,
   loseFiles: 1,
   swapFiles: 2,
+  loseMachine: 0,
+  rotIndex: 2,
   fullDisk: 1,
   clockJump: 1,
 };
@@ -69,6 +79,8 @@ export const USUAL_STACK_PRESSURE: StackPressure = {
   lateMsMax: 1500,
   connectionBreaks: 0.001,
   slowDisk: 0.01,
+  spares: 0,
+  changeMsMean: 0,
   faults: USUAL_FAULTS,
 };
 

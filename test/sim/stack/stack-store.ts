@@ -9,9 +9,6 @@ import type { Clock } from "../../../src/base/clock.ts";
 import type { Logger } from "../../../src/base/log.ts";
 import type { Random } from "../../../src/base/random.ts";
 import { placeByMap } from "../../../src/node/object-node.ts";
-import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
-import { ClusterReplicas, type OwnDrive } from "../../../src/object/cluster/cluster-replicas.ts";
-import type { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
 import type { BackgroundWorker } from "../../../src/object/contract/background-worker.ts";
 import { DriveTable } from "../../../src/object/data/data-drives.ts";
 import { DATA_LIMITS } from "../../../src/object/data/data-path.ts";
@@ -21,6 +18,7 @@ import { DataRebuilder } from "../../../src/object/data/data-rebuilder.ts";
 import { ErasureDataWriter } from "../../../src/object/data/data-writer.ts";
 import {
   DEFAULT_OBJECT_OPTIONS,
+  type ObjectCore,
   type ObjectOptions,
 } from "../../../src/object/operations/object-core.ts";
 import { ObjectLayer } from "../../../src/object/operations/object-layer.ts";
@@ -29,11 +27,13 @@ import {
   type RunningObjectStore,
 } from "../../../src/object/upkeep/create-object-store.ts";
 import { DamageLog } from "../../../src/object/upkeep/damage.ts";
+import { DataMover } from "../../../src/object/upkeep/data-mover.ts";
 import { Healer } from "../../../src/object/upkeep/heal.ts";
 import { Sweeper } from "../../../src/object/upkeep/sweep.ts";
 import { STRIPE_DATA_BYTES } from "./codec-places.ts";
 import { placeTwice } from "./hazardous.ts";
 import type { StackHazards } from "./stack-options.ts";
+import type { BuiltRing } from "./stack-ring.ts";
 
 export const STACK_OBJECT_OPTIONS: ObjectOptions = {
   ...DEFAULT_OBJECT_OPTIONS,
@@ -52,16 +52,14 @@ const PARITY: ParitySettings = { STANDARD: undefined, REDUCED_REDUNDANCY: undefi
 /** Not worth a turn here: there are no rules. */
 const UNUSED_WORKERS: ReadonlySet<string> = new Set(["lifecycle", "sweeper", "healer"]);
 
+const noBacklog = () => ({ waiting: undefined, done: 0, failed: 0 });
+
 export interface StoreOptions {
-  readonly proposer: number;
-  readonly incarnation: number;
   readonly hazards: StackHazards;
 }
 
 export interface StoreModules {
-  readonly own: readonly OwnDrive[];
-  readonly peers: PeerDrives;
-  readonly map: ClusterMap;
+  readonly cluster: BuiltRing;
   readonly arena: Arena;
   readonly codec: CodecPool;
   readonly clock: Clock;
@@ -72,14 +70,13 @@ export interface StoreModules {
 export interface BuiltStore {
   readonly running: RunningObjectStore;
   readonly layer: ObjectLayer;
-  readonly replicas: ClusterReplicas;
-  readonly peers: PeerDrives;
   states(): readonly PlacementDrive[];
   readonly workers: readonly BackgroundWorker[];
 }
 
 export function buildStore(options: StoreOptions, modules: StoreModules): BuiltStore {
-  const { own, peers, map, arena, codec, clock, random } = modules;
+  const { arena, codec, clock, random } = modules;
+  const { own, peers, replicas, ring } = modules.cluster;
   const { hazards } = options;
   const { log } = modules;
   const damage = new DamageLog();
@@ -87,8 +84,12 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     [...own.map(({ drive }) => drive), ...peers.list()],
     DATA_LIMITS.hedge,
   );
+  table.exceptLeaving((index) => ring.map.leaving.has(index));
+  ring.onAdopted(() => {
+    for (const drive of peers.list()) table.add(drive);
+  });
   const place = placeByMap(
-    () => map,
+    () => ring.map,
     PARITY,
     () => table,
   );
@@ -106,14 +107,17 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
   );
   const reader = new ErasureDataReader({ ...read, copyBytesMax: 256 }, shared);
   const rebuilder = new DataRebuilder(shared);
-  const replicas = new ClusterReplicas(map, options, {
-    own,
-    peers,
-    onOutdatedLayout() {},
-    clock,
-    random,
-    log,
-  });
+  const moverFor = (core: ObjectCore): DataMover =>
+    new DataMover({
+      core,
+      copier: { arena, drives: table },
+      rebuilder,
+      drives: table,
+      placement: () => ({
+        orderFor: (dataId) => ring.map.orderFor(dataId),
+        isLeaving: (index) => ring.map.leaving.has(index),
+      }),
+    });
   const running = createObjectStore(
     {
       object: STACK_OBJECT_OPTIONS,
@@ -124,7 +128,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     {
       replicas,
       spares: undefined,
-      furtherWorkers: () => [replicas.antiEntropy()],
+      furtherWorkers: (core) => [replicas.antiEntropy(), ring.createWorker(moverFor(core), noBacklog)],
       fresh: [],
       writer,
       reader,
@@ -158,5 +162,5 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
       }),
     );
   }
-  return { running, layer, replicas, peers, states: () => table.states(), workers };
+  return { running, layer, states: () => table.states(), workers };
 }

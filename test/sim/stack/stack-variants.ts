@@ -45,12 +45,22 @@ const ROT: StackPressure = {
   faults: { ...NO_FAULTS, swapFiles: 3, rotFile: 1 },
 };
 
+/** The ring changes all the time, and one machine is lost for good. */
+const RING: StackPressure = {
+  ...USUAL_STACK_PRESSURE,
+  spares: 3,
+  changeMsMean: 1_500,
+  faultMsMean: 1_200,
+  faults: { ...USUAL_FAULTS, rotFile: 1, loseFiles: 0, swapFiles: 0, rotIndex: 1, loseMachine: 1 },
+};
+
 export const STACK_VARIANTS: readonly StackVariant[] = [
   sound("stack", USUAL_STACK_PRESSURE),
   sound("stack-quiet", QUIET),
   sound("stack-standing", STANDING),
   sound("stack-power", POWER),
   sound("stack-rot", ROT),
+  sound("stack-ring", RING),
 
   losing("shards-unsynced", 10, {
     rule: "a shard is durable before it is acknowledged",

@@ -8,7 +8,7 @@ import { equalBytes } from "../../../src/base/bytes.ts";
 import type { RegisterCell } from "../../../src/base/register-cell.ts";
 import { SHARD_HEADER_BYTES, shardHeaderProblem } from "../../../src/codec/shard-header.ts";
 import { shardFileBytes, stripesOfRange, TRAILER_BYTES } from "../../../src/codec/stripe.ts";
-import { xxh3 } from "../../../src/codec/xxh3.ts";
+
 import { partitionOfKey } from "../../../src/object/cluster/cluster-registers.ts";
 import type { ShardedData } from "../../../src/object/contract/data.ts";
 import { parseRegisterKey } from "../../../src/object/contract/register-keys.ts";
@@ -20,6 +20,7 @@ import { decodePartRecord, decodeUploadRecord } from "../../../src/object/record
 import { decodeRecord } from "../../../src/store/drive-tables.ts";
 import { fanOutNames, formatShardName, parseShardName } from "../../../src/store/shard-names.ts";
 import type { CodecPlace } from "./codec-places.ts";
+import { shortDigest } from "./short-digest.ts";
 import type { StackCluster } from "./stack-cluster.ts";
 import type { StackNode } from "./stack-node.ts";
 
@@ -39,7 +40,8 @@ export function shardFilesOf({ hardware }: StackNode): ShardFile[] {
 
 /** What is wrong; empty when the cluster has come to rest as it should. */
 export async function survey(cluster: StackCluster, place: CodecPlace): Promise<string[]> {
-  const problems: string[] = [];
+  const { phase } = cluster.map.record.ring;
+  const problems = phase === "stable" ? [] : [`the ring is in phase ${phase}`];
   const owners = new Map<string, string>();
   const wanted = new Map<string, Set<string>>(
     cluster.nodes.map(({ number }) => [String(number), new Set<string>()]),
@@ -98,7 +100,7 @@ function cellsByKey(cluster: StackCluster, problems: string[]): Map<Buffer, Cell
       const entry = byName.get(name) ?? { key, cells: new Map() };
       byName.set(name, entry);
       try {
-        const cell = decodeRecord(digest, key, Buffer.from(value));
+        const cell = decodeRecord(shortDigest, key, Buffer.from(value));
         // A promise that nothing followed keeps its cell: a known leak of some dozen bytes.
         if (cell.value.length > 0) entry.cells.set(number, cell);
       } catch {
@@ -109,7 +111,7 @@ function cellsByKey(cluster: StackCluster, problems: string[]): Map<Buffer, Cell
   return new Map([...byName.values()].map(({ key, cells }) => [key, cells]));
 }
 
-const digest = (parts: readonly Uint8Array[]): Uint8Array => xxh3(Buffer.concat(parts));
+
 
 /** All replicas hold the same, and nobody else anything. */
 function bodyOf(
@@ -170,10 +172,10 @@ async function problemsOfData(
   if (missing !== 0) problems.push(`data ${dataId} lacks slots ${missing.toString(2)}`);
   if (new Set(drives).size < drives.length) problems.push(`data ${dataId} is twice on a drive`);
   const files = drives.map((index, slot) => {
-    const node = cluster.nodes[index];
+    const node = cluster.machines[index];
     const path = `${node?.hardware.planned.path}/data/${dataId.slice(0, 2)}`;
     const file = `${path}/${formatShardName(dataId, slot)}`;
-    if (node?.hardware.disk.has(file) !== true) return undefined;
+    if (node?.gone !== false || !node.hardware.disk.has(file)) return undefined;
     return node.hardware.disk.contentOf(file);
   });
   for (const [slot, file] of files.entries()) {
