@@ -95,6 +95,7 @@ export class Faults {
     const files = this.#weak.gone ? [] : shardFilesOf(this.#weak);
     if (files.length === 0) return;
     world.note(`${name} on node-${this.#weak.number}`);
+    this.#cluster.harmed = true;
     if (name === "loseFiles") {
       // As after a repair of its file system: a running process would have them open.
       this.#crash(this.#weak, "power", world.between(50, 1000));

@@ -18,29 +18,58 @@ export async function runStackSimulator(args: readonly string[]): Promise<void> 
       from: { type: "string", default: "1" },
       variant: { type: "string", default: "stack" },
       replay: { type: "string" },
+      through: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
     },
   });
+  if (values.help) {
+    console.log(HELP);
+    for (const { name, rule } of STACK_VARIANTS) {
+      console.log(`  ${name.padEnd(20)} ${rule === undefined ? "" : `without: ${rule}`}`);
+    }
+    return;
+  }
   const chosen = STACK_VARIANTS.filter(
     ({ name }) => values.variant === "all" || name === values.variant,
   );
   if (chosen.length === 0) throw new Error(`no variant is called ${values.variant}`);
   for (const variant of chosen) {
     if (values.replay !== undefined) await replay(variant, Number(values.replay));
-    else await measure(variant, Number(values.from), Number(values.seeds));
+    else await measure(variant, values);
   }
 }
 
-async function measure(variant: StackVariant, from: number, seeds: number): Promise<void> {
+const HELP = `npm run sim -- stack [--variant NAME | all] [--from SEED] [--seeds N] [--through]
+npm run sim -- stack --variant NAME --replay SEED
+
+  --seeds N     how many (50)
+  --from SEED   the first (1)
+  --variant     what is run (stack); all: each of them
+  --through     does not end at the first seed that fails, and shows no traces
+  --replay      prints the trace of one seed
+
+Variants:`;
+
+interface Range {
+  readonly from: string;
+  readonly seeds: string;
+  readonly through: boolean;
+}
+
+async function measure(variant: StackVariant, range: Range): Promise<void> {
+  const [from, seeds] = [Number(range.from), Number(range.seeds)];
   const started = process.cpuUsage();
   let operations = 0;
   let runs = 0;
   let failed: { seed: number; violations: readonly string[] } | undefined;
   const budget = Math.min(seeds, variant.caughtWithin ?? seeds);
-  for (let seed = from; seed < from + budget && failed === undefined; seed++) {
+  for (let seed = from; seed < from + budget && (range.through || failed === undefined); seed++) {
     const result = await runStackVariant(variant, seed, { trace: false });
     operations += result.operations;
     runs += 1;
-    if (result.violations.length > 0) failed = { seed, violations: result.violations };
+    if (result.violations.length === 0) continue;
+    failed ??= { seed, violations: result.violations };
+    if (range.through) console.log(`${variant.name} seed ${seed}: ${result.violations.join(" | ")}`);
   }
   const { user, system } = process.cpuUsage(started);
   const rate = (60e6 * runs) / (user + system);
@@ -57,7 +86,7 @@ async function measure(variant: StackVariant, from: number, seeds: number): Prom
     ].join("  "),
   );
   if (lost || missed) process.exitCode = 1;
-  if (lost && failed !== undefined) await replay(variant, failed.seed);
+  if (lost && failed !== undefined && !range.through) await replay(variant, failed.seed);
 }
 
 async function replay(variant: StackVariant, seed: number): Promise<void> {

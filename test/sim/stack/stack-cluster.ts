@@ -29,6 +29,8 @@ export class StackCluster {
   readonly options: StackOptions;
   /** What the product must never do, whatever fails. */
   readonly bugs: unknown[] = [];
+  /** Shard files of a drive were harmed: what was made anew elsewhere leaves the bad one behind. */
+  harmed = false;
 
   private constructor(world: World, options: StackOptions) {
     const { lateMessages, lateMsMax, connectionBreaks } = options.pressure;
@@ -40,6 +42,14 @@ export class StackCluster {
   /** Those that belong to the cluster, or did until a moment ago. */
   get nodes(): readonly StackNode[] {
     return this.machines.filter(({ known, gone }) => known !== undefined && !gone);
+  }
+
+  /**
+   * Space may be lost, never data: a mover or healer that is not told of the end of its drop leaves
+   * a file that nothing refers to (docs/decisions/0023).
+   */
+  get mayLeaveShards(): boolean {
+    return this.harmed || this.map.epoch > 1;
   }
 
   /** What the node that knows most has stored of the cluster. */

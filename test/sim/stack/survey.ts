@@ -64,7 +64,9 @@ export async function survey(cluster: StackCluster, place: CodecPlace): Promise<
     const own = wanted.get(String(node.number));
     for (const { name } of shardFilesOf(node)) {
       if (parseShardName(name) === undefined) problems.push(`${name} is no shard`);
-      else if (own?.has(name) !== true) problems.push(`node-${node.number}: orphan ${name}`);
+      else if (own?.has(name) !== true && !cluster.mayLeaveShards) {
+        problems.push(`node-${node.number}: orphan ${name}`);
+      }
     }
     problems.push(...problemsOfRows(cluster, node));
   }
