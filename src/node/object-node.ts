@@ -184,6 +184,7 @@ function createMover(
       return {
         orderFor: (dataId) => map.orderFor(dataId),
         isLeaving: (index) => map.leaving.has(index),
+        waits: map.record.ring.phase !== "returning",
       };
     },
   });

@@ -35,6 +35,12 @@ export interface MoverPlacement {
   orderFor(dataId: DataId): readonly number[];
   /** The drive is being emptied. */
   isLeaving(driveIndex: number): boolean;
+  /**
+   * Whether data that could stay where it is waits for a drive that is away. False while a change is
+   * given up: nobody can give that up in turn, and a drive that is gone for good can only be
+   * removed when it is over.
+   */
+  readonly waits: boolean;
 }
 
 export interface DataMoverModules {
@@ -260,7 +266,7 @@ class MadeShards {
 /** `leavingOnly`: what could stay stays. */
 export function planMoves(
   data: ShardedData,
-  { orderFor, isLeaving }: MoverPlacement,
+  { orderFor, isLeaving, waits }: MoverPlacement,
   states: readonly PlacementDrive[],
   leavingOnly: boolean,
 ): MovePlan {
@@ -286,7 +292,7 @@ export function planMoves(
     }
     // A full drive is no reason to wait; one that is away will be back, or is taken out.
     if (!mustGo) {
-      blocked ||= usable.get(wanted)?.online !== true;
+      blocked ||= waits && usable.get(wanted)?.online !== true;
       return;
     }
     const other = order.find((index) => takes(index) && !taken.has(index));

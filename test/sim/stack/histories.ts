@@ -111,13 +111,14 @@ export class Histories {
    * `copied` says what a copy of a value is.
    */
   closeCopies(copied: (value: number) => number): void {
+    // Also what was there before: a copy may have brought it back after something else.
+    const tried = new Map([...this.#copies].map((copy) => [copy, new Set<number>()]));
     for (let more = true; more; ) {
       more = false;
-      for (const { source, place, client, callMs } of this.#copies) {
-        const known = new Set(this.written(place));
+      for (const [{ source, place, client, callMs }, values] of tried) {
         for (const value of this.written(source).map(copied)) {
-          if (known.has(value)) continue;
-          known.add(value);
+          if (values.has(value)) continue;
+          values.add(value);
           more = true;
           const operation = this.begin({ place, kind: "put", client, value });
           this.of(place).pop();

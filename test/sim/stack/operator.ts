@@ -142,7 +142,8 @@ export class Operator {
     const { machines, map } = this.#cluster;
     return machines.find(
       ({ gone, nodeId }) =>
-        gone && map.record.members.nodes.some((it) => it.nodeId === nodeId && it.state === "active"),
+        gone &&
+        map.record.members.nodes.some((it) => it.nodeId === nodeId && it.state === "active"),
     );
   }
 
@@ -167,7 +168,8 @@ export class Operator {
     if (dice < 0.5 && spare !== undefined && machine?.isUp === true) {
       return { kind: "replace-node", nodeId: member.nodeId, by: spare.card };
     }
-    if (dice < 0.8 && active.length > NODES_MIN) return { kind: "drain-node", nodeId: member.nodeId };
+    if (dice < 0.8 && active.length > NODES_MIN)
+      return { kind: "drain-node", nodeId: member.nodeId };
     if (driveId === undefined) return undefined;
     const weight = world.chance(0.3) ? undefined : world.between(1, 8) * WEIGHT_BYTES;
     return { kind: "weight", driveId, weight };

@@ -69,7 +69,8 @@ async function measure(variant: StackVariant, range: Range): Promise<void> {
     runs += 1;
     if (result.violations.length === 0) continue;
     failed ??= { seed, violations: result.violations };
-    if (range.through) console.log(`${variant.name} seed ${seed}: ${result.violations.join(" | ")}`);
+    if (range.through)
+      console.log(`${variant.name} seed ${seed}: ${result.violations.join(" | ")}`);
   }
   const { user, system } = process.cpuUsage(started);
   const rate = (60e6 * runs) / (user + system);

@@ -10,7 +10,7 @@ import { type CodecPlace, CodecPlaces } from "./codec-places.ts";
 import { type Process, type Site, StackNode } from "./stack-node.ts";
 import type { StackOptions } from "./stack-options.ts";
 import { mapOf, newestOf } from "./stack-ring.ts";
-import { Wires } from "./wires.ts";
+import { type Wire, Wires } from "./wires.ts";
 
 /** Kernels and their memories outlive the runs. */
 const PLACES = new CodecPlaces();
@@ -104,7 +104,7 @@ export class StackCluster {
     if (!node.isStanding) return;
     this.world.note(`node-${node.number} goes on`);
     node.goOn();
-    for (const wire of this.wires.of(node.number)) wire.speak();
+    this.#connect(this.wires.of(node.number));
   }
 
   /** Cuts the nodes into those of the one side and those of the other. */
@@ -113,11 +113,16 @@ export class StackCluster {
     const cut = this.wires.all().filter(({ ends }) => sides[ends[0]] !== sides[ends[1]]);
     for (const wire of cut) wire.fallSilent();
     this.world.after(forMs, () => {
-      for (const wire of cut) {
-        const [left, right] = wire.ends.map((end) => this.machines[end]);
-        if (isTalking(left) && isTalking(right)) wire.speak();
-      }
+      this.#connect(cut);
     });
+  }
+
+  /** Those between processes that are there. */
+  #connect(wires: readonly Wire[]): void {
+    for (const wire of wires) {
+      const [left, right] = wire.ends.map((end) => this.machines[end]);
+      if (isTalking(left) && isTalking(right)) wire.speak();
+    }
   }
 
   /** Everything works again. */
@@ -128,10 +133,7 @@ export class StackCluster {
       this.start(node);
       node.hardware.disk.setFreeBytes(undefined);
     }
-    for (const wire of this.wires.all()) {
-      const [left, right] = wire.ends.map((end) => this.machines[end]);
-      if (isTalking(left) && isTalking(right)) wire.speak();
-    }
+    this.#connect(this.wires.all());
   }
 
   async #found(): Promise<void> {

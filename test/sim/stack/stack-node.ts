@@ -21,8 +21,8 @@ import type { CodecPlaces } from "./codec-places.ts";
 import { ForgetfulIndex } from "./hazardous.ts";
 import { Life, type WallClock } from "./life.ts";
 import { type DiskPace, LifeDisk } from "./life-disk.ts";
-import { type NetworkBoard, peerIdOf, SimNetwork } from "./sim-network.ts";
 import { shortDigest } from "./short-digest.ts";
+import { type NetworkBoard, peerIdOf, SimNetwork } from "./sim-network.ts";
 import type { StackOptions } from "./stack-options.ts";
 import { type BuiltRing, buildRing } from "./stack-ring.ts";
 import { type BuiltStore, buildStore } from "./stack-store.ts";
@@ -161,11 +161,19 @@ export class StackNode {
     const log = traceLogger(world, this.number);
     const cluster = buildRing(
       { known, proposer, incarnation: this.#incarnation, hazards: options.hazards },
-      { network, drive, save: (ring) => this.#save(life, ring), clock: life.clock, random: world, log },
+      {
+        network,
+        drive,
+        save: (ring) => this.#save(life, ring),
+        clock: life.clock,
+        random: world,
+        log,
+      },
     );
-    new DriveHost({ drives: () => cluster.own, buffers: new PeerBuffers(arena, PEER_PIECES) }).serve(
-      network,
-    );
+    new DriveHost({
+      drives: () => cluster.own,
+      buffers: new PeerBuffers(arena, PEER_PIECES),
+    }).serve(network);
     board.set(this.number, network);
     for (const wire of wires.of(this.number)) {
       wire.break("another process");

@@ -116,6 +116,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
       placement: () => ({
         orderFor: (dataId) => ring.map.orderFor(dataId),
         isLeaving: (index) => ring.map.leaving.has(index),
+        waits: ring.map.record.ring.phase !== "returning",
       }),
     });
   const running = createObjectStore(
@@ -128,7 +129,10 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     {
       replicas,
       spares: undefined,
-      furtherWorkers: (core) => [replicas.antiEntropy(), ring.createWorker(moverFor(core), noBacklog)],
+      furtherWorkers: (core) => [
+        replicas.antiEntropy(),
+        ring.createWorker(moverFor(core), noBacklog),
+      ],
       fresh: [],
       writer,
       reader,

@@ -113,8 +113,6 @@ function cellsByKey(cluster: StackCluster, problems: string[]): Map<Buffer, Cell
   return new Map([...byName.values()].map(({ key, cells }) => [key, cells]));
 }
 
-
-
 /** All replicas hold the same, and nobody else anything. */
 function bodyOf(
   cluster: StackCluster,

@@ -32,6 +32,7 @@ export class Wire {
   #held: { readonly send: () => void; readonly epoch: number }[] = [];
   #epoch = 0;
   #silent = false;
+  #silences = 0;
   #down = false;
 
   constructor(ends: readonly [number, number], wires: Wires) {
@@ -78,9 +79,9 @@ export class Wire {
     if (this.#silent) return;
     this.#silent = true;
     const { world } = this.#wires;
-    const epoch = this.#epoch;
+    const silence = ++this.#silences;
     world.after(world.between(SILENCE_MS_MIN, SILENCE_MS_MAX), () => {
-      if (!this.#silent || this.#epoch !== epoch) return;
+      if (!this.#silent || this.#silences !== silence) return;
       this.#setDown(true);
       this.break("silence");
     });

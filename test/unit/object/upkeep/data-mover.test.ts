@@ -20,8 +20,8 @@ function statesOf(count: number, offline: readonly number[] = [], full: readonly
   });
 }
 
-function placementOf(order: readonly number[], leaving: readonly number[] = []) {
-  return { orderFor: () => order, isLeaving: (index: number) => leaving.includes(index) };
+function placementOf(order: readonly number[], leaving: readonly number[] = [], waits = true) {
+  return { orderFor: () => order, isLeaving: (index: number) => leaving.includes(index), waits };
 }
 
 test("planMoves: shards go to the drives of their slots, what is there stays", async (t) => {
@@ -38,6 +38,19 @@ test("planMoves: a drive that is away is waited for, a full one is not", async (
   const placement = placementOf([0, 4, 2, 3, 1]);
   t.match(planMoves(data, placement, statesOf(5, [4]), false), { moves: [], blocked: true });
   t.match(planMoves(data, placement, statesOf(5, [], [4]), false), { moves: [], blocked: false });
+});
+
+test("planMoves: on the way back nothing waits for a drive that is away", async (t) => {
+  const order = [0, 4, 2, 3, 1];
+  const staying = planMoves(
+    dataOn([0, 1, 2, 3]),
+    placementOf(order, [], false),
+    statesOf(5, [4]),
+    false,
+  );
+  t.match(staying, { moves: [], blocked: false });
+  const leaving = placementOf([0, 4, 2, 3], [1], false);
+  t.match(planMoves(dataOn([0, 1, 2, 3]), leaving, statesOf(5, [4]), false), { blocked: true });
 });
 
 test("planMoves: what leaves goes elsewhere when its new drive takes nothing", async (t) => {
