@@ -21,7 +21,10 @@ function simulatorOf(args: readonly string[]): (args: readonly string[]) => Prom
 
 const [name = "register", ...rest] = process.argv.slice(2);
 const named = SIMULATORS[name];
-if (named !== undefined) {
+if (name === "--help") {
+  console.log(`npm run sim -- ${Object.keys(SIMULATORS).join(" | ")} [options]\n`);
+  for (const run of Object.values(SIMULATORS)) await run([name]);
+} else if (named !== undefined) {
   await named(rest);
 } else if (name.startsWith("--")) {
   const args = [name, ...rest];

@@ -8,13 +8,11 @@
  * them by the descriptor that it has read.
  */
 import type { Clock } from "../../base/clock.ts";
-import type { DataId } from "../../base/ids.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { shardFileBytes } from "../../codec/stripe.ts";
 import type { ShardedData } from "../contract/data.ts";
 import { OBJECT_TAG, PART_TAG } from "../contract/register-keys.ts";
 import type { DriveTable } from "../data/data-drives.ts";
-import type { PlacementDrive } from "../data/data-placement.ts";
 import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
 import { copyShard, type ShardCopierModules } from "../data/shard-copier.ts";
 import { isTooLate, type Moment, momentOf } from "../operations/commit-limit.ts";
@@ -27,21 +25,8 @@ import {
   type Replacement,
   replaceData,
 } from "../records/record-data.ts";
+import { type MoverPlacement, planMoves } from "./move-plan.ts";
 import { findReference } from "./references.ts";
-
-/** Where data belongs now. */
-export interface MoverPlacement {
-  /** Drives in the order in which the item's slots have them, then those that stand in. */
-  orderFor(dataId: DataId): readonly number[];
-  /** The drive is being emptied. */
-  isLeaving(driveIndex: number): boolean;
-  /**
-   * Whether data that could stay where it is waits for a drive that is away. False while a change is
-   * given up: nobody can give that up in turn, and a drive that is gone for good can only be
-   * removed when it is over.
-   */
-  readonly waits: boolean;
-}
 
 export interface DataMoverModules {
   readonly core: ObjectCore;
@@ -55,15 +40,6 @@ export interface MoveCounts {
   readonly shards: number;
   readonly bytes: number;
   readonly failed: number;
-}
-
-/** What has to happen to one item. */
-export interface MovePlan {
-  readonly moves: readonly RebuildTarget[];
-  /** Something cannot be moved now and has to be. */
-  readonly blocked: boolean;
-  /** It has more shards than there are drives for: it is written anew. */
-  readonly anew: boolean;
 }
 
 const NO_RESULT = new Uint8Array(0);
@@ -261,49 +237,6 @@ class MadeShards {
   finishing(): void {
     this.since ??= momentOf(this.#clock);
   }
-}
-
-/** `leavingOnly`: what could stay stays. */
-export function planMoves(
-  data: ShardedData,
-  { orderFor, isLeaving, waits }: MoverPlacement,
-  states: readonly PlacementDrive[],
-  leavingOnly: boolean,
-): MovePlan {
-  const order = orderFor(data.dataId);
-  const leaves = data.drives.some((drive) => isLeaving(drive));
-  if (data.drives.length > order.length) return { moves: [], blocked: false, anew: leaves };
-  const usable = new Map(states.map((state) => [state.index, state]));
-  const takes = (index: number) => {
-    const state = usable.get(index);
-    return state?.online === true && !state.full;
-  };
-  const taken = new Set([...data.drives, ...order.slice(0, data.drives.length)]);
-  const moves: RebuildTarget[] = [];
-  let blocked = false;
-  data.drives.forEach((own, slot) => {
-    const wanted = order[slot] ?? own;
-    const mustGo = isLeaving(own);
-    const isMissing = (data.missing & (1 << slot)) !== 0;
-    if (own === wanted || (!mustGo && (leavingOnly || isMissing))) return;
-    if (takes(wanted)) {
-      moves.push({ slot, driveIndex: wanted });
-      return;
-    }
-    // A full drive is no reason to wait; one that is away will be back, or is taken out.
-    if (!mustGo) {
-      blocked ||= waits && usable.get(wanted)?.online !== true;
-      return;
-    }
-    const other = order.find((index) => takes(index) && !taken.has(index));
-    if (other === undefined) {
-      blocked = true;
-      return;
-    }
-    taken.add(other);
-    moves.push({ slot, driveIndex: other });
-  });
-  return { moves, blocked, anew: false };
 }
 
 function withMoves(data: ShardedData, moves: readonly RebuildTarget[]): ShardedData {

@@ -3,7 +3,7 @@
  * outcome nobody learnt. The drive wrote a `pending` row with each shard; the record that refers to
  * it takes the row away, so what is left after a grace time is looked into.
  *
- * Nothing is deleted because a reference is absent: first the owner's register is written anew (a
+ * Nothing is deleted because a reference is absent or leads elsewhere: first the owner's register is written anew (a
  * fence), so that no older proposal that may still refer to the data can ever be chosen; then it is
  * read again. The grace time runs on this process's own clock, from when it first saw the row.
  */
@@ -142,7 +142,9 @@ export class Sweeper implements BackgroundWorker {
     const { dataId, ownerKey, slot } = shard;
     if (core.committing.has(dataId)) return false;
     let reference = await findReference(core, ownerKey, dataId);
-    if (reference.kind === "none") {
+    // Also when the record names another place: a mover may be about to name this one.
+    const isWanted = isMissing(reference, slot) || isHere(reference, slot, drive.index);
+    if (reference.kind !== "moving" && !isWanted) {
       await this.#fence(ownerKey);
       reference = await findReference(core, ownerKey, dataId);
     }

@@ -20,8 +20,14 @@ export async function runRegisterSimulator(args: readonly string[]): Promise<voi
       from: { type: "string", default: "1" },
       variant: { type: "string" },
       replay: { type: "string" },
+      help: { type: "boolean", default: false },
     },
   });
+  if (values.help) {
+    console.log(HELP);
+    for (const { name } of VARIANTS) console.log(`  ${name}`);
+    return;
+  }
   const chosen = VARIANTS.filter(
     (variant) => values.variant === undefined || variant.name === values.variant,
   );
@@ -31,6 +37,16 @@ export async function runRegisterSimulator(args: readonly string[]): Promise<voi
     else await measure(variant, Number(values.from), Number(values.seeds));
   }
 }
+
+const HELP = `npm run sim -- register [--variant NAME] [--from SEED] [--seeds N]
+npm run sim -- register --variant NAME --replay SEED
+
+  --seeds N     how many of each variant (300)
+  --from SEED   the first (1)
+  --variant     one of those below; without it all of them
+  --replay      shows the history of one seed
+
+Variants:`;
 
 async function measure(variant: Variant, from: number, seeds: number): Promise<void> {
   const started = process.cpuUsage();

@@ -46,7 +46,7 @@ export async function survey(cluster: StackCluster, place: CodecPlace): Promise<
   const wanted = new Map<string, Set<string>>(
     cluster.nodes.map(({ number }) => [String(number), new Set<string>()]),
   );
-  for (const [key, cells] of cellsByKey(cluster, problems)) {
+  for (const [key, cells] of cellsByKey(cluster)) {
     const body = bodyOf(cluster, key, cells, problems);
     if (body === undefined) continue;
     for (const data of itemsOf(key, body, problems)) {
@@ -92,21 +92,29 @@ function problemsOfRows(cluster: StackCluster, { number, hardware }: StackNode):
   return problems;
 }
 
-type Cells = Map<number, RegisterCell>;
+interface Cells {
+  readonly byNode: Map<number, RegisterCell>;
+  /** Nodes on which it cannot be read. */
+  readonly rotten: number[];
+}
 
-function cellsByKey(cluster: StackCluster, problems: string[]): Map<Buffer, Cells> {
+function emptyCells(): Cells {
+  return { byNode: new Map(), rotten: [] };
+}
+
+function cellsByKey(cluster: StackCluster): Map<Buffer, Cells> {
   const byName = new Map<string, { key: Buffer; cells: Cells }>();
   for (const { number, hardware } of cluster.nodes) {
     for (const { key, value } of hardware.image.tables.get("rec") ?? []) {
       const name = key.toString("latin1");
-      const entry = byName.get(name) ?? { key, cells: new Map() };
+      const entry = byName.get(name) ?? { key, cells: emptyCells() };
       byName.set(name, entry);
       try {
         const cell = decodeRecord(shortDigest, key, Buffer.from(value));
         // A promise that nothing followed keeps its cell: a known leak of some dozen bytes.
-        if (cell.value.length > 0) entry.cells.set(number, cell);
+        if (cell.value.length > 0) entry.cells.byNode.set(number, cell);
       } catch {
-        problems.push(`node-${number}: ${describeKey(key)} cannot be read`);
+        entry.cells.rotten.push(number);
       }
     }
   }
@@ -117,7 +125,7 @@ function cellsByKey(cluster: StackCluster, problems: string[]): Map<Buffer, Cell
 function bodyOf(
   cluster: StackCluster,
   key: Buffer,
-  cells: Cells,
+  { byNode: cells, rotten }: Cells,
   problems: string[],
 ): Uint8Array | undefined {
   const { registers, drives } = cluster.map;
@@ -125,7 +133,9 @@ function bodyOf(
   const replicas = new Set<number>();
   for (const [id, { drive }] of drives) if (group.includes(id)) replicas.add(drive.number);
   const [first] = [...cells.values()];
+  // Rot in what the others have forgotten, a tombstone, is repaired when the key is written again.
   if (first === undefined) return undefined;
+  for (const number of rotten) problems.push(`node-${number}: ${describeKey(key)} cannot be read`);
   for (const number of replicas) {
     const cell = cells.get(number);
     if (cell === undefined) problems.push(`node-${number} lacks ${describeKey(key)}`);

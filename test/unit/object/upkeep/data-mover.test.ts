@@ -1,8 +1,12 @@
 import { test } from "tap";
 import { newDataId } from "../../../../src/base/ids.ts";
 import type { ShardedData } from "../../../../src/object/contract/data.ts";
-import { mergeShards } from "../../../../src/object/records/record-data.ts";
-import { planMoves } from "../../../../src/object/upkeep/data-mover.ts";
+import { objectKey } from "../../../../src/object/contract/register-keys.ts";
+import { COMMIT_WITHIN_MS } from "../../../../src/object/operations/commit-limit.ts";
+import { dataOf, mergeShards } from "../../../../src/object/records/record-data.ts";
+import { DataMover } from "../../../../src/object/upkeep/data-mover.ts";
+import { planMoves } from "../../../../src/object/upkeep/move-plan.ts";
+import { createFixture, putInput } from "../../../support/object/store-fixture.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
 
 const random = new SeededRandom(5);
@@ -53,6 +57,20 @@ test("planMoves: on the way back nothing waits for a drive that is away", async 
   t.match(planMoves(dataOn([0, 1, 2, 3]), leaving, statesOf(5, [4]), false), { blocked: true });
 });
 
+test("planMoves: what cannot move does not keep others from being done", async (t) => {
+  // Slot 1 is wanted where slot 0 is, and that one cannot go to the drive that is away.
+  const order = [4, 0, 2, 3, 5];
+  const states = statesOf(6, [4]);
+  const back = planMoves(dataOn([0, 1, 2, 3]), placementOf(order, [], false), states, false);
+  t.match(back, { moves: [], blocked: false });
+  const full = planMoves(dataOn([0, 1, 2, 3]), placementOf(order), statesOf(6, [], [4]), false);
+  t.match(full, { moves: [], blocked: false });
+  const leaving = planMoves(dataOn([0, 1, 2, 3]), placementOf(order, [1], false), states, false);
+  t.strictSame(leaving, { moves: [{ slot: 1, driveIndex: 5 }], blocked: false, anew: false });
+  const part = planMoves(dataOn([0, 1, 2, 3]), placementOf(order, [1]), statesOf(6), true);
+  t.strictSame(part.moves, [{ slot: 1, driveIndex: 5 }]);
+});
+
 test("planMoves: what leaves goes elsewhere when its new drive takes nothing", async (t) => {
   const data = dataOn([0, 1, 2, 3]);
   const placement = placementOf([0, 4, 2, 3, 5], [1]);
@@ -94,4 +112,42 @@ test("mergeShards: changes only what is still as it was found", async (t) => {
     "slot 0 was found damaged, slot 2 was moved",
   );
   t.equal(mergeShards(after, before, after), undefined);
+});
+
+test("DataMover: what was made long before it could be recorded is not recorded any more", async (t) => {
+  const { store, registers, clock } = createFixture({}, undefined, 1);
+  const bucket = await store.createBucket("bucket");
+  await store.putObject(putInput(bucket, "key", "content that is too long to be kept inline"));
+  const key = objectKey(await store.core.buckets.find("bucket"), "key");
+  const drivesNow = async () => dataOf(key, await registers.read(key))[0]?.data.drives ?? [];
+  const before = await drivesNow();
+  const order = before.map((index) => index + before.length);
+  const dropped: number[] = [];
+  let standsMs = COMMIT_WITHIN_MS + 1;
+  const mover = new DataMover({
+    core: store.core,
+    copier: { arena: { acquire: () => Promise.reject(), release() {} }, drives: { get() {} } },
+    rebuilder: {
+      async rebuild({ targets, onFinishing }) {
+        onFinishing?.();
+        clock.advance(standsMs);
+        return targets;
+      },
+    },
+    drives: {
+      get(index) {
+        dropped.push(index);
+        return undefined;
+      },
+      states: () => statesOf(2 * before.length),
+      isOnline: () => true,
+    },
+    placement: () => placementOf(order),
+  });
+  t.notOk(await mover.tend(key, await registers.read(key)));
+  t.strictSame(await drivesNow(), before, "the sweeper may have deleted the copies");
+  t.strictSame(dropped, [], "and the old ones stay");
+  standsMs = COMMIT_WITHIN_MS - 1;
+  t.ok(await mover.tend(key, await registers.read(key)));
+  t.strictSame(await drivesNow(), order);
 });
