@@ -118,7 +118,8 @@ export function createObjectNode(
         if (modules.cluster === undefined) return [];
         const mover = createMover(modules.cluster, core, { arena, budget, drives, rebuilder });
         const worker = modules.cluster.ring.createWorker(mover, () => healBacklogOf(objects));
-        return [modules.cluster.replicas.antiEntropy(), worker];
+        const { replicas } = modules.cluster;
+        return [replicas.antiEntropy(), replicas.recordScrub(), worker];
       },
       fresh: modules.cluster === undefined ? store.fresh : markSynced(store),
       writer,

@@ -30,6 +30,7 @@ import type { ClusterMap } from "./cluster-map.ts";
 import { ClusterRegisters, partitionOfKey } from "./cluster-registers.ts";
 import { avoidLeaving } from "./leaving-drives.ts";
 import type { PeerDrives } from "./peer-drives.ts";
+import { RECORD_SCRUB_OPTIONS, RecordScrub } from "./record-scrub.ts";
 import type { SharedDrive } from "./shared-drive.ts";
 
 export interface ClusterReplicasOptions {
@@ -171,6 +172,17 @@ export class ClusterReplicas implements NodeReplicas {
       driveOf: (id) => this.driveOf(id),
       replicasOf: (head) => this.#registers.layout.setFor(head),
       settle: (key) => this.#registers.engine.settle(key),
+      log: this.#modules.log,
+    });
+  }
+
+  /** Finds records of this node's drives that cannot be read. */
+  recordScrub(options = RECORD_SCRUB_OPTIONS): RecordScrub {
+    return new RecordScrub(options, {
+      localDrives: () => this.#modules.own.map(({ guard }) => guard),
+      epoch: () => this.#map.epoch,
+      settle: (key) => this.#registers.engine.settle(key),
+      clock: this.#modules.clock,
       log: this.#modules.log,
     });
   }

@@ -108,6 +108,7 @@ const PACES: Readonly<Record<string, WorkerPace>> = {
   damage: { idleMs: MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
   replicas: { idleMs: MINUTE_MS / 2, retryMs: MINUTE_MS / 2, dutyShare: 1 },
   "anti-entropy": { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.1 },
+  records: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
   // Its pauses are those of the healer; what it moves is what an operator waits for.
   ring: { idleMs: 500, retryMs: 2_000, dutyShare: 0.5 },
   scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },

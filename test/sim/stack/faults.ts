@@ -116,7 +116,7 @@ export class Faults {
   /** It does not come back. An operator has to notice. */
   #lose(): void {
     const { world } = this.#cluster;
-    if (this.#weak.gone || this.#weak.known === undefined) return;
+    if (this.#weak.gone || this.#cluster.map.record.ring.phase !== "stable") return;
     world.note(`node-${this.#weak.number} is lost with its drive`);
     this.#cluster.end(this.#weak, "power");
     this.#weak.gone = true;

@@ -54,6 +54,7 @@ const LONG_IDLE_MS: Readonly<Record<string, Pause>> = {
   "anti-entropy": [6_000, 20_000],
   ring: [100, 600],
   scrubber: [2_000, 6_000],
+  records: [2_000, 6_000],
 };
 const HURRY_MS: Pause = [60, 150];
 

@@ -12,7 +12,7 @@ for (const variant of STACK_VARIANTS) {
         const { violations, answered } = await runStackVariant(variant, seed, { trace: false });
         const again = `npm run sim -- stack --variant ${name} --replay ${seed}`;
         t.strictSame(violations, [], again);
-        t.ok(answered > 20, `the clients got somewhere: ${answered} answers`);
+        t.ok(answered > 10, `the clients got somewhere: ${answered} answers`);
       }
     });
     continue;

@@ -131,6 +131,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
       spares: undefined,
       furtherWorkers: (core) => [
         replicas.antiEntropy(),
+        replicas.recordScrub(SCRUB),
         ring.createWorker(moverFor(core), noBacklog),
       ],
       fresh: [],
