@@ -114,6 +114,9 @@ test("Quotas: a write that nobody knows the fate of is counted, or can never com
     const bucket = await bucketWith(cluster, 100);
     const [ours, theirs] = [storeAt(cluster, 0), storeAt(cluster, 1)];
     t.equal(await put(ours, bucket, "a", 10), "resolved");
+    // Its share covers what comes, so that the object is all that is written.
+    t.equal(await put(ours, bucket, "x", 60), "resolved");
+    await ours.deleteObject({ bucket, key: "x", conditions: {} });
     // At the most one replica hears of it: no majority.
     const only = cluster.drives[heard]?.id;
     cluster.deliver = (node, id, call) =>
@@ -125,5 +128,11 @@ test("Quotas: a write that nobody knows the fate of is counted, or can never com
     t.equal(bytes, code === "resolved" ? 100 : 70, `drive ${heard}`);
     t.equal(code === "resolved" || code === "quota-exceeded", true, code);
     t.equal(await put(ours, bucket, "d", 101 - bytes), "quota-exceeded");
+    // Whichever majority is asked from now on, nothing more comes to light.
+    for (const away of cluster.drives) {
+      cluster.deliver = (_node, id) => (id === away.id ? "lose-request" : "deliver");
+      await codeOf(ours.openObject({ bucket, key: "b", conditions: {} }));
+      t.equal((await ours.bucketUsage(BUCKET)).bytes, bytes);
+    }
   }
 });

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { test } from "tap";
 import type { Bucket } from "../../../../src/object/contract/object-store.ts";
+import { OBJECT_TAG } from "../../../../src/object/contract/register-keys.ts";
 import { quotaOf } from "../../../../src/object/operations/bucket-quota.ts";
-import { QUOTA_BYTES_MAX } from "../../../../src/object/operations/quotas.ts";
+import { COUNT_PAUSE_MS, QUOTA_BYTES_MAX } from "../../../../src/object/operations/quotas.ts";
 import { bytesSource } from "../../../support/object/memory-data.ts";
 import {
   codeOf,
@@ -181,6 +182,26 @@ test("Quotas: a part that cannot become an object is refused", async (t) => {
   const source = bytesSource(Buffer.alloc(11));
   const part = fixture.store.putPart({ bucket, key, uploadId, partNumber: 9, source });
   t.equal(await codeOf(part), "quota-exceeded");
+});
+
+test("Quotas: a write of unknown fate is charged until a count has looked", async (t) => {
+  for (const fault of ["applied-but-unknown", "lost"] as const) {
+    const fixture = createFixture();
+    const bucket = await bucketWith(fixture, 100);
+    await put(fixture, bucket, "a", 1);
+    let pending = true;
+    fixture.registers.nextFault = (key) => {
+      if (!pending || key[0] !== OBJECT_TAG) return "none";
+      pending = false;
+      return fault;
+    };
+    t.equal(await put(fixture, bucket, "b", 60), "unknown-outcome");
+    const room = fault === "lost" ? 99 : 39;
+    fixture.clock.advance(COUNT_PAUSE_MS);
+    t.equal(await put(fixture, bucket, "c", room + 1), "quota-exceeded", fault);
+    t.equal(await put(fixture, bucket, "c", room), "resolved", fault);
+    t.equal((await fixture.store.bucketUsage(BUCKET)).bytes, 100);
+  }
 });
 
 test("Quotas: requests at the same time get what there is, and no more", async (t) => {
