@@ -39,7 +39,7 @@ function caller(statements: readonly object[], operator = false): SignedCaller {
 const READ_WRITE = { Effect: "Allow", Action: "s3:*", Resource: "arn:aws:s3:::*" };
 
 /** Every one of them is about GetObject; the last one allows it, and each has to be looked into. */
-export function twentyStatements(from = "192.0.2.0/24"): readonly object[] {
+export function twentyStatements(bucket = "bucket", from = "192.0.2.0/24"): readonly object[] {
   const statements: object[] = [];
   for (let index = 0; index < 19; index++) {
     statements.push({
@@ -47,7 +47,7 @@ export function twentyStatements(from = "192.0.2.0/24"): readonly object[] {
       Action: ["s3:Get*", "s3:PutObject"],
       Resource: [
         `arn:aws:s3:::bucket-${index}/*`,
-        `arn:aws:s3:::bucket/*/\${aws:username}/${index}/*`,
+        `arn:aws:s3:::${bucket}/*/\${aws:username}/${index}/*`,
       ],
       Condition: {
         StringLike: { "s3:prefix": [`home/${index}/*`, "${aws:username}/*"] },

@@ -55,7 +55,7 @@ async function makeUser({ port }: ServerUnderTest): Promise<void> {
     if (status >= 300) throw new Error(text);
   };
   // Whoever asks comes from this machine.
-  const Statement = twentyStatements("127.0.0.0/8");
+  const Statement = twentyStatements("bench0", "127.0.0.0/8");
   const policy = { Version: "2012-10-17", Statement };
   await call({ path: "add-canned-policy", query: { name: "bench" }, body: policy, sealed: false });
   const user = { secretKey: USER.secretKey, policy: "bench" };

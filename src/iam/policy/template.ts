@@ -30,6 +30,8 @@ export class Template {
   readonly source: string;
   readonly #pieces: readonly Piece[];
   readonly #variables: readonly Variable[];
+  /** What every text that it matches begins with, whatever its variables stand for. */
+  readonly #lead: string;
   /** Without variables: the pattern once and for all. */
   readonly #fixed: Pattern | undefined;
   /** What the variables last stood for, and the pattern that made: callers ask many times. */
@@ -43,6 +45,8 @@ export class Template {
     this.#variables = this.#pieces.filter((piece) => typeof piece !== "number");
     const units = this.#pieces.filter((piece) => typeof piece === "number");
     if (this.#variables.length === 0) this.#fixed = new Pattern(units);
+    const open = this.#pieces.findIndex((piece) => typeof piece !== "number" || piece >= STAR);
+    this.#lead = textOf(open < 0 ? units : units.slice(0, open));
   }
 
   get hasVariables(): boolean {
@@ -59,6 +63,7 @@ export class Template {
   }
 
   matches(text: string, values: ConditionValues): boolean {
+    if (!text.startsWith(this.#lead)) return false;
     const pattern = this.#fixed ?? this.#resolve(values);
     return pattern?.matches(text) ?? false;
   }
@@ -109,19 +114,26 @@ function variableValue({ key, fallback }: Variable, values: ConditionValues): st
   return found?.length === 1 ? found[0] : fallback;
 }
 
-/** Units and wildcards, with the two commonest shapes set apart. */
+/** Units and wildcards, with the commoner shapes set apart. */
 class Pattern {
   readonly #units: readonly number[];
   /** Text before the first wildcard. */
   readonly #prefix: string;
-  readonly #shape: "literal" | "prefix" | "general";
+  /** Where all wildcards are stars: the texts between them, and the one after the last. */
+  readonly #between: readonly string[] = [];
+  readonly #suffix: string = "";
+  readonly #shape: "literal" | "stars" | "general";
 
   constructor(units: readonly number[]) {
     this.#units = units;
     const wild = units.findIndex((unit) => unit >= STAR);
     this.#prefix = textOf(wild < 0 ? units : units.slice(0, wild));
     if (wild < 0) this.#shape = "literal";
-    else this.#shape = wild === units.length - 1 && units[wild] === STAR ? "prefix" : "general";
+    else this.#shape = units.includes(ANY) ? "general" : "stars";
+    if (this.#shape !== "stars") return;
+    const texts = textsBetweenStars(units.slice(wild + 1));
+    this.#suffix = texts.at(-1) ?? "";
+    this.#between = texts.slice(0, -1);
   }
 
   get literal(): string | undefined {
@@ -131,8 +143,29 @@ class Pattern {
   matches(text: string): boolean {
     if (this.#shape === "literal") return text === this.#prefix;
     if (!text.startsWith(this.#prefix)) return false;
-    return this.#shape === "prefix" || matchUnits(this.#units, text);
+    return this.#shape === "stars" ? this.#matchStars(text) : matchUnits(this.#units, text);
   }
+
+  /** Each text at its first place: a later one could not do better. */
+  #matchStars(text: string): boolean {
+    let at = this.#prefix.length;
+    for (const between of this.#between) {
+      const found = text.indexOf(between, at);
+      if (found < 0) return false;
+      at = found + between.length;
+    }
+    return text.length - this.#suffix.length >= at && text.endsWith(this.#suffix);
+  }
+}
+
+function textsBetweenStars(units: readonly number[]): string[] {
+  const texts: string[] = [];
+  let from = 0;
+  for (let star = units.indexOf(STAR); star >= 0; star = units.indexOf(STAR, from)) {
+    texts.push(textOf(units.slice(from, star)));
+    from = star + 1;
+  }
+  return [...texts, textOf(units.slice(from))];
 }
 
 function textOf(units: readonly number[]): string {
