@@ -5,6 +5,7 @@
 import type { ConditionValues } from "./condition-values.ts";
 import type { Policy, Statement } from "./policy.ts";
 import type { PolicyCaller, PrincipalMatch } from "./principals.ts";
+import type { Template } from "./template.ts";
 
 export interface PolicyRequest {
   readonly caller: PolicyCaller;
@@ -44,15 +45,26 @@ function isSettled(verdict: PolicyVerdict): boolean {
 function applies(statement: Statement, request: PolicyRequest): PrincipalMatch {
   const match = statement.principals?.match(request.caller, statement.effect) ?? "direct";
   if (match === "none" || !coversResource(statement, request)) return "none";
-  const { values } = request;
-  const holds = statement.conditions.every((one) => one.holds(values, statement.effect));
-  return holds ? match : "none";
+  for (const one of statement.conditions) {
+    if (!one.holds(request.values, statement.effect)) return "none";
+  }
+  return match;
+}
+
+/** A loop, because this is asked for every statement of every request. */
+function matchesAny(
+  patterns: readonly Template[],
+  resource: string,
+  values: ConditionValues,
+): boolean {
+  for (const pattern of patterns) if (pattern.matches(resource, values)) return true;
+  return false;
 }
 
 function coversResource({ resources, effect }: Statement, request: PolicyRequest): boolean {
   if (resources === undefined) return true;
   const { resource, values } = request;
-  const named = resources.patterns.some((pattern) => pattern.matches(resource, values));
+  const named = matchesAny(resources.patterns, resource, values);
   if (!resources.negated) return named;
   // All but something that is not known yet would be more than its author meant to allow.
   const vague = resources.patterns.some((pattern) => pattern.isUnresolved(values));
