@@ -28,7 +28,8 @@ Ports:
   9001  web console
   19000 other nodes of a cluster
 
-Exit codes: 0 stopped as asked, 1 failed, 2 wrong command line or settings.`;
+Exit codes: 0 stopped as asked, 1 failed, 2 wrong command line or settings,
+3 this node was removed from its cluster.`;
 
 export const SERVER_HELP_AFTER = `
 DIR is a drive. Three dots expand: {1...4}, {01...12}, {a...f}; several patterns multiply.

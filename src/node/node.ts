@@ -31,6 +31,7 @@ import { endpointUrls } from "./banner.ts";
 import { type OpenedCluster, openCluster } from "./cluster/cluster-backend.ts";
 import { NodeControl } from "./cluster/node-control.ts";
 import { type ClusterPlace, findPlace, takePlace } from "./cluster/node-place.ts";
+import { RemovalWatch } from "./cluster/removal-watch.ts";
 import { replaceDrives } from "./cluster/replace-drives.ts";
 import { StartingHandler } from "./cluster/starting-handler.ts";
 import { startEvents } from "./events.ts";
@@ -81,7 +82,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     closers.push(() => dataPath.close());
     closers.push(() => objects.stop());
     log.info("drives opened", describeDrives(store));
-    await objects.start();
+    const removal = await startWatched(objects, opened, closers);
     const identities = createIdentities(settings, { objects, opened, log });
     closers.push(() => identities.stop());
     await identities.start();
@@ -123,6 +124,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     return {
       endpoints: endpointsOf(settings, front),
       reload: () => front.reload(),
+      ...(removal && { ended: removal.removed }),
       stop: closeAll,
     };
   } catch (error) {
@@ -171,6 +173,22 @@ function identityOf({ known, member }: ClusterPlace) {
       .filter(({ state }) => state !== "removed")
       .map(({ driveId, number }) => ({ id: driveId, index: number })),
   };
+}
+
+/** A removed node would wait for ever for others that do not know it. */
+async function startWatched(
+  objects: RunningObjectStore,
+  opened: OpenedCluster | undefined,
+  closers: (() => void)[],
+): Promise<RemovalWatch | undefined> {
+  const started = objects.start().then(() => undefined);
+  if (opened === undefined) return started;
+  const watch = new RemovalWatch({ map: () => opened.map, network: opened.network, clock });
+  watch.start();
+  closers.push(() => watch.stop());
+  const removed = await Promise.race([started, watch.removed]);
+  if (removed !== undefined) throw removed;
+  return watch;
 }
 
 function followLoad(opened: OpenedCluster | undefined): ForegroundLoad {

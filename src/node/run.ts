@@ -13,12 +13,18 @@ import { type Invocation, parseCommandLine, parseServerOptions } from "./command
 import { isServerAlive, localHost } from "./health-check.ts";
 import { runClusterCommand } from "./operator/cluster-command.ts";
 import type { ClusterWords } from "./operator/cluster-words.ts";
-import { type LoadNode, serve } from "./serve.ts";
+import { type LoadNode, type ServeOutcome, serve } from "./serve.ts";
 
 /** The exit codes of the help text. */
 export const EXIT_OK = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+export const EXIT_REMOVED = 3;
+const SERVE_EXITS: Readonly<Record<ServeOutcome, number>> = {
+  stopped: EXIT_OK,
+  failed: EXIT_FAILED,
+  removed: EXIT_REMOVED,
+};
 
 /** Between two looks of a command that goes on showing. */
 const WATCH_PAUSE_MS = 2_000;
@@ -59,7 +65,7 @@ async function runWithSettings(
   }
   if (invocation.kind === "server") {
     const { settings, warnings } = loaded;
-    return (await serve({ settings, warnings, ...modules })) ? EXIT_OK : EXIT_FAILED;
+    return SERVE_EXITS[await serve({ settings, warnings, ...modules })];
   }
   for (const warning of loaded.warnings) complain(`warning: ${warning}`);
   if (invocation.kind === "config-show") print(showSettings(loaded.settings, loaded.origins));

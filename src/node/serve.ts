@@ -11,12 +11,15 @@ import { DEFAULT_ROOT_PASSWORD, type Settings } from "../../config/schema.ts";
 import { KIB } from "../base/bytes.ts";
 import type { Logger } from "../base/log.ts";
 import { bannerLines } from "./banner.ts";
+import { NodeRemovedError } from "./cluster/removal-watch.ts";
 import { createLogger, type LogOptions, type RootLogger } from "./log-pino.ts";
 import { type DriveLocks, lockDrives } from "./process-lock.ts";
 
 export interface RunningNode {
   /** URLs under which the node can be reached, the best one first. */
   readonly endpoints: readonly string[];
+  /** Resolves when there is nothing left to serve for, with the reason. */
+  readonly ended?: Promise<Error>;
   /** Reads again what may change while running: the certificates. */
   reload?(): void;
   /** Finishes what was begun, within the grace of the settings, and closes everything. */
@@ -55,12 +58,16 @@ const CLOSE_MS_MAX = 10_000;
 const HEAD_BYTES_BESIDES_HEADERS = 32 * KIB;
 /** A start that is about to succeed may do so. */
 const ABANDON_MS_MAX = 2_000;
+const NEVER: Promise<undefined> = new Promise(() => {});
 const EXIT_FAILED = 1;
 /** 128 + SIGINT, what shells expect of an interrupted process. */
 const EXIT_INTERRUPTED = 130;
 
-/** Serves until a signal asks to stop. False when it could not start or stop in good order. */
-export async function serve(options: ServeOptions): Promise<boolean> {
+/** "failed": it could not start or stop in good order. "removed": its cluster does without it. */
+export type ServeOutcome = "stopped" | "failed" | "removed";
+
+/** Serves until a signal asks to stop, or there is nothing left to serve for. */
+export async function serve(options: ServeOptions): Promise<ServeOutcome> {
   const { settings } = options;
   const root = createLogger(logOptions(settings));
   dieOnUncaught(root);
@@ -75,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<boolean> {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     root.fatal("Ringfort cannot start", { reason, error });
-    return false;
+    return error instanceof NodeRemovedError ? "removed" : "failed";
   } finally {
     root.flush();
   }
@@ -85,7 +92,7 @@ async function startAndWait(
   options: ServeOptions,
   { log }: RootLogger,
   stopping: Promise<NodeJS.Signals>,
-): Promise<boolean> {
+): Promise<ServeOutcome> {
   const { settings, version } = options;
   const { startNode, ownPaths } = await options.loadNode();
   const locks = await lockDrives(await ownPaths(settings, log));
@@ -98,7 +105,7 @@ async function startAndWait(
       throw error;
     },
   );
-  if (first === undefined) return await abandonStart(starting, locks, log);
+  if (first === undefined) return outcomeOf(await abandonStart(starting, locks, log));
   const node = first;
   const { endpoints } = node;
   if (prettyLog(settings)) announce(options, endpoints);
@@ -108,9 +115,17 @@ async function startAndWait(
     log.info("reloading certificates");
     node.reload?.();
   });
-  await stopping;
+  const ended = await Promise.race([stopping.then(() => undefined), node.ended ?? NEVER]);
+  if (ended !== undefined)
+    log.error("there is nothing left to serve for", { reason: ended.message });
   const { shutdownGrace, shutdownDelay = SHUTDOWN_DELAY_MS } = settings.node;
-  return await stopInTime({ node, locks, graceMs: shutdownGrace + shutdownDelay, log });
+  const graceMs = shutdownGrace + shutdownDelay;
+  const stopped = outcomeOf(await stopInTime({ node, locks, graceMs, log }));
+  return ended === undefined ? stopped : "removed";
+}
+
+function outcomeOf(done: boolean): ServeOutcome {
+  return done ? "stopped" : "failed";
 }
 
 /** Asked to stop before it served: nothing was acknowledged, so the process may end as it is. */

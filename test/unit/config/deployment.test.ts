@@ -43,7 +43,7 @@ test("ringfort.service: starts the server unprivileged and does not retry wrong 
   const text = read("config/systemd/ringfort.service");
   t.match(text, /^ExecStart=\/usr\/local\/bin\/ringfort server$/m);
   t.match(text, /^User=ringfort$/m);
-  t.match(text, /^RestartPreventExitStatus=2$/m);
+  t.match(text, /^RestartPreventExitStatus=2 3$/m);
   const stop = Number(/^TimeoutStopSec=(\d+)$/m.exec(text)?.[1]);
   t.ok(stop >= 25 + 10, "longer than the default grace and the closing");
 });
