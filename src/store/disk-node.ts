@@ -23,8 +23,9 @@ export function createNodeDisk(): Disk {
     stat: readStat,
     fsyncDir: syncFolder,
     statfs: async (path) => {
-      const found = await fs.promises.statfs(path);
-      return { totalBytes: found.blocks * found.bsize, freeBytes: found.bavail * found.bsize };
+      const { blocks, bfree, bavail, bsize } = await fs.promises.statfs(path);
+      // Blocks kept for the system are neither ours nor in use: the rest of the total is.
+      return { totalBytes: (blocks - bfree + bavail) * bsize, freeBytes: bavail * bsize };
     },
   };
 }

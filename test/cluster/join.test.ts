@@ -86,7 +86,13 @@ async function checkDrain(
   t.match(drained.stdout, /the change is done/);
   const left = (await statusOf(cluster)).nodes.filter(({ state }) => state !== "removed");
   t.equal(left.length, 3);
-  await cluster.nodes.pop()?.stop();
+  const gone = cluster.nodes.pop();
+  const code = await new Promise((resolve) => {
+    if (gone === undefined || gone.child.exitCode !== null) resolve(gone?.child.exitCode);
+    else gone.child.once("exit", resolve);
+  });
+  t.equal(code, 3, "the removed node ends by itself");
+  t.match(gone?.output(), /not a member of its cluster any more: it was drained/);
   await verify(t, cluster, expectations);
 }
 

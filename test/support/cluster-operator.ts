@@ -104,12 +104,12 @@ export function shardsOn(drive: string): number {
   }
 }
 
-/** Polls until the drives hold so many shards together, and says how many they do. */
+/** Polls until the drives hold so many shards together, or more, and says how many they do. */
 export async function untilShards(drives: readonly string[], wanted: number): Promise<number> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const found = drives.reduce((sum, drive) => sum + shardsOn(drive), 0);
-    if (found === wanted || performance.now() > deadline) return found;
+    if (found >= wanted || performance.now() > deadline) return found;
     await pause();
   }
 }
