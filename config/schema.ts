@@ -298,10 +298,10 @@ export const nodeSchema = z.strictObject({
     example: "4096",
     minio: ["MINIO_API_REQUESTS_MAX"],
   }),
-  http: choiceKind(["uws", "node"]).register(settingNotes, {
-    doc: "HTTP server: uws (uWebSockets.js, fast) or node (node:http, for platforms without uws).",
-    default: "uws",
-    example: "uws",
+  http: choiceKind(["auto", "uws", "node"]).register(settingNotes, {
+    doc: "HTTP server: uws (uWebSockets.js, fast), node (node:http), or auto: uws where its build reads every request, which needs Node 22 or newer and glibc 2.38 or newer, else node.",
+    default: "auto",
+    example: "auto",
   }),
   headerBytesMax: bytesKind({ bytesMin: 4 * KIB, bytesMax: 256 * KIB }).register(settingNotes, {
     doc: "Names and values of all headers of a request; a request with more is refused.",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
   cpuSeconds,
+  FRONT,
   freePort,
   HOST,
   newFolder,
@@ -41,6 +42,7 @@ export async function startRingfortCluster(
       env: {
         PATH: process.env["PATH"] ?? "",
         HOME: folder,
+        RINGFORT_HTTP: FRONT,
         RINGFORT_ADDRESS: `${HOST}:${place.port}`,
         RINGFORT_PEER_ADDRESS: `${HOST}:${place.peerPort}`,
         ...environment,

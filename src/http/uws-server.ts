@@ -81,16 +81,33 @@ function loadLibrary(): Library {
   return library;
 }
 
-/** The ABI of Node 20; its build of the library is from before a fix of 2024. */
+/** The ABI of Node 20; its build of the library is from before fixes of 2023 and 2024. */
 const NODE_20_ABI = 115;
 
 /**
- * Whether the library, in its build for this ABI of Node, takes a request line that comes in two
- * reads of the socket. Otherwise it answers 505, which long URLs meet on real networks.
+ * Whether the library, in its build for this ABI of Node, reads every request that HTTP allows. The
+ * older ones answer 505 to a request line that comes in two reads of the socket, which long URLs
+ * meet on real networks, and nothing at all to a header whose name has other characters than letters,
+ * digits and `-`, as metadata with names like `file_name` have.
  */
-export function takesSplitRequestLines(abi: string): boolean {
+export function readsEveryRequest(abi: string): boolean {
   return Number(abi) > NODE_20_ABI;
 }
+
+/** Why this server had better not be used here; undefined where it reads every request. */
+export function uwsProblem(): string | undefined {
+  const { version, versions } = process;
+  if (!readsEveryRequest(versions.modules)) return `its build for ${version} ${OLD_BUILD}`;
+  try {
+    loadLibrary();
+    return undefined;
+  } catch (error) {
+    return `it cannot be loaded: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+const OLD_BUILD =
+  "answers 505 to long URLs on some networks and nothing to headers with names like x-amz-meta-file_name";
 
 interface OpenSocket {
   readonly address: ListenAddress;
@@ -156,9 +173,9 @@ class UwsServer implements HttpServer {
   }
 
   #warnOfOldBuild(): void {
-    if (takesSplitRequestLines(process.versions.modules)) return;
-    const advice = "run Node 22 or newer, or choose the node:http front";
-    this.#modules.log.warn("requests with long URLs may be refused with 505", { advice });
+    if (readsEveryRequest(process.versions.modules)) return;
+    const advice = "run Node 22 or newer, or set http to auto or node";
+    this.#modules.log.warn(`this build of uWebSockets.js ${OLD_BUILD}`, { advice });
   }
 
   #createApp(certificates: CertificateSet | undefined): App {

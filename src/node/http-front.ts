@@ -9,7 +9,7 @@ import { HTTP_LIMITS, type HttpLimits } from "../http/limits.ts";
 import { createNodeServer } from "../http/node-server.ts";
 import type { HttpHandler } from "../http/request.ts";
 import type { HttpServer } from "../http/server.ts";
-import { createUwsServer } from "../http/uws-server.ts";
+import { createUwsServer, uwsProblem } from "../http/uws-server.ts";
 
 export interface HttpFront {
   readonly server: HttpServer;
@@ -46,7 +46,7 @@ export async function startHttpFront(
       )
     : undefined;
   await certificates?.start();
-  const create = node.http === "node" ? createNodeServer : createUwsServer;
+  const create = chooseServer(node.http, log);
   const { host, port } = node.address;
   const limits: HttpLimits = {
     ...HTTP_LIMITS,
@@ -79,6 +79,16 @@ export async function startHttpFront(
       await server.stop(graceMs);
     },
   };
+}
+
+/** Every request of every client comes before speed: uWebSockets.js only where it reads them all. */
+function chooseServer(choice: Settings["node"]["http"], log: Logger): typeof createNodeServer {
+  if (choice === "node") return createNodeServer;
+  const reason = choice === "auto" ? uwsProblem() : undefined;
+  if (reason === undefined) return createUwsServer;
+  const advice = "run Node 22 or newer (glibc 2.38 or newer) for the fast server";
+  log.info("serving with node:http instead of uWebSockets.js", { reason, advice });
+  return createNodeServer;
 }
 
 /**

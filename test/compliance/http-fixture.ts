@@ -24,6 +24,10 @@ export interface HttpServerTraits {
   readonly takesRawUtf8: boolean;
   /** Takes a request line that comes in several pieces. */
   readonly takesSplitRequestLine: boolean;
+  /** Reads headers whose names have other characters than letters, digits and `-`. */
+  readonly takesAnyHeaderName: boolean;
+  /** Bytes that are no HTTP are answered before the connection is closed. */
+  readonly answersNonsense: boolean;
   /** More headers than allowed are answered, not only dropped. */
   readonly answersManyHeaders: boolean;
 }

@@ -8,6 +8,8 @@ testHttpServer({
     pipelinesUnanswered: true,
     takesRawUtf8: false,
     takesSplitRequestLine: true,
+    takesAnyHeaderName: true,
+    answersNonsense: true,
     answersManyHeaders: true,
   },
 });
