@@ -1,4 +1,5 @@
 /** Opens the real peer network: a thread for each lane, and the front's end of them here. */
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { Clock } from "../../src/base/clock.ts";
 import type { Logger } from "../../src/base/log.ts";
@@ -30,16 +31,22 @@ export interface PeerNetworkModules {
 }
 
 /**
- * A thread's young objects live here. Small on purpose: frames and their pieces die young and are nearly
- * all outside of the heap, where 8 MB of them, dead or not, call for a full collection. The young
- * generation has to be full before.
+ * A thread's young objects live here: frames and their pieces die young, and there are many. Less serves
+ * calls as well, but bytes of bulk streams then outlive their scavenges.
  */
-const YOUNG_GENERATION_MB = 4;
+const YOUNG_GENERATION_MB = 32;
+/**
+ * How much a heap may grow between full collections. Frames and pieces lie outside of the heap and count
+ * as growth, dead or not, and V8 lets a heap of 15 MB grow by 8: a network thread made a full collection
+ * every few hundred calls. The flag is one for all threads, and is looked at after each collection.
+ */
+const HEAP_GROWTH = "--heap-growing-percent=200";
 
 export async function openPeerNetwork(
   options: PeerNetworkOptions,
   modules: PeerNetworkModules,
 ): Promise<PeerNetwork> {
+  setFlagsFromString(HEAP_GROWTH);
   const { identity, listen, limits, memory } = options;
   const lanes = listen.ports.map((port, lane) => {
     const { clusterId, softwareVersion, versions = PROTOCOL_VERSIONS } = options;
