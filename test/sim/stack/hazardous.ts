@@ -1,10 +1,13 @@
 /** Parts of the store with a rule left out, for the losing variants: what they must be caught at. */
 import { CodecPool } from "../../../src/actors/codec-pool.ts";
+import { StoreError } from "../../../src/base/store-error.ts";
 import { encodeTrailers } from "../../../src/codec/block-trailer.ts";
 import type { Kernels } from "../../../src/codec/kernels.ts";
 import { stripeGeometry } from "../../../src/codec/stripe.ts";
 import type { DecodeResult, LoadedStripe } from "../../../src/codec/stripe-codec.ts";
+import type { Registers } from "../../../src/object/contract/registers.ts";
 import type { PlaceNewData } from "../../../src/object/data/data-placement.ts";
+import type { ObjectCore } from "../../../src/object/operations/object-core.ts";
 import type { MemoryKvImage } from "../../../src/store/kv-memory.ts";
 
 /** Gives each block the trailer that it should have, before it is looked at. */
@@ -42,6 +45,47 @@ export function placeTwice(place: PlaceNewData): PlaceNewData {
     const [first = 0, , ...others] = placement.drives;
     return { ...placement, drives: [first, first, ...others], missing: placement.missing & ~2 };
   };
+}
+
+/** A healer's core that changes what it had read, and not what is there. */
+export function forgetfulOfChanges(core: ObjectCore): ObjectCore {
+  const { registers } = core;
+  const found = new Map<string, Uint8Array | undefined>();
+  const read: Registers["read"] = async (key, options) => {
+    const body = await registers.read(key, options);
+    found.set(Buffer.from(key).toString("latin1"), body);
+    return body;
+  };
+  const update: Registers["update"] = (key, change, options) => {
+    const before = found.get(Buffer.from(key).toString("latin1"));
+    return registers.update(key, (body) => change(before ?? body), options);
+  };
+  return { ...core, registers: overlaid(registers, { read, update }) };
+}
+
+/** Registers that say of a change that it failed when they cannot know. */
+export function certainOfFailures<R extends Pick<Registers, "update">>(registers: R): R {
+  const update: Registers["update"] = async (key, change, options) => {
+    try {
+      return await registers.update(key, change, options);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "unknown-outcome") throw error;
+      throw new StoreError({ code: "no-quorum", needed: 1, got: 0 });
+    }
+  };
+  return overlaid(registers, { update });
+}
+
+/** The same object with some methods of its own. */
+function overlaid<T extends object>(target: T, methods: object): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const own: unknown = Reflect.get(methods, name);
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** An index that acknowledged commits which were not durable: what it remembers after a failure. */

@@ -25,6 +25,8 @@ export interface StackResult {
   readonly trace: readonly string[];
 }
 
+/** How violations begin that were found on the media in the end. */
+export const AT_REST = "at rest:";
 const FOUNDING_MS = 3_000;
 /** No operation that begins while all is well takes longer. */
 const SETTLING_MS_MAX = 60_000;
@@ -55,7 +57,7 @@ export async function runStack(seed: number, options: StackOptions): Promise<Sta
   const quiet = await until(cluster, SETTLING_MS_MAX, () => clients.underWay === 0);
   if (!quiet) histories.violate(`${clients.underWay} operations do not end`);
   const left = await comeToRest(cluster, operator);
-  for (const problem of left) histories.violate(`at rest: ${problem}`);
+  for (const problem of left) histories.violate(`${AT_REST} ${problem}`);
   await readEverything(cluster, clients, histories);
   histories.closeCopies((value) => contents.byValue(value)?.copied ?? value);
   judge(cluster, histories);

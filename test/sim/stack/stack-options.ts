@@ -13,8 +13,10 @@ export interface StackHazards {
   readonly placeTwice?: boolean;
   /** Nothing is healed. */
   readonly neverHeal?: boolean;
-  /** While the ring changes the new replicas alone decide, whatever they hold. */
-  readonly learnersVote?: boolean;
+  /** What nobody can tell is said to have failed. */
+  readonly unknownFails?: boolean;
+  /** A healer records what it found before it began, whatever has been written since. */
+  readonly healsBlindly?: boolean;
   readonly guard?: GuardHazards;
 }
 

@@ -47,7 +47,7 @@ export function buildRing(options: RingOptions, modules: RingModules): BuiltRing
   const knowledge = new RingKnowledge(known, { network, save, random, log });
   let ring: ClusterRing | undefined;
   const learn = async (epoch: number) => (await ring?.learn(epoch)) ?? false;
-  const node = { known: () => (hazards.guard?.ignoreLayout ? 0 : knowledge.epoch), learn };
+  const node = { known: () => knowledge.epoch, learn };
   const own = [{ drive, guard: new ReplicaGuard(drive, hazards.guard, node) }];
   const peers = new PeerDrives({ network, clock });
   const take = (map: ClusterMap): void => {
@@ -56,7 +56,7 @@ export function buildRing(options: RingOptions, modules: RingModules): BuiltRing
   };
   take(knowledge.map);
   peers.start();
-  const replicas = new ClusterReplicas(seenBy(knowledge.map, hazards), options, {
+  const replicas = new ClusterReplicas(knowledge.map, options, {
     own,
     peers,
     onOutdatedLayout: (epoch) => void learn(epoch),
@@ -66,7 +66,7 @@ export function buildRing(options: RingOptions, modules: RingModules): BuiltRing
   });
   knowledge.onAdopted((map) => {
     take(map);
-    replicas.adopt(seenBy(map, hazards));
+    replicas.adopt(map);
   });
   ring = new ClusterRing({
     knowledge,
@@ -80,14 +80,6 @@ export function buildRing(options: RingOptions, modules: RingModules): BuiltRing
     log,
   });
   return { knowledge, own, peers, replicas, ring };
-}
-
-/** With the rule left out, replicas that have nothing yet count as if they had. */
-function seenBy(map: ClusterMap, { learnersVote }: StackHazards): ClusterMap {
-  if (learnersVote !== true) return map;
-  const { registers } = map;
-  const groupsOf = (partition: number) => registers.groupsOf(partition).slice(-1);
-  return Object.create(map, { registers: { value: { ...registers, groupsOf } } });
 }
 
 /** What the newest of several machines knows. */

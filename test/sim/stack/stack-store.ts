@@ -31,7 +31,7 @@ import { DataMover } from "../../../src/object/upkeep/data-mover.ts";
 import { Healer } from "../../../src/object/upkeep/heal.ts";
 import { Sweeper } from "../../../src/object/upkeep/sweep.ts";
 import { STRIPE_DATA_BYTES } from "./codec-places.ts";
-import { placeTwice } from "./hazardous.ts";
+import { certainOfFailures, forgetfulOfChanges, placeTwice } from "./hazardous.ts";
 import type { StackHazards } from "./stack-options.ts";
 import type { BuiltRing } from "./stack-ring.ts";
 
@@ -127,7 +127,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
       runWorkers: false,
     },
     {
-      replicas,
+      replicas: hazards.unknownFails === true ? certainOfFailures(replicas) : replicas,
       spares: undefined,
       furtherWorkers: (core) => [
         replicas.antiEntropy(),
@@ -158,7 +158,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
   if (hazards.neverHeal !== true) {
     workers.push(
       new Healer(HEAL, {
-        core,
+        core: hazards.healsBlindly === true ? forgetfulOfChanges(core) : core,
         rebuilder,
         members: () => replicas.members(),
         placement: () => table.states(),
