@@ -84,6 +84,8 @@ export class Proposer {
   readonly #slow = new Set<string>();
   readonly #rounds: DelayQueue;
   readonly #hedges: DelayQueue;
+  /** Replicas and keys that a value is on its way to which they could not read. */
+  readonly #givingBack = new Set<string>();
   #clock = 0;
 
   constructor({ options, modules, hazards }: ProposerSetup) {
@@ -296,7 +298,16 @@ export class Proposer {
   ): Promise<AcceptReply> {
     if ((await round.verdict) === "missed") return reply;
     if (this.unsettled.get(round.key.text)?.round !== round) return reply;
-    return replica.install(round.key.bytes, ballot, proposal);
+    // Until the one on its way has come the cell stays unreadable. Were a second one to mend it and
+    // the cell to go bad again, the first, coming last, would bring back what is long deleted.
+    const place = `${replica.id}/${round.key.text}`;
+    if (this.#givingBack.has(place)) return reply;
+    this.#givingBack.add(place);
+    try {
+      return await replica.install(round.key.bytes, ballot, proposal);
+    } finally {
+      this.#givingBack.delete(place);
+    }
   }
 
   /** Purges the tombstone of `ballot` on all members and observers; true when all have done it. */
