@@ -175,7 +175,7 @@ for (const [title, inner, code] of [
   ],
   [
     "an unknown checksum",
-    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumMD5>AAAA</ChecksumMD5></Part>",
+    "<Part><PartNumber>1</PartNumber><ETag>a</ETag><ChecksumMD4>AAAA</ChecksumMD4></Part>",
     "MalformedXML",
   ],
   [
