@@ -12,6 +12,8 @@ import type { HttpBody, HttpBodySink } from "./request.ts";
 
 /** The socket's reading side. */
 export interface BodySource {
+  /** Somebody wants the body: called once, before the first `resume`. */
+  begin?(): void;
   pause(): void;
   resume(): void;
 }
@@ -96,6 +98,7 @@ export class BodyFlow implements HttpBody {
     }
     this.#sink = sink;
     if (this.#state !== "waiting") return;
+    this.#source.begin?.();
     this.#flow();
   }
 

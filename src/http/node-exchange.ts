@@ -21,6 +21,8 @@ export interface NodeServerState {
 interface NodeMessages {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
+  /** The client sends its body only when it is told to go on, or is tired of waiting. */
+  readonly expectsContinue: boolean;
 }
 
 export class NodeExchange implements HttpResponse, WatchedExchange {
@@ -37,6 +39,8 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
   /** Set by `begin`: body bytes still owed, Infinity when undeclared. */
   #owed: number | undefined;
   #bodyless = false;
+  /** Nobody has asked for the body yet, and the client waits for that. */
+  #holdsContinue: boolean;
   #taken: Deferred<void> | undefined;
   #held: (() => void) | undefined;
   #heldSince = 0;
@@ -48,6 +52,7 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
     this.#outgoing = messages.outgoing;
     this.#server = server;
     this.#progressAt = server.watch.looks;
+    this.#holdsContinue = messages.expectsContinue;
     this.body = hasBody ? this.#receiveBody() : undefined;
     // Told again through "close" of the answer; without a listener it would end the process.
     this.#incoming.on("error", () => {});
@@ -83,7 +88,8 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
       this.#outgoing.end(isBodyless(status) ? undefined : bytes);
       this.#finish();
     };
-    if (this.body === undefined || this.body.complete) {
+    // Who was not told to go on may never send what could be read to the end.
+    if (this.body === undefined || this.body.complete || this.#holdsContinue) {
       answer();
       return;
     }
@@ -163,6 +169,10 @@ export class NodeExchange implements HttpResponse, WatchedExchange {
   #receiveBody(): BodyFlow {
     const incoming = this.#incoming;
     const flow = new BodyFlow({
+      begin: () => {
+        if (this.#holdsContinue) this.#outgoing.writeContinue();
+        this.#holdsContinue = false;
+      },
       pause: () => incoming.pause(),
       resume: () => {
         this.#progressAt = this.#server.watch.looks;

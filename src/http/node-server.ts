@@ -92,6 +92,9 @@ class NodeServer implements HttpServer {
     // Headers over a count would be dropped without a word; the count is checked here instead.
     server.maxHeadersCount = 0;
     server.on("clientError", refuseBadRequest);
+    server.on("checkContinue", (incoming, outgoing) => this.#handle(incoming, outgoing, true));
+    // S3 knows one expectation and passes over others; the library would answer 417.
+    server.on("checkExpectation", (incoming, outgoing) => this.#handle(incoming, outgoing));
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
@@ -136,7 +139,7 @@ class NodeServer implements HttpServer {
     }
   }
 
-  #handle(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  #handle(incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue = false): void {
     const head = parseRequestHead(copyHead(incoming), this.#options.limits);
     const status = incoming.httpVersion === "1.1" ? head : 505;
     if (typeof status === "number" || typeof head === "number") {
@@ -145,7 +148,11 @@ class NodeServer implements HttpServer {
       return;
     }
     const hasBody = head.chunked || (head.contentLength ?? 0) > 0;
-    const exchange = new NodeExchange({ incoming, outgoing }, this.#state, hasBody);
+    const exchange = new NodeExchange(
+      { incoming, outgoing, expectsContinue },
+      this.#state,
+      hasBody,
+    );
     const request = {
       ...head,
       remoteAddress: normalizeRemoteAddress(incoming.socket.remoteAddress ?? ""),

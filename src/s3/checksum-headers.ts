@@ -212,8 +212,10 @@ function severalChecksums(): S3Error {
   );
 }
 
+/** No digest at all is a wrong one (decisions/0035). */
 function invalidValue(algorithm: ChecksumAlgorithm): S3Error {
-  return invalidRequest(`Value for ${PREFIX}${algorithm} header is invalid.`);
+  const message = `Value for ${PREFIX}${algorithm} header is invalid.`;
+  return new S3Error("BadDigest", { message });
 }
 
 function invalidRequest(message: string): S3Error {

@@ -25,7 +25,6 @@ export const NOT_IMPLEMENTED = [
   "GetBucketMetadataConfiguration",
   "GetBucketMetadataTableConfiguration",
   "GetObjectLambda",
-  "GetObjectTorrent",
   "PutBucketAbac",
   "PutBucketAnalyticsConfiguration",
   "PutBucketIntelligentTieringConfiguration",

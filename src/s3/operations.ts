@@ -176,6 +176,7 @@ export const OBJECT_HANDLERS: Handlers<ObjectOperation, ObjectContext> = {
   PutObjectRetention: putObjectRetention,
   PutObjectTagging: putObjectTagging,
   RenameObject: renameObject,
+  GetObjectTorrent: alwaysAbsent("NoSuchKey"),
   RestoreObject: restoreObject,
   UpdateObjectEncryption: updateObjectEncryption,
   UploadPart: uploadPart,

@@ -101,7 +101,7 @@ function retryLater(code: "ServiceUnavailable" | "SlowDown", cause: StoreError):
 function markerHeaders(
   marker: { readonly versionId: string; readonly mtimeMs: number } | undefined,
 ): Array<[string, string]> {
-  if (marker === undefined) return [];
+  if (marker === undefined) return [["x-amz-delete-marker", "false"]];
   return [
     ["x-amz-delete-marker", "true"],
     ["x-amz-version-id", marker.versionId],
@@ -198,7 +198,7 @@ const TRANSLATIONS: Translations = {
       details: [["ActualObjectSize", data.size]],
       headers: [["Content-Range", `bytes */${data.size}`]],
     }),
-  "invalid-part-number": () => new S3Error("InvalidPartNumber"),
+  "invalid-part-number": () => new S3Error("InvalidPart"),
   "invalid-argument": (data) => new S3Error("InvalidArgument", { message: data.message }),
   "quota-exceeded": () => new S3Error("XMinioAdminBucketQuotaExceeded"),
   "too-many-versions": () => new S3Error("MaxVersionsExceeded"),

@@ -95,7 +95,9 @@ test("cluster: what a node acknowledged every node shows, through kills of one a
   const expectations: Expectations = new Map();
   const [s3] = clientsOf(cluster);
   await s3?.send(new CreateBucketCommand({ Bucket: BUCKET }));
-  const twice = clientsOf(cluster)[2]?.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  const elsewhere = { LocationConstraint: "eu-west-1" } as const;
+  const again = { Bucket: BUCKET, CreateBucketConfiguration: elsewhere };
+  const twice = clientsOf(cluster)[2]?.send(new CreateBucketCommand(again));
   t.match(await failureOf(twice ?? Promise.resolve()), { name: "BucketAlreadyOwnedByYou" });
 
   await checkBuckets(t, cluster);

@@ -28,6 +28,8 @@ export interface HttpServerTraits {
   readonly takesAnyHeaderName: boolean;
   /** Bytes that are no HTTP are answered before the connection is closed. */
   readonly answersNonsense: boolean;
+  /** Says 100 Continue when the handler wants the body, and other expectations nothing to. */
+  readonly heedsExpect: boolean;
   /** More headers than allowed are answered, not only dropped. */
   readonly answersManyHeaders: boolean;
 }

@@ -18,6 +18,7 @@ import type { RawClient } from "./http-raw-client.ts";
 
 export function testBodies(under: ServerUnderTest): void {
   testFraming(under);
+  if (under.traits.heedsExpect) testExpectations(under);
   testBackPressure(under);
   testUnreadBodies(under);
   testVanishingUploads(under);
@@ -104,6 +105,25 @@ function testFraming(under: ServerUnderTest): void {
     await turns(50);
     go.resolve();
     t.equal((await client.readResponse()).body.toString(), sha256(bytes));
+  });
+}
+
+function testExpectations(under: ServerUnderTest): void {
+  test(`${under.name}: a refusal comes instead of 100 Continue, and ends the connection`, async (t) => {
+    const { connect } = await run(t, under, async (_request, response) => response.send(403, []));
+    const client = await connect();
+    client.send(requestText("PUT /", ["Content-Length: 3", "Expect: 100-continue"]));
+    const refusal = await client.readResponse();
+    t.equal(refusal.status, 403);
+    t.equal(refusal.headers.get("connection"), "close");
+    await client.closed;
+  });
+
+  test(`${under.name}: expectations that S3 does not know are passed over`, async (t) => {
+    const { connect } = await run(t, under, answerDigest);
+    const client = await connect();
+    client.send(`${requestText("PUT /", ["Content-Length: 3", "Expect: 200"])}abc`);
+    t.equal((await client.readResponse()).body.toString(), `end 3 ${sha256(Buffer.from("abc"))}`);
   });
 }
 

@@ -329,8 +329,14 @@ test("objects: deletes are idempotent, alone and in batches", async (t) => {
 test("buckets: create, head, list and delete answer as AWS does", async (t) => {
   const name = newBucketName("bucket");
   await s3.send(new CreateBucketCommand({ Bucket: name }));
-  const again = await failureOf(s3.send(new CreateBucketCommand({ Bucket: name })));
-  t.strictSame(again, { name: "BucketAlreadyOwnedByYou", status: 409 });
+  await s3.send(new CreateBucketCommand({ Bucket: name }));
+  const open = { Bucket: name, ACL: "public-read" } as const;
+  const changing = await failureOf(s3.send(new CreateBucketCommand(open)));
+  t.strictSame(changing, { name: "BucketAlreadyExists", status: 409 });
+  const CreateBucketConfiguration = { LocationConstraint: "eu-west-1" } as const;
+  const moving = { Bucket: name, CreateBucketConfiguration };
+  const moved = await failureOf(s3.send(new CreateBucketCommand(moving)));
+  t.strictSame(moved, { name: "BucketAlreadyOwnedByYou", status: 409 });
   await s3.send(new HeadBucketCommand({ Bucket: name }));
   const listed = await s3.send(new ListBucketsCommand({}));
   t.ok(listed.Buckets?.some((entry) => entry.Name === name));

@@ -45,7 +45,7 @@ import { formatVersionId, newTimeId, parseUploadId } from "../records/version-id
 import { decodeWriteResult, encodeWriteResult } from "../records/write-result.ts";
 import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { changeContext, shownChecksum } from "./commit-version.ts";
-import { checkExpected, checkOrder, checkPart, checkSizes } from "./completion-checks.ts";
+import { checkExpected, checkPart, checkSizes, partsInOrder } from "./completion-checks.ts";
 import { checkWriteConditions } from "./conditions.ts";
 import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
@@ -222,7 +222,7 @@ async function checkedManifest(
   },
 ): Promise<CompletionManifest> {
   const { bucket, key, record, input, request, keys } = completion;
-  checkOrder(input.parts);
+  const wantedParts = partsInOrder(input.parts);
   const uploaded = new Map<number, StoredPart>();
   let degraded = false;
   const query = { after: 0, pageRows: PARTS_PER_PAGE, ...actingUnder(bucket) };
@@ -232,7 +232,7 @@ async function checkedManifest(
     degraded ||= part.degraded;
   }
   const { encryption } = record;
-  const readable = input.parts.map((wanted) => {
+  const readable = wantedParts.map((wanted) => {
     const stored = uploaded.get(wanted.number);
     const checksum = readableChecksum(stored?.checksum, stored, { encryption, keys });
     return checkPart(wanted, stored && { ...stored, checksum });

@@ -5,16 +5,20 @@ import type { CompletePart, CompleteUploadInput } from "../contract/object-store
 import type { ChecksumPlan, StoredPart } from "../records/data-descriptor.ts";
 import { OBJECT_BYTES_MAX } from "./put-object.ts";
 
-/** Numbers ascend, and there is at least one. */
-export function checkOrder(parts: readonly CompletePart[]): void {
+/**
+ * The parts that are meant: numbers ascend, and there is at least one. Of several with one number,
+ * as clients name them that sent a part again, the last counts (decisions/0035).
+ */
+export function partsInOrder(parts: readonly CompletePart[]): readonly CompletePart[] {
   let previous = 0;
   for (const { number } of parts) {
-    if (number <= previous) throw new StoreError({ code: "invalid-part-order" });
+    if (number < previous) throw new StoreError({ code: "invalid-part-order" });
     previous = number;
   }
   if (parts.length === 0) {
     throw new StoreError({ code: "invalid-argument", message: "No part was named" });
   }
+  return parts.filter(({ number }, index) => parts[index + 1]?.number !== number);
 }
 
 /** The uploaded part that the request names, if it is the one that is meant. */

@@ -107,10 +107,10 @@ function required(value: string | undefined): string {
 function readExpires(text: string): number {
   if (!/^[+-]?\d{1,15}$/.test(text)) throw parametersError("X-Amz-Expires should be a number");
   const seconds = Number(text);
-  if (seconds < 0) throw parametersError("X-Amz-Expires must be non-negative");
-  if (seconds === 0) throw parametersError("X-Amz-Expires must be at least 1 second");
+  if (seconds < 0) throw validityError("X-Amz-Expires must be non-negative");
+  if (seconds === 0) throw validityError("X-Amz-Expires must be at least 1 second");
   if (seconds > PRESIGNED_SECONDS_MAX) {
-    throw parametersError(
+    throw validityError(
       `X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than ${PRESIGNED_SECONDS_MAX} seconds`,
     );
   }
@@ -147,4 +147,9 @@ function signedPayloadHash(
 
 function parametersError(message: string): S3Error {
   return new S3Error("AuthorizationQueryParametersError", { message });
+}
+
+/** A number, but no time during which a link can be valid (decisions/0035). */
+function validityError(message: string): S3Error {
+  return new S3Error("AccessDenied", { message });
 }

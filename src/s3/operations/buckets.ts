@@ -116,12 +116,33 @@ export async function createBucket(context: BucketContext): Promise<void> {
     await announce(context, { names: ["s3:BucketCreated:*"], bucket, key: "", object: {} });
   } catch (error) {
     if (!isBucketExists(error)) throw error;
-    const owner = accessOfBucket(await bucketOf(context)).owner;
-    if (owner !== callerAccount(context.auth)) throw new S3Error("BucketAlreadyExists");
-    if (context.headers.get("x-minio-force-create") !== "true") throw error;
+    if (!isRepetition(await bucketOf(context), settings, context)) throw error;
   }
   sendEmpty(context, 200, [["Location", `/${bucketName}`]]);
 }
+
+/**
+ * The bucket is there as it was asked for. Where buckets lie in us-east-1 that is no error, as in
+ * AWS; but a request for other settings does not change them (decisions/0035).
+ */
+function isRepetition(bucket: Bucket, settings: BucketSettings, context: BucketContext): boolean {
+  const { auth, headers } = context;
+  if (accessOfBucket(bucket).owner !== callerAccount(auth))
+    throw new S3Error("BucketAlreadyExists");
+  if (headers.get("x-minio-force-create") === "true") return true;
+  const { documents: { [LOCATION_DOCUMENT]: location, ...documents } = {}, versioning } = settings;
+  const regions = [location, regionOf(bucket, context)];
+  if (regions.some((region) => (region ?? US_EAST_1) !== US_EAST_1)) return false;
+  const same =
+    (versioning === undefined || versioning === bucket.versioning) &&
+    Object.entries(documents).every(
+      ([name, text]) => text === undefined || text === bucket.documents[name],
+    );
+  if (!same) throw new S3Error("BucketAlreadyExists");
+  return true;
+}
+
+const US_EAST_1 = "us-east-1";
 
 /** Owner, access list, object ownership and object lock come with the bucket, in one change. */
 function newBucketSettings(
@@ -172,7 +193,7 @@ function regionOf(bucket: Bucket, { options }: ServiceContext): string | undefin
 
 export async function getBucketLocation(context: BucketContext): Promise<void> {
   const region = regionOf(await bucketOf(context), context);
-  const shown = region === undefined || region === "us-east-1" ? "" : region;
+  const shown = region === undefined || region === US_EAST_1 ? "" : region;
   sendXml(
     context,
     xmlDocument("LocationConstraint", (xml) => xml.text(shown)),

@@ -11,5 +11,6 @@ testHttpServer({
     takesAnyHeaderName: true,
     answersNonsense: true,
     answersManyHeaders: true,
+    heedsExpect: true,
   },
 });

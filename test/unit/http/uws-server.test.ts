@@ -14,5 +14,6 @@ testHttpServer({
     takesAnyHeaderName: current,
     answersNonsense: !current,
     answersManyHeaders: false,
+    heedsExpect: false,
   },
 });

@@ -122,7 +122,7 @@ test("not-implemented: each name once, each answered by its name", async (t) => 
       isNotImplemented(name),
       NOT_IMPLEMENTED.some((n) => n === name),
     );
-  t.match(notImplemented("GetObjectTorrent"), { status: 501, message: /GetObjectTorrent/ });
+  t.match(notImplemented("GetObjectLambda"), { status: 501, message: /GetObjectLambda/ });
 });
 
 test("detectOperation: answers an operation or an S3Error, whatever comes", async (t) => {

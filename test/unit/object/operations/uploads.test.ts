@@ -87,7 +87,8 @@ test("completeUpload: rejects what S3 rejects", async (t) => {
   if (one === undefined || two === undefined || three === undefined) throw new Error("three parts");
   const cases: [string, CompletePart[], Partial<CompleteUploadInput>][] = [
     ["invalid-part-order", [two, one], {}],
-    ["invalid-part-order", [one, one], {}],
+    ["invalid-part-order", [one, two, one], {}],
+    ["invalid-part", [one, { ...one, etag: two.etag }], {}],
     ["invalid-part", [one, { ...two, etag: one.etag }], {}],
     ["invalid-part", [one, { number: 9, etag: one.etag }], {}],
     ["entity-too-small", [one, three, { number: 4, etag: one.etag }], {}],

@@ -150,9 +150,6 @@ for (const [title, parameters, message] of [
   ["an expiry in words", { "X-Amz-Expires": "soon" }, /should be a number/],
   ["an expiry with a fraction", { "X-Amz-Expires": "1.5" }, /should be a number/],
   ["an expiry that is endless", { "X-Amz-Expires": "9".repeat(16) }, /should be a number/],
-  ["a negative expiry", { "X-Amz-Expires": "-1" }, /non-negative/],
-  ["no time at all", { "X-Amz-Expires": "0" }, /at least 1/],
-  ["more than a week", { "X-Amz-Expires": "604801" }, /less than a week/],
 ] as const) {
   test(`Authenticator: refuses a presigned URL with ${title}`, async (t) => {
     t.match(refused({ parameters }), {
@@ -160,6 +157,17 @@ for (const [title, parameters, message] of [
       code: "AuthorizationQueryParametersError",
       message,
     });
+  });
+}
+
+for (const [seconds, message] of [
+  ["-1", /non-negative/],
+  ["0", /at least 1/],
+  ["604801", /less than a week/],
+] as const) {
+  test(`Authenticator: no link is valid for ${seconds} seconds`, async (t) => {
+    const error = refused({ parameters: { "X-Amz-Expires": seconds } });
+    t.match(error, { status: 403, code: "AccessDenied", message });
   });
 }
 
