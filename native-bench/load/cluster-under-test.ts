@@ -1,6 +1,6 @@
 /** Several Ringforts on this machine as one store, one process a node, as benchmarks measure it. */
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -15,9 +15,16 @@ import {
 } from "./server-under-test.ts";
 
 export interface ClusterUnderTest {
+  /** By position; a further one at the end. */
   readonly nodes: readonly ServerUnderTest[];
-  /** CPU seconds that all nodes have used so far. */
+  /** CPU seconds that the nodes have used so far that run now. */
   cpuSeconds(): number;
+  /** The folder of a node's drive. */
+  driveOf(position: number): string;
+  /** A node that was killed; resolves when it serves again. */
+  restart(position: number): Promise<void>;
+  /** A further node of one drive, with these words after `server`. */
+  startFurther(words: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -29,16 +36,17 @@ export async function startRingfortCluster(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<ClusterUnderTest> {
   const folder = newFolder();
-  const places = await Promise.all(
-    Array.from({ length: count }, async (_, node) => ({
-      port: await freePort(),
-      peerPort: await freePort(),
-      folder: join(folder, `node${node + 1}`),
-    })),
-  );
-  const drives = places.map((place) => `http://${HOST}:${place.port}${place.folder}/drive`);
-  const nodes = places.map((place) => {
-    const child = spawn(process.execPath, [MAIN, "server", "--json", ...drives], {
+  const places: Place[] = [];
+  const nodes: ServerUnderTest[] = [];
+  const addPlace = async (): Promise<Place> => {
+    const name = `node${places.length + 1}`;
+    const ports = { port: await freePort(), peerPort: await freePort() };
+    const place = { ...ports, folder: join(folder, name), drive: join(folder, name, "drive") };
+    places.push(place);
+    return place;
+  };
+  const start = async (place: Place, words: readonly string[]): Promise<ServerUnderTest> => {
+    const child = spawn(process.execPath, [MAIN, "server", "--json", ...words], {
       env: {
         PATH: process.env["PATH"] ?? "",
         HOME: folder,
@@ -49,15 +57,41 @@ export async function startRingfortCluster(
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    return wrap(child, place);
-  });
-  await Promise.all(nodes.map(untilReady));
+    const server = wrap(child, place);
+    nodes[places.indexOf(place)] = server;
+    await untilReady(server);
+    return server;
+  };
+  for (let node = 0; node < count; node++) await addPlace();
+  const drives = places.map(({ port, drive }) => `http://${HOST}:${port}${drive}`);
+  await Promise.all(places.map((place) => start(place, drives)));
+  const placeAt = (position: number): Place => {
+    const place = places[position];
+    if (place === undefined) throw new Error(`no node ${position}`);
+    return place;
+  };
   return {
     nodes,
     cpuSeconds: () => nodes.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0),
+    driveOf: (position) => placeAt(position).drive,
+    async restart(position) {
+      await start(placeAt(position), drives);
+    },
+    async startFurther(words) {
+      const place = await addPlace();
+      mkdirSync(place.drive, { recursive: true });
+      await start(place, [...words, place.drive]);
+    },
     async stop() {
       await Promise.all(nodes.map((node) => node.stop()));
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface Place {
+  readonly port: number;
+  readonly peerPort: number;
+  readonly folder: string;
+  readonly drive: string;
 }

@@ -18,6 +18,8 @@ export interface LoadOrder {
   /** GETs ask for the keys in an order of their own. */
   readonly bodyBytes: number;
   readonly unsignedPayload: boolean;
+  readonly keepLatencies?: boolean;
+  readonly perSecond?: number;
 }
 
 export type LoadMessage =
@@ -52,6 +54,12 @@ function prepare(order: LoadOrder): () => Promise<LoadResult> {
     };
     return sign(spec);
   });
+  const { host: server, port, connections, keepLatencies, perSecond } = order;
+  const plan = { host: server, port, connections, requests };
   return () =>
-    runLoad({ host: order.host, port: order.port, connections: order.connections, requests });
+    runLoad({
+      ...plan,
+      ...(keepLatencies === undefined ? {} : { keepLatencies }),
+      ...(perSecond === undefined ? {} : { perSecond }),
+    });
 }

@@ -16,6 +16,8 @@ export interface LoadResult {
   readonly p99: number;
   /** Everything received, with `keepText`; "" without. */
   readonly text: string;
+  /** Milliseconds of each request, the shortest first, with `keepLatencies`; none without. */
+  readonly latencies: readonly number[];
 }
 
 export interface LoadPlan {
@@ -26,6 +28,10 @@ export interface LoadPlan {
   readonly requests: readonly (readonly Buffer[])[];
   /** Collects what is received, for callers that read it. */
   readonly keepText?: boolean;
+  /** For callers that put several runs together. */
+  readonly keepLatencies?: boolean;
+  /** Requests begin at this pace, as far as the connections allow; as fast as they are answered without. */
+  readonly perSecond?: number;
 }
 
 interface Counters {
@@ -53,7 +59,10 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
     Array.from({ length: plan.connections }, () => openSocket(plan.host, plan.port)),
   );
   const start = process.hrtime.bigint();
-  await Promise.all(sockets.map((socket) => driveSocket(socket, plan, counters)));
+  const startMs = performance.now();
+  const dueMs = (index: number): number =>
+    plan.perSecond === undefined ? 0 : startMs + (1000 * index) / plan.perSecond;
+  await Promise.all(sockets.map((socket) => driveSocket(socket, plan, counters, dueMs)));
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   for (const socket of sockets) socket.destroy();
   counters.latencies.sort((left, right) => left - right);
@@ -66,6 +75,7 @@ export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
     p50: quantile(counters.latencies, 0.5),
     p99: quantile(counters.latencies, 0.99),
     text: counters.text,
+    latencies: plan.keepLatencies === true ? counters.latencies : [],
   };
 }
 
@@ -81,7 +91,12 @@ function openSocket(host: string, port: number): Promise<Socket> {
 }
 
 /** One request after the other on one socket, until none is left. */
-function driveSocket(socket: Socket, plan: LoadPlan, counters: Counters): Promise<void> {
+function driveSocket(
+  socket: Socket,
+  plan: LoadPlan,
+  counters: Counters,
+  dueMs: (index: number) => number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     let sentAt = 0;
     let remaining = -1;
@@ -94,7 +109,11 @@ function driveSocket(socket: Socket, plan: LoadPlan, counters: Counters): Promis
         resolve();
         return;
       }
-      counters.next++;
+      const earlyMs = dueMs(counters.next++) - performance.now();
+      if (earlyMs > 0) setTimeout(() => write(parts), earlyMs);
+      else write(parts);
+    };
+    const write = (parts: readonly Buffer[]): void => {
       remaining = -1;
       head = "";
       errorText = "";

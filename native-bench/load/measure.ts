@@ -5,7 +5,12 @@ import type { LoadProcess } from "./load-process.ts";
 import { CREDENTIALS, HOST, type ServerUnderTest } from "./server-under-test.ts";
 
 export type Round = Pick<LoadOrder, "method" | "pathPrefix" | "count" | "bodyBytes"> &
-  Partial<Pick<LoadOrder, "connections" | "unsignedPayload" | "credentials">>;
+  Partial<
+    Pick<
+      LoadOrder,
+      "connections" | "unsignedPayload" | "credentials" | "keepLatencies" | "perSecond"
+    >
+  >;
 
 const CONNECTIONS = 32;
 

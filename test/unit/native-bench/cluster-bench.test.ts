@@ -2,13 +2,15 @@
 import { test } from "tap";
 import { runBench } from "../../../native-bench/harness.ts";
 import { bench as clusterListing } from "../../../native-bench/paths/cluster-listing.bench.ts";
+import { bench as clusterMoves } from "../../../native-bench/paths/cluster-moves.bench.ts";
 import { bench as clusterObjects } from "../../../native-bench/paths/cluster-objects.bench.ts";
 import { bench as nodeLoss } from "../../../native-bench/paths/node-loss.bench.ts";
 
 for (const [bench, cases, readings] of [
   [clusterObjects, 12, 36],
   [clusterListing, 2, 0],
-  [nodeLoss, 2, 6],
+  [nodeLoss, 3, 11],
+  [clusterMoves, 4, 12],
 ] as const) {
   test(`${bench.name} bench: runs at its tiny size through real processes`, async (t) => {
     const report = await runBench(bench, "tiny");
