@@ -157,6 +157,7 @@ export class ClusterRing {
     this.#epochSinceMs = this.#modules.clock.monotonicMs();
     this.#countsBefore = this.#mover?.counts ?? NO_COUNTS;
     void this.#raiseMarks();
+    this.#driver.wake();
   }
 
   /** Of every drive that is there: nothing of an older epoch is under way on it afterwards. */

@@ -65,6 +65,8 @@ export class RingDriver {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #looks = 0;
+  /** Something has happened during the look that is under way. */
+  #woken = false;
   #stopped = false;
 
   constructor(modules: RingDriverModules) {
@@ -83,7 +85,11 @@ export class RingDriver {
 
   /** Something has happened: does not wait for the next look. */
   wake(): void {
-    if (this.#running !== undefined || this.#stopped) return;
+    if (this.#stopped) return;
+    if (this.#running !== undefined) {
+      this.#woken = true;
+      return;
+    }
     this.#timer?.cancel();
     this.#run();
   }
@@ -186,7 +192,9 @@ export class RingDriver {
       .finally(() => {
         this.#running = undefined;
         const { phase } = this.#modules.knowledge.map.record.ring;
-        this.#schedule(phase === "stable" ? STABLE_MS : CHANGING_MS);
+        const pauseMs = phase === "stable" ? STABLE_MS : CHANGING_MS;
+        this.#schedule(this.#woken ? 0 : pauseMs);
+        this.#woken = false;
       });
   }
 

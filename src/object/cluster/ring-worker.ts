@@ -41,8 +41,10 @@ export type RingWork = Pick<NodeProgress, "epoch" | "done" | "cleaned">;
 export const RING_WORKER_NAME = "ring";
 /** The partitions are done in so many parts, so that progress shows. */
 const PARTS = 64;
-/** After a pass in which nothing could be finished: a drive is away, or full. */
-const REST_MS = 5_000;
+/** After a pass in which nothing could be finished: a drive is not there yet. Twice as long after each. */
+const REST_MS_MIN = 250;
+/** A drive is away, or full. */
+const REST_MS_MAX = 5_000;
 
 export class RingWorker implements BackgroundWorker {
   readonly name = RING_WORKER_NAME;
@@ -51,6 +53,7 @@ export class RingWorker implements BackgroundWorker {
   #done = new PartitionBits(1);
   #cleaned = 0;
   #steps: Steps<void> | undefined;
+  #restMs = REST_MS_MIN;
   #restUntilMs = 0;
 
   constructor(modules: RingWorkerModules) {
@@ -96,6 +99,7 @@ export class RingWorker implements BackgroundWorker {
     this.#epoch = map.epoch;
     this.#done = new PartitionBits(map.registers.partitions);
     this.#steps = undefined;
+    this.#restMs = REST_MS_MIN;
     this.#restUntilMs = 0;
   }
 
@@ -143,9 +147,12 @@ export class RingWorker implements BackgroundWorker {
       if (this.#modules.map().epoch !== epoch) return;
       for (const partition of synced) if (!unplaced.has(partition)) this.#done.add(partition);
     }
-    if (mine.length > 0 && this.#done.count === doneBefore) {
-      this.#restUntilMs = this.#modules.clock.monotonicMs() + REST_MS;
-    }
+    if (mine.length > 0 && this.#done.count === doneBefore) this.#rest();
+  }
+
+  #rest(): void {
+    this.#restUntilMs = this.#modules.clock.monotonicMs() + this.#restMs;
+    this.#restMs = Math.min(REST_MS_MAX, 2 * this.#restMs);
   }
 
   /** Records first: they are settled by reading them. */
