@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { GIB, KIB, MIB } from "../src/base/bytes.ts";
 import { formatBytesText } from "./bytes-text.ts";
 import type { SettingName } from "./catalogue.ts";
+import type { RawValue } from "./findings.ts";
 import type { ClusterSettings, NodeSettings } from "./schema.ts";
-import type { RawValue } from "./setting-kinds.ts";
 import { defaultParity, defaultReducedParity, formatStorageClass } from "./storage-class.ts";
 
 export interface MachineFacts {

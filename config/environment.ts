@@ -10,7 +10,8 @@
 import { isAbsolute, join } from "node:path";
 import { SETTINGS, type SettingDefinition, type SettingName } from "./catalogue.ts";
 import { didYouMean } from "./did-you-mean.ts";
-import type { Candidate, Findings, Layer, ReadTextFile } from "./layer.ts";
+import type { Candidate, Findings, ReadTextFile } from "./findings.ts";
+import type { Layer } from "./layer.ts";
 import { isServiceLink, standingOf } from "./minio-variables.ts";
 import { isWebhookVariable, readWebhookVariables } from "./webhook-targets.ts";
 

@@ -4,29 +4,6 @@
  * `config show`.
  */
 import type { SettingName } from "./catalogue.ts";
-import type { RawValue } from "./setting-kinds.ts";
-
-export interface Candidate {
-  readonly value: RawValue;
-  /** As a person would look for it: `--address`, `RINGFORT_ADDRESS`, `/etc/ringfort.yaml:3`. */
-  readonly origin: string;
-}
+import type { Candidate } from "./findings.ts";
 
 export type Layer = ReadonlyMap<SettingName, Candidate>;
-
-/** What reading a source found besides values. */
-export interface Findings {
-  /** Each stops the start. */
-  readonly problems: string[];
-  /** Each is logged once. */
-  readonly warnings: string[];
-  /** Names that are understood but have no effect yet; reported together. */
-  readonly noEffect: string[];
-}
-
-export function createFindings(): Findings {
-  return { problems: [], warnings: [], noEffect: [] };
-}
-
-/** Files as a collaborator. Undefined when there is no such file; any other failure throws. */
-export type ReadTextFile = (path: string) => string | undefined;

@@ -16,8 +16,8 @@ import {
   type Variables,
   withEnvironmentFile,
 } from "./environment.ts";
-import type { ReadTextFile } from "./layer.ts";
-import { type Candidate, createFindings, type Findings, type Layer } from "./layer.ts";
+import { type Candidate, createFindings, type Findings, type ReadTextFile } from "./findings.ts";
+import type { Layer } from "./layer.ts";
 import { findRelationProblems } from "./relations.ts";
 import { DEFAULT_ROOT_PASSWORD, type Settings, settingsSchema } from "./schema.ts";
 import { readYamlLayer } from "./yaml-file.ts";

@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { GIB, KIB, MIB, TIB } from "../src/base/bytes.ts";
 import { DRIVES_MAX } from "./drive-list.ts";
+import type { RawValue } from "./findings.ts";
 import {
   accessKeyKind,
   addressKind,
@@ -22,7 +23,6 @@ import {
   namedKeyKind,
   passwordKind,
   pathKind,
-  type RawValue,
   regionKind,
   storageClassKind,
   switchKind,

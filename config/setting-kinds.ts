@@ -9,13 +9,11 @@ import { z } from "zod";
 import { formatBytesText, parseBytesText } from "./bytes-text.ts";
 import { formatRemoteDrive, parseDriveList } from "./drive-list.ts";
 import { formatDurationText, parseDurationText } from "./duration-text.ts";
+import type { RawValue } from "./findings.ts";
 import { type IdentitySeed, readIdentitySeed } from "./identity-seed.ts";
 import { Secret } from "./secret.ts";
 import { parseStorageClass } from "./storage-class.ts";
 import { readWebhookTargets, type WebhookTarget } from "./webhook-targets.ts";
-
-/** What a source may give for a setting before it is understood. */
-export type RawValue = string | number | boolean | readonly string[];
 
 type Reading<T> = { readonly value: T } | { readonly problems: readonly string[] };
 

@@ -5,7 +5,7 @@
  * its id, so nobody but the operator says where the server connects to.
  */
 import { z } from "zod";
-import type { Candidate, Findings } from "./layer.ts";
+import type { Candidate, Findings } from "./findings.ts";
 import { Secret } from "./secret.ts";
 
 export interface WebhookTarget {

@@ -7,8 +7,8 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { SETTINGS, type SettingName, settingByName } from "./catalogue.ts";
 import { didYouMean } from "./did-you-mean.ts";
-import type { Candidate, Findings, Layer } from "./layer.ts";
-import type { RawValue } from "./setting-kinds.ts";
+import type { Candidate, Findings, RawValue } from "./findings.ts";
+import type { Layer } from "./layer.ts";
 
 /** MinIO's spellings of our keys. */
 const MINIO_KEYS: ReadonlyMap<string, SettingName> = new Map([

@@ -7,7 +7,7 @@
  */
 import { Command, CommanderError, Option } from "commander";
 import type { SettingName } from "../../config/catalogue.ts";
-import type { Candidate } from "../../config/layer.ts";
+import type { Candidate } from "../../config/findings.ts";
 import type { CommandLineLayer } from "../../config/load.ts";
 import { type AdminWords, addAdminCommands } from "./admin-words.ts";
 import { HELP_AFTER, HELP_BEFORE, SERVER_HELP_AFTER } from "./help-text.ts";

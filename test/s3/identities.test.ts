@@ -1,71 +1,30 @@
-/** Users, keys, policies and lists in front of real S3 requests. */
+/** Users and accounts in front of real S3 requests. */
 import {
   CopyObjectCommand,
   CreateBucketCommand,
-  DeleteBucketPolicyCommand,
-  DeleteObjectsCommand,
   GetBucketAclCommand,
-  GetBucketPolicyCommand,
-  GetBucketPolicyStatusCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListBucketsCommand,
   ListObjectsV2Command,
-  PutBucketPolicyCommand,
   PutBucketVersioningCommand,
   PutObjectAclCommand,
   PutObjectCommand,
-  PutObjectTaggingCommand,
-  PutPublicAccessBlockCommand,
-  type S3Client,
 } from "@aws-sdk/client-s3";
 import { before, test } from "tap";
 import { adminOf, codeOf } from "../support/iam/admin.ts";
-import { createClient, failureOf, newBucketName } from "../support/s3-client.ts";
-import { ACCESS_KEY, type ServerProcess, startServer } from "../support/server-process.ts";
+import { Bucket, codeOfCall, DENIED, IdentityWorld, object } from "../support/identity-world.ts";
+import { failureOf, newBucketName } from "../support/s3-client.ts";
+import { ACCESS_KEY, startServer } from "../support/server-process.ts";
 
-let server: ServerProcess;
-let root: S3Client;
-const Bucket = newBucketName("identities");
-const clients: S3Client[] = [];
-
-function clientOf(accessKeyId: string, secretAccessKey: string, sessionToken?: string): S3Client {
-  const token = sessionToken === undefined ? {} : { sessionToken };
-  const client = createClient(server, { credentials: { accessKeyId, secretAccessKey, ...token } });
-  clients.push(client);
-  return client;
-}
-
-async function newUser(name: string, policy?: string, more: object = {}): Promise<S3Client> {
-  const secretKey = `secret-of-${name}`;
-  const reply = await adminOf(server).sealed(
-    "PUT",
-    "add-user",
-    { accessKey: name },
-    { secretKey, policy, ...more },
-  );
-  if (codeOf(reply) !== "done") throw new Error(reply.text);
-  return clientOf(name, secretKey);
-}
-
-async function codeOfCall(call: Promise<unknown>): Promise<string> {
-  const { name, status } = await failureOf(call);
-  return name === "no error" ? "done" : `${status} ${name}`;
-}
-
-const DENIED = "403 AccessDenied";
-const object = { Bucket, Key: "here" };
+let world: IdentityWorld;
 
 before(async () => {
-  server = await startServer();
-  root = createClient(server);
-  clients.push(root);
-  await root.send(new CreateBucketCommand({ Bucket }));
-  await root.send(new PutObjectCommand({ ...object, Body: "text" }));
+  world = await IdentityWorld.start();
 });
 
 test("identities: a user may do what its policies allow, and nothing before", async (t) => {
-  const alice = await newUser("alice");
+  const alice = await world.newUser("alice");
   const calls = {
     get: () => alice.send(new GetObjectCommand(object)),
     put: () => alice.send(new PutObjectCommand({ Bucket, Key: "new", Body: "x" })),
@@ -88,7 +47,7 @@ test("identities: a user may do what its policies allow, and nothing before", as
     buckets: DENIED,
     versioning: DENIED,
   });
-  const admin = adminOf(server);
+  const admin = adminOf(world.server);
   await admin.sealed(
     "POST",
     "idp/builtin/policy/attach",
@@ -151,7 +110,7 @@ test("identities: a user may do what its policies allow, and nothing before", as
 });
 
 test("identities: who may not list is not told which keys are missing, nor anything by conditions", async (t) => {
-  const reader = await newUser("reader");
+  const reader = await world.newUser("reader");
   const policy = (actions: readonly string[]) => ({
     Version: "2012-10-17",
     Statement: {
@@ -160,7 +119,7 @@ test("identities: who may not list is not told which keys are missing, nor anyth
       Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
     },
   });
-  const admin = adminOf(server);
+  const admin = adminOf(world.server);
   const missing = { Bucket, Key: "not-there" };
   await admin.put("add-canned-policy", { name: "get-only" }, policy(["s3:GetObject"]));
   await admin.put("set-user-or-group-policy", {
@@ -219,279 +178,8 @@ test("identities: who may not list is not told which keys are missing, nor anyth
   );
 });
 
-test("identities: a key narrows its user and cannot shake that off", async (t) => {
-  await newUser("carol", "readwrite");
-  const carolsAdmin = adminOf(server, "carol", "secret-of-carol");
-  const readHere = {
-    Version: "2012-10-17",
-    Statement: { Effect: "Allow", Action: "s3:GetObject", Resource: `arn:aws:s3:::${Bucket}/*` },
-  };
-  const made = await carolsAdmin.sealed(
-    "PUT",
-    "add-service-account",
-    {},
-    { accessKey: "carols-key", secretKey: "carols-secret", policy: readHere },
-  );
-  t.equal(codeOf(made), "done");
-  const narrow = clientOf("carols-key", "carols-secret");
-  t.equal(await codeOfCall(narrow.send(new GetObjectCommand(object))), "done");
-  t.equal(
-    await codeOfCall(narrow.send(new PutObjectCommand({ Bucket, Key: "new", Body: "x" }))),
-    DENIED,
-  );
-  const narrowAdmin = adminOf(server, "carols-key", "carols-secret");
-  const attempts = [
-    narrowAdmin.sealed(
-      "PUT",
-      "add-service-account",
-      {},
-      { accessKey: "free-key", secretKey: "free-secret" },
-    ),
-    narrowAdmin.sealed(
-      "POST",
-      "update-service-account",
-      { accessKey: "carols-key" },
-      { newPolicy: { ...readHere, Statement: { Effect: "Allow", Action: "s3:*", Resource: "*" } } },
-    ),
-    narrowAdmin.remove("delete-service-account", { accessKey: "carols-key" }),
-    narrowAdmin.sealed(
-      "PUT",
-      "add-user",
-      { accessKey: "mallory" },
-      { secretKey: "mallory-secret" },
-    ),
-  ];
-  for (const attempt of attempts) t.equal(codeOf(await attempt), "403 AccessDenied");
-  // Even where its policy allows making keys, what it makes is as narrow as itself.
-  const maker = {
-    Version: "2012-10-17",
-    Statement: [readHere.Statement, { Effect: "Allow", Action: "admin:*ServiceAccount*" }],
-  };
-  await carolsAdmin.sealed(
-    "PUT",
-    "add-service-account",
-    {},
-    { accessKey: "maker-key", secretKey: "maker-secret", policy: maker },
-  );
-  const makerAdmin = adminOf(server, "maker-key", "maker-secret");
-  t.equal(
-    codeOf(
-      await makerAdmin.sealed(
-        "PUT",
-        "add-service-account",
-        {},
-        { accessKey: "free-key", secretKey: "free-secret" },
-      ),
-    ),
-    "done",
-  );
-  const free = clientOf("free-key", "free-secret");
-  t.equal(await codeOfCall(free.send(new GetObjectCommand(object))), "done");
-  t.equal(
-    await codeOfCall(free.send(new PutObjectCommand({ Bucket, Key: "new", Body: "x" }))),
-    DENIED,
-  );
-  await carolsAdmin.sealed(
-    "PUT",
-    "add-service-account",
-    {},
-    { accessKey: "whole-key", secretKey: "whole-secret" },
-  );
-  t.equal(
-    codeOf(
-      await makerAdmin.sealed(
-        "POST",
-        "update-service-account",
-        { accessKey: "whole-key" },
-        { newSecretKey: "taken-over" },
-      ),
-    ),
-    "403 AccessDenied",
-    "not a wider key of the same user",
-  );
-  for (const targetUser of [ACCESS_KEY, "reader"]) {
-    const forOther = carolsAdmin.sealed(
-      "PUT",
-      "add-service-account",
-      {},
-      { targetUser, accessKey: "other-key", secretKey: "other-secret" },
-    );
-    t.equal(codeOf(await forOther), "403 AccessDenied", `a key for ${targetUser}`);
-  }
-  t.equal(
-    codeOf(
-      await carolsAdmin.sealed(
-        "POST",
-        "update-service-account",
-        { accessKey: "carols-key" },
-        { newStatus: "off" },
-      ),
-    ),
-    "done",
-  );
-  t.equal(await codeOfCall(narrow.send(new GetObjectCommand(object))), "403 InvalidAccessKeyId");
-  const withToken = clientOf("carol", "secret-of-carol", "some-session-token");
-  t.equal(await codeOfCall(withToken.send(new GetObjectCommand(object))), "400 InvalidToken");
-});
-
-test("identities: bucket policies grant, deny, and never lock the owner out", async (t) => {
-  const arns = [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`];
-  const put = (...Statement: readonly object[]) =>
-    root.send(
-      new PutBucketPolicyCommand({
-        Bucket,
-        Policy: JSON.stringify({ Version: "2012-10-17", Statement }),
-        ConfirmRemoveSelfBucketAccess: true,
-      }),
-    );
-  const url = `${server.endpoint}/${Bucket}/here`;
-  t.equal((await fetch(url)).status, 403);
-  await put({ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: arns[1] });
-  t.equal(await (await fetch(url)).text(), "text");
-  t.equal((await fetch(`${server.endpoint}/${Bucket}/not-there`)).status, 403);
-  t.equal((await fetch(`${server.endpoint}/${Bucket}`)).status, 403);
-  t.equal((await fetch(url, { method: "PUT", body: "x" })).status, 403);
-  t.equal(
-    (await root.send(new GetBucketPolicyStatusCommand({ Bucket }))).PolicyStatus?.IsPublic,
-    true,
-  );
-  await root.send(
-    new PutPublicAccessBlockCommand({
-      Bucket,
-      PublicAccessBlockConfiguration: { RestrictPublicBuckets: true, BlockPublicPolicy: true },
-    }),
-  );
-  t.equal((await fetch(url)).status, 403, "restricted");
-  t.equal(
-    await codeOfCall(
-      put({ Effect: "Allow", Principal: "*", Action: "s3:GetObject", Resource: arns[1] }),
-    ),
-    DENIED,
-  );
-  await root.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: {} }));
-  await put(
-    {
-      Effect: "Allow",
-      Principal: { AWS: "arn:aws:iam::000000000000:user/dora" },
-      Action: "s3:*",
-      Resource: arns,
-    },
-    { Effect: "Deny", Principal: "*", Action: "s3:DeleteObject", Resource: arns[1] },
-  );
-  const dora = await newUser("dora");
-  t.equal(await codeOfCall(dora.send(new GetObjectCommand(object))), "done", "named in the policy");
-  t.equal(
-    (await root.send(new GetBucketPolicyStatusCommand({ Bucket }))).PolicyStatus?.IsPublic,
-    false,
-  );
-  const batch = await root.send(
-    new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: "here" }] } }),
-  );
-  t.strictSame(
-    batch.Errors?.map(({ Code }) => Code),
-    ["AccessDenied"],
-    "a Deny binds root, key by key",
-  );
-  await put({ Effect: "Deny", Principal: "*", Action: "s3:*", Resource: arns });
-  t.equal(await codeOfCall(root.send(new GetObjectCommand(object))), DENIED);
-  t.equal(await codeOfCall(root.send(new GetBucketPolicyCommand({ Bucket }))), "done");
-  t.equal(await codeOfCall(dora.send(new GetBucketPolicyCommand({ Bucket }))), DENIED);
-  t.equal(await codeOfCall(root.send(new DeleteBucketPolicyCommand({ Bucket }))), "done");
-  t.equal(await codeOfCall(root.send(new GetObjectCommand(object))), "done");
-  const bad = root.send(new PutBucketPolicyCommand({ Bucket, Policy: '{"Statement":[]}' }));
-  t.equal(await codeOfCall(bad), "400 MalformedPolicy");
-});
-
-test("identities: conditions on tags hold however the tags come, and on those that are there", async (t) => {
-  const admin = adminOf(server);
-  const tagger = await newUser("tagger");
-  const all = `arn:aws:s3:::${Bucket}/*`;
-  await admin.put(
-    "add-canned-policy",
-    { name: "tags" },
-    {
-      Version: "2012-10-17",
-      Statement: [
-        {
-          Effect: "Allow",
-          Action: ["s3:PutObject", "s3:PutObjectTagging"],
-          Resource: all,
-          Condition: { StringEquals: { "s3:RequestObjectTag/class": "public" } },
-        },
-        {
-          Effect: "Allow",
-          Action: "s3:GetObject",
-          Resource: all,
-          Condition: { StringEquals: { "s3:ExistingObjectTag/class": "public" } },
-        },
-        {
-          Effect: "Allow",
-          Action: "s3:CreateBucket",
-          Resource: "*",
-          Condition: { StringEquals: { "s3:LocationConstraint": "eu-west-1" } },
-        },
-      ],
-    },
-  );
-  await admin.put("set-user-or-group-policy", {
-    policyName: "tags",
-    userOrGroup: "tagger",
-    isGroup: "false",
-  });
-  const put = (Key: string, Tagging?: string) =>
-    codeOfCall(
-      tagger.send(
-        new PutObjectCommand({
-          Bucket,
-          Key,
-          Body: "x",
-          ...(Tagging === undefined ? {} : { Tagging }),
-        }),
-      ),
-    );
-  t.equal(await put("tag-1", "class=public"), "done");
-  t.equal(await put("tag-1", "class=secret"), DENIED);
-  t.equal(await put("tag-1"), DENIED);
-  const retag = (Value: string) =>
-    tagger.send(
-      new PutObjectTaggingCommand({
-        Bucket,
-        Key: "tag-1",
-        Tagging: { TagSet: [{ Key: "class", Value }] },
-      }),
-    );
-  t.equal(await codeOfCall(retag("public")), "done");
-  t.equal(await codeOfCall(retag("secret")), DENIED);
-  const get = (Key: string) => codeOfCall(tagger.send(new GetObjectCommand({ Bucket, Key })));
-  t.equal(await get("tag-1"), "done");
-  t.equal(await get("here"), DENIED);
-  t.equal(await get("not-there"), DENIED);
-  await root.send(
-    new PutObjectTaggingCommand({
-      Bucket,
-      Key: "tag-1",
-      Tagging: { TagSet: [{ Key: "class", Value: "secret" }] },
-    }),
-  );
-  t.equal(await get("tag-1"), DENIED);
-  const create = (name: string, LocationConstraint?: "eu-west-1" | "us-west-2") =>
-    codeOfCall(
-      tagger.send(
-        new CreateBucketCommand({
-          Bucket: newBucketName(name),
-          ...(LocationConstraint === undefined
-            ? {}
-            : { CreateBucketConfiguration: { LocationConstraint } }),
-        }),
-      ),
-    );
-  t.equal(await create("place", "eu-west-1"), "done");
-  t.equal(await create("place", "us-west-2"), DENIED);
-  t.equal(await create("place"), DENIED);
-});
-
 test("identities: another account owns what it makes, and shares it by policy or list", async (t) => {
-  const admin = adminOf(server);
+  const admin = adminOf(world.server);
   const account = await admin.put(
     "add-account",
     {},
@@ -499,7 +187,7 @@ test("identities: another account owns what it makes, and shares it by policy or
   );
   t.equal(codeOf(account), "done");
   const canonicalId = String(JSON.parse(account.text).canonicalId);
-  const owner = await newUser("other-root", undefined, {
+  const owner = await world.newUser("other-root", undefined, {
     account: "123456789012",
     accountRoot: true,
   });
@@ -523,7 +211,7 @@ test("identities: another account owns what it makes, and shares it by policy or
     "409 BucketAlreadyExists",
   );
   t.equal(await codeOfCall(owner.send(new CreateBucketCommand({ Bucket: own }))), "done");
-  const mate = await newUser("mate", "readwrite");
+  const mate = await world.newUser("mate", "readwrite");
   const theirs = { Bucket: own, Key: "k" };
   t.equal(
     await codeOfCall(mate.send(new GetObjectCommand(theirs))),
@@ -532,29 +220,30 @@ test("identities: another account owns what it makes, and shares it by policy or
   );
   await owner.send(new PutObjectAclCommand({ ...theirs, ACL: "public-read" }));
   t.equal(await codeOfCall(mate.send(new GetObjectCommand(theirs))), "done");
-  t.equal(await (await fetch(`${server.endpoint}/${own}/k`)).text(), "theirs");
-  t.equal((await fetch(`${server.endpoint}/${own}/other`)).status, 403);
-  const stranger = await newUser("stranger");
+  t.equal(await (await fetch(`${world.server.endpoint}/${own}/k`)).text(), "theirs");
+  t.equal((await fetch(`${world.server.endpoint}/${own}/other`)).status, 403);
+  const stranger = await world.newUser("stranger");
   t.equal(
     await codeOfCall(stranger.send(new GetObjectCommand(theirs))),
     DENIED,
     "without a policy of its own",
   );
   t.equal(
-    codeOf(await adminOf(server, "other-root", "secret-of-other-root").get("list-users")),
+    codeOf(await adminOf(world.server, "other-root", "secret-of-other-root").get("list-users")),
     "403 AccessDenied",
   );
 });
 
 test("identities: administration is for those who may, and never for the unsigned", async (t) => {
-  const admin = adminOf(server);
+  const admin = adminOf(world.server);
   for (const path of ["list-users", "add-user?accessKey=x", "export-iam", "../v3/list-users", ""]) {
     for (const method of ["GET", "PUT", "POST", "DELETE"]) {
-      const answer = await fetch(`${server.endpoint}/minio/admin/v3/${path}`, { method });
+      const answer = await fetch(`${world.server.endpoint}/minio/admin/v3/${path}`, { method });
       t.ok([403, 400].includes(answer.status), `${method} ${path} ${answer.status}`);
     }
   }
-  const dora = adminOf(server, "dora", "secret-of-dora");
+  await world.newUser("dora");
+  const dora = adminOf(world.server, "dora", "secret-of-dora");
   t.equal(codeOf(await dora.get("list-users")), "403 AccessDenied");
   t.equal(
     codeOf(
@@ -617,28 +306,26 @@ test("identities: administration is for those who may, and never for the unsigne
   t.match(JSON.parse(list.text), { dora: { status: "enabled", policyName: "" } });
   t.notOk(/secret-of/.test(list.text), "secrets are never told");
   t.equal(
-    codeOf(await adminOf(server, ACCESS_KEY, "wrong-secret").get("list-users")),
+    codeOf(await adminOf(world.server, ACCESS_KEY, "wrong-secret").get("list-users")),
     "403 SignatureDoesNotMatch",
   );
 });
 
 test("identities: everything is there after a restart, and nothing secret was logged", async (t) => {
-  const { folder, port } = server;
-  const logged = server.output();
-  t.notOk(/secret-of-|carols-secret|free-secret/.test(logged));
-  t.equal(await server.stop(), 0);
-  server = await startServer({ folder, port });
-  const dora = clientOf("dora", "secret-of-dora");
+  const { folder, port } = world.server;
+  const logged = world.server.output();
+  t.notOk(/secret-of-/.test(logged));
+  t.equal(await world.server.stop(), 0);
+  world.server = await startServer({ folder, port });
+  const dora = world.clientOf("dora", "secret-of-dora");
   t.equal(await codeOfCall(dora.send(new GetObjectCommand(object))), DENIED);
-  const mate = clientOf("mate", "secret-of-mate");
+  const mate = world.clientOf("mate", "secret-of-mate");
   t.equal(await codeOfCall(mate.send(new GetObjectCommand(object))), "done");
-  const own = clientOf("other-root", "secret-of-other-root");
+  const own = world.clientOf("other-root", "secret-of-other-root");
   t.equal((await own.send(new ListBucketsCommand({}))).Buckets?.length, 1);
 });
 
 // A test of its own, because hooks of the root run only once nothing keeps the process alive.
 test("the server stops in good order", async (t) => {
-  for (const client of clients) client.destroy();
-  t.equal(await server.stop(), 0);
-  server.clean();
+  t.equal(await world.end(), 0);
 });
