@@ -302,8 +302,7 @@ function createControl(
 
 function trafficOf({ counts }: SharedBudget): WorkerStatus {
   const { bytes: done } = counts;
-  const unknown = { waiting: undefined, progress: undefined, remainingMs: undefined };
-  return { name: TRAFFIC, done, failed: 0, ...unknown };
+  return { name: TRAFFIC, done, failed: 0 };
 }
 
 function createIdentities(

@@ -72,14 +72,7 @@ export class AntiEntropy implements BackgroundWorker {
   }
 
   status(): WorkerStatus {
-    return {
-      name: this.name,
-      done: this.#settled,
-      failed: this.#failed,
-      waiting: undefined,
-      progress: undefined,
-      remainingMs: undefined,
-    };
+    return { name: this.name, done: this.#settled, failed: this.#failed };
   }
 
   /** Goes to the next head, or drive: false. */

@@ -70,14 +70,7 @@ export class RecordScrub implements BackgroundWorker {
   }
 
   status(): WorkerStatus {
-    return {
-      name: this.name,
-      done: this.#settled,
-      failed: this.#failed,
-      waiting: undefined,
-      progress: undefined,
-      remainingMs: undefined,
-    };
+    return { name: this.name, done: this.#settled, failed: this.#failed };
   }
 
   async #nextHead(drive: SharedDrive): Promise<void> {

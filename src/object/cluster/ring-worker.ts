@@ -89,9 +89,7 @@ export class RingWorker implements BackgroundWorker {
       name: this.name,
       done: shards,
       failed,
-      waiting: undefined,
       progress: works ? this.#done.count / this.#done.partitions : undefined,
-      remainingMs: undefined,
     };
   }
 

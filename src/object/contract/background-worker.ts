@@ -13,11 +13,11 @@ export interface WorkerStatus {
   /** Units that could not be finished and will be tried again. */
   readonly failed: number;
   /** What is known to be waiting; undefined when only a scan would tell. */
-  readonly waiting: number | undefined;
+  readonly waiting?: number | undefined;
   /** Share of the present pass that is done, 0 to 1; undefined when it has no end. */
-  readonly progress: number | undefined;
+  readonly progress?: number | undefined;
   /** Estimated milliseconds to the end of the present pass. */
-  readonly remainingMs: number | undefined;
+  readonly remainingMs?: number | undefined;
 }
 
 export interface BackgroundWorker {

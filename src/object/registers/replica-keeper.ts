@@ -21,9 +21,6 @@ export class ReplicaKeeper implements BackgroundWorker {
       name: this.name,
       done: this.#done,
       failed: 0,
-      waiting: undefined,
-      progress: undefined,
-      remainingMs: undefined,
     };
   }
 }

@@ -111,8 +111,6 @@ export class DamageRecorder implements BackgroundWorker {
       done: this.#done,
       failed: this.#failed,
       waiting: this.#log.size,
-      progress: undefined,
-      remainingMs: undefined,
     };
   }
 

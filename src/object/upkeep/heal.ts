@@ -112,8 +112,6 @@ export class Healer implements BackgroundWorker {
       done: this.#done,
       failed: this.#failed,
       waiting: this.#waiting,
-      progress: undefined,
-      remainingMs: undefined,
     };
   }
 

@@ -89,14 +89,7 @@ export class Janitor implements BackgroundWorker {
   }
 
   status(): WorkerStatus {
-    return {
-      name: this.name,
-      done: this.#done,
-      failed: this.#failed,
-      waiting: undefined,
-      progress: undefined,
-      remainingMs: undefined,
-    };
+    return { name: this.name, done: this.#done, failed: this.#failed };
   }
 
   /** That of a tombstone, say, which was written over before it could be purged. */

@@ -115,14 +115,7 @@ export class LifecycleWorker implements BackgroundWorker {
   }
 
   status(): WorkerStatus {
-    return {
-      name: this.name,
-      done: this.#done,
-      failed: this.#failed,
-      waiting: undefined,
-      progress: undefined,
-      remainingMs: undefined,
-    };
+    return { name: this.name, done: this.#done, failed: this.#failed };
   }
 
   async #nextBucket(): Promise<Position | undefined> {

@@ -82,7 +82,6 @@ export class Refill implements BackgroundWorker {
       name: this.name,
       done: this.#done,
       failed: this.#failed,
-      waiting: undefined,
       progress: this.#filled ? 1 : this.#pass.progress,
       remainingMs: this.#filled ? 0 : this.#pass.remainingMs,
     };

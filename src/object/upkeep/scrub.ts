@@ -104,7 +104,6 @@ export class Scrubber implements BackgroundWorker {
       name: this.name,
       done: this.#done,
       failed: this.#failed,
-      waiting: undefined,
       progress: this.#position === "end" ? 1 : this.#pass.progress,
       remainingMs: this.#position === "end" ? 0 : this.#pass.remainingMs,
     };

@@ -96,8 +96,6 @@ export class Sweeper implements BackgroundWorker {
       done: this.#done,
       failed: this.#failed,
       waiting: this.#seen.size,
-      progress: undefined,
-      remainingMs: undefined,
     };
   }
 

@@ -139,8 +139,6 @@ export class LogSpool implements BackgroundWorker {
       done: this.#done,
       failed: this.#failed,
       waiting: this.#due.length,
-      progress: undefined,
-      remainingMs: undefined,
     };
   }
 
