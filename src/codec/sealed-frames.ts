@@ -15,6 +15,7 @@
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { assert } from "../base/assert.ts";
+import { copyBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/store-error.ts";
 import { giveBack } from "./give-back.ts";
 
@@ -63,7 +64,7 @@ export function sealFrames(bytes: Uint8Array, plainBytes: number, run: FrameRun)
     const sealed = cipher.update(plain);
     cipher.final();
     const target = index * FRAME_BYTES;
-    bytes.set(sealed, target);
+    copyBytes(bytes.subarray(target), sealed);
     bytes.set(cipher.getAuthTag(), target + plain.length);
     giveBack(sealed);
   }
@@ -77,18 +78,36 @@ export function sealFrames(bytes: Uint8Array, plainBytes: number, run: FrameRun)
  */
 export function openFrames(sealed: Uint8Array, run: FrameRun): number {
   const frames = Math.ceil(sealed.length / FRAME_BYTES);
-  let plainEnd = 0;
+  const opened = openWhile(sealed, run);
+  if (opened < frames) throw doesNotOpen(run.firstFrame + opened);
+  return sealed.length - frames * TAG_BYTES;
+}
+
+/** As `openFrames`; but when a frame does not open it is false, and every byte is as it was. */
+export function tryOpenFrames(sealed: Uint8Array, run: FrameRun): boolean {
+  const frames = Math.ceil(sealed.length / FRAME_BYTES);
+  const opened = openWhile(sealed, run);
+  if (opened === frames) return true;
+  // The same bytes under the same nonces are what lay there; what was not opened was not touched.
+  if (opened > 0) sealFrames(sealed, opened * FRAME_PLAIN_BYTES, { ...run, final: false });
+  return false;
+}
+
+/** Opens frames in order until one does not open; how many did. */
+function openWhile(sealed: Uint8Array, run: FrameRun): number {
+  const frames = Math.ceil(sealed.length / FRAME_BYTES);
   for (let index = 0; index < frames; index++) {
     const start = index * FRAME_BYTES;
     const frame = sealed.subarray(start, start + FRAME_BYTES);
     const plain = openFrame(frame, run, nonceOf(run, index, frames));
-    if (plain === undefined) throw doesNotOpen(run.firstFrame + index);
-    sealed.set(plain, plainEnd);
-    plainEnd += plain.length;
+    if (plain === undefined) return index;
+    copyBytes(sealed.subarray(index * FRAME_PLAIN_BYTES), plain);
     giveBack(plain);
   }
-  return plainEnd;
+  return frames;
 }
+
+const TAG_OPTIONS = { authTagLength: TAG_BYTES };
 
 function openFrame(
   frame: Uint8Array,
@@ -97,22 +116,27 @@ function openFrame(
 ): Buffer<ArrayBuffer> | undefined {
   const plainBytes = frame.length - TAG_BYTES;
   if (plainBytes < 0) return undefined;
-  const decipher = createDecipheriv(ALGORITHM, run.key, nonce, { authTagLength: TAG_BYTES });
+  const decipher = createDecipheriv(ALGORITHM, run.key, nonce, TAG_OPTIONS);
   decipher.setAuthTag(frame.subarray(plainBytes));
   const plain = decipher.update(frame.subarray(0, plainBytes));
   try {
     decipher.final();
   } catch {
+    giveBack(plain);
     return undefined;
   }
   return plain;
 }
 
+const nonceBytes = Buffer.alloc(NONCE_BYTES);
+
+/** Valid until the next call. */
 function nonceOf(run: FrameRun, index: number, frames: number): Buffer {
-  const nonce = Buffer.alloc(NONCE_BYTES);
-  nonce.writeUInt32BE(run.final && index === frames - 1 ? 1 : 0, 0);
-  nonce.writeBigUInt64BE(BigInt(run.firstFrame + index), NUMBER_AT);
-  return nonce;
+  nonceBytes.writeUInt32BE(run.final && index === frames - 1 ? 1 : 0, 0);
+  const number = run.firstFrame + index;
+  nonceBytes.writeUInt32BE(Math.floor(number / 2 ** 32), NUMBER_AT);
+  nonceBytes.writeUInt32BE(number % 2 ** 32, NUMBER_AT + 4);
+  return nonceBytes;
 }
 
 function doesNotOpen(frame: number): StoreError {

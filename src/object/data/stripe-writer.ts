@@ -13,6 +13,7 @@ import type { Arena, Stripe, StripeRequest } from "../../actors/arena.ts";
 import type { EncodeReply, PayloadDigests } from "../../actors/codec-messages.ts";
 import type { CodecUpload } from "../../actors/codec-pool.ts";
 import { assert } from "../../base/assert.ts";
+import { copyBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { FRAME_BYTES, sealedBytes, stripePlainBytes } from "../../codec/sealed-frames.ts";
 import { stripeGeometry } from "../../codec/stripe.ts";
@@ -158,7 +159,7 @@ export class StripeWriter {
       const stripe = this.#current ?? this.#takeStripe();
       if (stripe === undefined) break;
       const count = Math.min(chunk.length - taken, stripeBytes - this.#filled);
-      stripe.bytes.set(chunk.subarray(taken, taken + count), this.#filled);
+      copyBytes(stripe.bytes.subarray(this.#filled), chunk.subarray(taken, taken + count));
       this.#filled += count;
       taken += count;
     }

@@ -10,6 +10,7 @@ import {
   sealFrames,
   stripePlainBytes,
   TAG_BYTES,
+  tryOpenFrames,
 } from "../../../src/codec/sealed-frames.ts";
 import { SeededRandom } from "../../support/seeded-random.ts";
 
@@ -104,6 +105,30 @@ test("openFrames: a flipped bit anywhere is noticed", async () => {
       }
     }),
     { seed: 2, numRuns: 200 },
+  );
+});
+
+test("tryOpenFrames: opens, or leaves every byte as it was", async () => {
+  const plain = new SeededRandom(11).bytes(3 * FRAME_PLAIN_BYTES + 100);
+  const run = { key: KEY, firstFrame: 5, final: true };
+  const sealed = seal(plain, run);
+  fc.assert(
+    fc.property(fc.nat(sealed.length - 1), fc.nat(255), (at, change) => {
+      const bytes = Buffer.from(sealed);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ change, at);
+      const before = Buffer.from(bytes);
+      if (!tryOpenFrames(bytes, run)) return change !== 0 && bytes.equals(before);
+      return change === 0 && bytes.subarray(0, plain.length).equals(plain);
+    }),
+    {
+      seed: 4,
+      numRuns: 60,
+      examples: [
+        [0, 0],
+        [3 * FRAME_BYTES, 1],
+        [0, 1],
+      ],
+    },
   );
 });
 
