@@ -91,15 +91,18 @@ export class ClusterMap {
 /** During a change there may be more partitions in one of the layouts: theirs are halves. */
 function registersOf(ring: RingState, maps: readonly LayoutMap[]): RegisterLayout {
   const partitions = Math.max(...maps.map(({ layout }) => layout.partitions));
-  return {
-    version: ring.epoch,
-    partitions,
-    groupsOf: (partition) =>
-      maps.map((map) => {
-        const own = Math.floor(partition / (partitions / map.layout.partitions));
-        return map.replicas(own).map(({ driveId }) => driveId);
-      }),
+  const known = new Map<number, readonly (readonly DriveId[])[]>();
+  const groupsOf = (partition: number) => {
+    const groups = known.get(partition);
+    if (groups !== undefined) return groups;
+    const found = maps.map((map) => {
+      const own = Math.floor(partition / (partitions / map.layout.partitions));
+      return map.replicas(own).map(({ driveId }) => driveId);
+    });
+    known.set(partition, found);
+    return found;
   };
+  return { version: ring.epoch, partitions, groupsOf };
 }
 
 function find(layouts: readonly Layout[], ref: LayoutRef): Layout {

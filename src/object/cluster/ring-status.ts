@@ -153,10 +153,7 @@ function waitOf(phase: RingPhase, partitions: number): string {
 }
 
 function slotsOf({ table, drives }: Layout): Map<DriveId, number> {
-  const counts = new Map<DriveId, number>();
-  for (const index of table) {
-    const driveId = drives[index]?.driveId;
-    if (driveId !== undefined) counts.set(driveId, (counts.get(driveId) ?? 0) + 1);
-  }
-  return counts;
+  const counts = drives.map(() => 0);
+  for (const index of table) counts[index] = (counts[index] ?? 0) + 1;
+  return new Map(drives.map(({ driveId }, index) => [driveId, counts[index] ?? 0]));
 }

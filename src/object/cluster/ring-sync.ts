@@ -16,7 +16,7 @@ import { ZERO_BALLOT } from "../../base/ballot.ts";
 import { inBatches } from "../contract/background-worker.ts";
 import { purgedRows } from "../registers/derive-rows.ts";
 import { nextHead } from "./head-walk.ts";
-import { headQuery } from "./row-digest.ts";
+import { KeyMerge } from "./key-merge.ts";
 import type { Fence, SharedDrive } from "./shared-drive.ts";
 
 export interface RingSyncModules {
@@ -38,9 +38,7 @@ export interface RingSyncModules {
 /** A pause of the work: nothing is under way. */
 export type Steps<Result> = AsyncGenerator<void, Result, undefined>;
 
-const PAGE_ROWS = 128;
 const AT_ONCE = 8;
-const START = new Uint8Array(0);
 
 /**
  * Works through the partitions given; returns those that are synced now. The others lack a drive that
@@ -50,37 +48,52 @@ export async function* syncPartitions(
   modules: RingSyncModules,
   partitions: ReadonlySet<number>,
 ): Steps<Set<number>> {
-  const sources = new Set([...partitions].flatMap((partition) => modules.oldReplicasOf(partition)));
-  const pulled = new Set<string>();
-  for (const id of sources) {
-    const concerned = new Set(
-      [...partitions].filter((partition) => modules.oldReplicasOf(partition).includes(id)),
-    );
-    const drive = modules.driveOf(id);
-    if (drive !== undefined && (yield* pull(modules, drive, concerned))) pulled.add(id);
+  const fence: Fence = { layout: modules.layout, bucketEpoch: undefined };
+  const { holders, failed } = await findHolders(modules, partitions);
+  for (const { head, drives } of holders) {
+    const keys = new KeyMerge(drives, { head, fence });
+    yield* eachKey(keys, (key) => modules.read(key));
+    for (const id of keys.failed) failed.add(id);
   }
   return new Set(
     [...partitions].filter((partition) => {
       const old = modules.oldReplicasOf(partition);
-      return old.filter((id) => pulled.has(id)).length >= majority(old.length);
+      return old.filter((id) => !failed.has(id)).length >= majority(old.length);
     }),
   );
 }
 
-/** True when every key of the partitions that the drive holds has been read. */
-async function* pull(
-  modules: RingSyncModules,
-  drive: SharedDrive,
+/** A head of the partitions, and the old replicas that hold keys of it. */
+interface Holders {
+  readonly head: Uint8Array;
+  readonly drives: SharedDrive[];
+}
+
+/** A key that several drives hold is read once, so the drives are gone through together. */
+async function findHolders(
+  { partitionOf, oldReplicasOf, driveOf, headsOf }: RingSyncModules,
   partitions: ReadonlySet<number>,
-): Steps<boolean> {
-  const fence: Fence = { layout: modules.layout, bucketEpoch: undefined };
-  const heads = await modules.headsOf(drive);
-  for (const head of heads ?? []) {
-    if (!partitions.has(modules.partitionOf(head))) continue;
-    const place = { head, fence };
-    if (!(yield* eachKeyOfHead(drive, place, (key) => modules.read(key)))) return false;
+): Promise<{ readonly holders: readonly Holders[]; readonly failed: Set<string> }> {
+  const sources = new Set([...partitions].flatMap((partition) => oldReplicasOf(partition)));
+  const failed = new Set<string>();
+  const found = new Map<string, Holders>();
+  for (const id of sources) {
+    const drive = driveOf(id);
+    const heads = drive && (await headsOf(drive));
+    if (drive === undefined || heads === undefined) {
+      failed.add(id);
+      continue;
+    }
+    for (const head of heads) {
+      const partition = partitionOf(head);
+      if (!partitions.has(partition) || !oldReplicasOf(partition).includes(id)) continue;
+      const name = Buffer.from(head).toString("latin1");
+      const holders = found.get(name) ?? { head, drives: [] };
+      found.set(name, holders);
+      holders.drives.push(drive);
+    }
   }
-  return heads !== undefined;
+  return { holders: [...found.values()], failed };
 }
 
 /** The heads of a drive that are wanted; undefined when it does not answer to all that is asked. */
@@ -113,31 +126,24 @@ export async function* dropLeftovers(
   const heads = await wantedHeads(drive, epoch, isForeign);
   let dropped = heads !== undefined;
   for (const head of heads ?? []) {
-    const all = yield* eachKeyOfHead(drive, { head, fence }, async (key) => {
+    const keys = new KeyMerge([drive], { head, fence });
+    yield* eachKey(keys, async (key) => {
       const reply = await drive.discard(key, ZERO_BALLOT, purgedRows(key), fence);
       dropped &&= reply.ok;
     });
-    dropped &&= all;
+    dropped &&= keys.failed.size === 0;
   }
   return dropped;
 }
 
-/** False when the drive does not answer. Each pause comes after some keys. */
-async function* eachKeyOfHead(
-  drive: SharedDrive,
-  { head, fence }: { readonly head: Uint8Array; readonly fence: Fence },
-  visit: (key: Buffer) => Promise<unknown>,
-): Steps<boolean> {
-  for (let from: Uint8Array | undefined = START; from !== undefined; ) {
-    const page = await drive.range(headQuery(head, from, PAGE_ROWS), fence);
-    if (!page.ok) return false;
-    for (let start = 0; start < page.rows.length; start += AT_ONCE) {
-      await inBatches(page.rows.slice(start, start + AT_ONCE), AT_ONCE, async ({ key }) => {
-        await visit(Buffer.concat([head, key]));
-      });
-      yield;
-    }
-    from = page.exhausted ? undefined : page.resume;
+/** Each pause comes after some keys. */
+async function* eachKey(keys: KeyMerge, visit: (key: Buffer) => Promise<unknown>): Steps<void> {
+  for (;;) {
+    const some = await keys.next(AT_ONCE);
+    if (some.length === 0) return;
+    await inBatches(some, AT_ONCE, async (key) => {
+      await visit(key);
+    });
+    yield;
   }
-  return true;
 }

@@ -167,11 +167,19 @@ export class RingWorker implements BackgroundWorker {
   /** Of those that are not done, what the node of the first new replica that answers is to do. */
   #ownPartitions({ registers }: ClusterMap): number[] {
     const own = new Set(this.#modules.ownDrives().map(({ id }) => id));
+    const online = new Map<string, boolean>();
+    const isThere = (id: string): boolean => {
+      const known = online.get(id);
+      if (known !== undefined) return known;
+      const found = own.has(id) || this.#modules.isOnline(id);
+      online.set(id, found);
+      return found;
+    };
     const mine: number[] = [];
     for (let partition = 0; partition < registers.partitions; partition++) {
       if (this.#done.has(partition)) continue;
       const group = registers.groupsOf(partition).at(-1) ?? [];
-      const first = group.find((id) => own.has(id) || this.#modules.isOnline(id));
+      const first = group.find(isThere);
       if (first !== undefined && own.has(first)) mine.push(partition);
     }
     return mine;
