@@ -16,6 +16,7 @@ import {
   pause,
   verify,
 } from "../support/cluster-load.ts";
+import { isStable, statusOf, until } from "../support/cluster-operator.ts";
 import { type ClusterProcesses, startCluster } from "../support/cluster-processes.ts";
 import { freePort, startServer } from "../support/server-process.ts";
 
@@ -31,8 +32,9 @@ async function newToken(t: Test, cluster: ClusterProcesses): Promise<string> {
   return token;
 }
 
-async function statusOf(cluster: ClusterProcesses): Promise<ClusterStatus> {
-  return JSON.parse((await operate(cluster, "status", "--json")).stdout);
+async function firstStatus({ nodes: [first] }: ClusterProcesses): Promise<ClusterStatus> {
+  if (first === undefined) throw new Error("a node");
+  return statusOf(first);
 }
 
 /** What a node says that cannot start. */
@@ -76,7 +78,7 @@ async function checkDrain(
   cluster: ClusterProcesses,
   expectations: Expectations,
 ): Promise<void> {
-  const address = (await statusOf(cluster)).nodes[3]?.addresses[0] ?? "";
+  const address = (await firstStatus(cluster)).nodes[3]?.addresses[0] ?? "";
   const plan = await operate(cluster, "plan", "drain", address);
   t.match(plan.stdout, /Nothing has been changed/);
   const [, revision = ""] = /--revision (\d+)/.exec(plan.stdout) ?? [];
@@ -84,7 +86,7 @@ async function checkDrain(
   const drained = await operate(cluster, "drain", address, "--revision", revision, "--watch");
   t.equal(drained.code, 0, drained.stderr);
   t.match(drained.stdout, /the change is done/);
-  const left = (await statusOf(cluster)).nodes.filter(({ state }) => state !== "removed");
+  const left = (await firstStatus(cluster)).nodes.filter(({ state }) => state !== "removed");
   t.equal(left.length, 3);
   const gone = cluster.nodes.pop();
   const code = await new Promise((resolve) => {
@@ -113,18 +115,15 @@ test("cluster: a node joins by a token, knows its cluster afterwards, and leaves
     await pause(1_000);
   });
   t.match(await refusalOf(["--join", token, join(cluster.folder, "late")]), /used by another node/);
-  for (let tries = 0; tries < 300; tries++) {
-    if ((await statusOf(cluster)).phase === "stable") break;
-    await pause(200);
-  }
-  const grown = await statusOf(cluster);
-  t.equal(grown.phase, "stable");
+  const [first] = cluster.nodes;
+  if (first === undefined) throw new Error("a node");
+  const grown = await until(first, isStable);
   t.equal(grown.nodes.filter(({ online }) => online).length, 4);
   await verify(t, cluster, expectations);
 
   await cluster.nodes[3]?.kill();
   await cluster.startFurther({ drives: 1, position: 3 });
-  const again = await statusOf(cluster);
+  const again = await firstStatus(cluster);
   t.equal(again.nodes.filter(({ online }) => online).length, 4, "no token is needed any more");
   await checkDrain(t, cluster, expectations);
 });

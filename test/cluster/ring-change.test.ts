@@ -3,11 +3,8 @@
  * killed in the middle and comes back, another is drained. Whatever was acknowledged every node shows
  * afterwards, and the drained node is not needed for any of it.
  */
-import { execFile } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -17,53 +14,15 @@ import {
 } from "@aws-sdk/client-s3";
 import { type Test, test } from "tap";
 import type { ClusterStatus } from "../../src/object/cluster/cluster-administration.ts";
+import { isStable, operate, statusOf, until } from "../support/cluster-operator.ts";
 import { type ClusterProcesses, startCluster } from "../support/cluster-processes.ts";
 import { createClient } from "../support/s3-client.ts";
 import { SeededRandom } from "../support/seeded-random.ts";
-import { freePort, type ServerProcess, startServer } from "../support/server-process.ts";
+import type { ServerProcess } from "../support/server-process.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/node/start.cjs", import.meta.url));
 const BUCKET = "ring";
 const KEYS = 40;
 const SIZES = [30, 3_000, 20_000, 40_000, 700_000, 1_500_000];
-const ENVIRONMENT = {
-  RINGFORT_ROOT_USER: "minioadmin",
-  RINGFORT_ROOT_PASSWORD: "minioadmin",
-  RINGFORT_MEMORY: "128MiB",
-  RINGFORT_FREE_SPACE_RESERVE: "0",
-};
-const LOOK_MS = 500;
-/** A change of so little data on a busy machine. */
-const PATIENCE_MS = 240_000;
-
-/** `ringfort cluster …` against a node; what it prints. */
-async function ringfort(node: ServerProcess, ...words: string[]): Promise<string> {
-  const environment = { ...process.env, ...ENVIRONMENT };
-  const all = [MAIN, "cluster", ...words, "--url", node.endpoint];
-  const { stdout } = await promisify(execFile)(process.execPath, all, { env: environment });
-  return stdout;
-}
-
-async function statusOf(node: ServerProcess): Promise<ClusterStatus> {
-  return JSON.parse(await ringfort(node, "status", "--json")) as ClusterStatus;
-}
-
-async function untilPhase(
-  node: ServerProcess,
-  isIt: (status: ClusterStatus) => boolean,
-): Promise<ClusterStatus> {
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    if (Date.now() > deadline) throw new Error(await ringfort(node, "status"));
-    // A node that was just killed is one that the asked one waits for.
-    const status = await statusOf(node).catch(() => undefined);
-    if (status !== undefined && isIt(status)) return status;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
-}
-
-const isStable = ({ phase }: ClusterStatus): boolean => phase === "stable";
-
 /** Rewrites its keys until told to stop; what was acknowledged last, or was not answered since. */
 class Writer {
   readonly acknowledged = new Map<string, Buffer>();
@@ -123,16 +82,11 @@ class Writer {
   }
 }
 
-async function join5th(cluster: ClusterProcesses, folder: string): Promise<ServerProcess> {
+async function join5th(cluster: ClusterProcesses): Promise<ServerProcess> {
   const [first] = cluster.nodes;
   if (first === undefined) throw new Error("a node");
-  const { token } = JSON.parse(await ringfort(first, "token", "--json")) as { token: string };
-  return startServer({
-    folder,
-    words: [join(folder, "fifth", "drive1")],
-    flags: ["--join", token],
-    environment: { ...ENVIRONMENT, RINGFORT_PEER_ADDRESS: `127.0.0.1:${await freePort()}` },
-  });
+  const { token } = JSON.parse(await operate(first, "token", "--json")) as { token: string };
+  return cluster.startFurther({ drives: 1, flags: ["--join", token] });
 }
 
 test("cluster: a node comes, one crashes meanwhile, one is drained, and nothing is lost", {
@@ -142,10 +96,7 @@ test("cluster: a node comes, one crashes meanwhile, one is drained, and nothing 
   const [first, second, third, fourth] = cluster.nodes;
   if (!first || !second || !third || !fourth) throw new Error("four nodes");
   let fifth: ServerProcess | undefined;
-  t.teardown(async () => {
-    await fifth?.stop();
-    await cluster.stop();
-  });
+  t.teardown(() => cluster.stop());
   const clients = [first, second].map((node) => createClient(node, { maxAttempts: 3 }));
   const writer = new Writer(clients);
   await clients[0]?.send(new CreateBucketCommand({ Bucket: BUCKET }));
@@ -154,22 +105,24 @@ test("cluster: a node comes, one crashes meanwhile, one is drained, and nothing 
 
   let grown: ClusterStatus | undefined;
   await writer.during(async () => {
-    fifth = await join5th(cluster, first.folder);
+    const joining = join5th(cluster);
+    await until(first, ({ phase }) => phase !== "stable");
     await third.kill();
     await cluster.restart(2);
-    grown = await untilPhase(first, isStable);
+    fifth = await joining;
+    grown = await until(first, isStable);
   });
   t.equal(grown?.nodes.length, 5);
   const newcomer = grown?.nodes.at(-1)?.drives[0];
   t.ok((newcomer?.slots ?? 0) > 0, `${newcomer?.slots} slots on the new drive`);
   if (fifth === undefined) throw new Error("a fifth node");
-  await writer.verify(t, [...cluster.nodes, fifth]);
+  await writer.verify(t, cluster.nodes);
 
   const name = grown?.nodes[3]?.addresses[0] ?? "";
-  const drained = await untilPhase(first, isStable);
+  const drained = await until(first, isStable);
   await writer.during(async () => {
-    await ringfort(first, "drain", name, "--revision", String(drained.revision));
-    await untilPhase(first, isStable);
+    await operate(first, "drain", name, "--revision", String(drained.revision));
+    await until(first, isStable);
   });
   const after = await statusOf(first);
   t.equal(after.nodes[3]?.state, "removed");

@@ -2,8 +2,10 @@
  * Things that go wrong in a running cluster, one at a time, while clients work; afterwards all is well
  * again. What is done follows from a seed; what comes of it also from the machine's timing.
  */
-import { chmodSync, renameSync } from "node:fs";
+import { chmodSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { clientsOf, type Expectations, pause, work } from "./cluster-load.ts";
+import { isStable, operate, statusOf, until } from "./cluster-operator.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { HistoryRecorder } from "./history-recorder.ts";
 import { createClient } from "./s3-client.ts";
@@ -76,6 +78,43 @@ export const FAULTS = {
       await cluster.restart(victim);
     },
   },
+  /** The disk is gone for good and an empty one is in its place. */
+  driveLost: {
+    name: "a drive is lost, and an empty one takes its place",
+    async run(cluster, victim) {
+      const asked = nodeAt(cluster.nodes, victim === 0 ? 1 : 0);
+      const { revision } = await statusOf(asked);
+      const path = cluster.driveFolder(victim, 0);
+      for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true });
+      await until(asked, (status) => status.revision > revision && isStable(status));
+    },
+  },
+  rolling: {
+    name: "every node is restarted, one after the other",
+    async run(cluster) {
+      for (const [position, node] of cluster.nodes.entries()) {
+        await node.stop();
+        await cluster.restart(position);
+      }
+    },
+  },
+  /** Whoever came last goes: the others keep their places. */
+  growAndShrink: {
+    name: "a node joins, and leaves again",
+    async run(cluster, victim) {
+      const asked = nodeAt(cluster.nodes, victim);
+      const { token } = JSON.parse(await operate(asked, "token", "--json")) as { token: string };
+      const newcomer = await cluster.startFurther({ drives: 1, flags: ["--join", token] });
+      const gone = new Promise((resolve) => newcomer.child.once("exit", resolve));
+      const grown = await until(asked, isStable);
+      const name = grown.nodes.at(-1)?.nodeId ?? "";
+      await operate(asked, "drain", name, "--yes");
+      const { nodes } = await until(asked, isStable);
+      if (nodes.at(-1)?.state !== "removed") throw new Error("the drained node is not removed");
+      await gone;
+      cluster.forgetFurther();
+    },
+  },
   /** Means nothing to root, whom permissions do not bind. */
   readOnly: {
     name: "a drive's folders become read-only, and writable again after a restart",
@@ -118,7 +157,10 @@ export async function underLoad(
   const stopped = (): boolean => done;
   const large = clientsOf(cluster);
   const small = cluster.nodes.map((node) =>
-    createClient(node, { maxAttempts: 1, requestHandler: { requestTimeout: PATIENCE_MS } }),
+    createClient(node, {
+      maxAttempts: 1,
+      requestHandler: { requestTimeout: PATIENCE_MS, throwOnRequestTimeout: true },
+    }),
   );
   const working = [
     ...large.slice(0, 2).map((s3, at) => work(s3, 2 * seed + at, { expectations, stopped })),

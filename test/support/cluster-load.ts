@@ -92,7 +92,8 @@ export async function verify(
   expectations: Expectations,
 ): Promise<void> {
   const clients = clientsOf(cluster);
-  const known = new Map<string, boolean>();
+  /** Bytes; undefined for what is not there. */
+  const known = new Map<string, number | undefined>();
   for (const [key, { acknowledged, unknown }] of expectations) {
     const seen: (Buffer | undefined)[] = [];
     for (const s3 of clients) {
@@ -108,12 +109,14 @@ export async function verify(
     }
     if (unknown.length > 0) continue;
     t.equal(seen.length, 1, `${key} is the same through every node`);
-    known.set(key, seen[0] !== undefined);
+    known.set(key, seen[0]?.length);
   }
   for (const s3 of clients) {
     const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: BUCKET }));
-    const listed = new Set(Contents.map(({ Key }) => Key));
-    for (const [key, present] of known) t.equal(listed.has(key), present, `${key} in the listing`);
+    const listed = new Map(Contents.map(({ Key = "", Size }) => [Key, Size]));
+    for (const [key, bytes] of known) {
+      t.equal(listed.get(key), bytes, `${key} and its size in the listing`);
+    }
     s3.destroy();
   }
 }

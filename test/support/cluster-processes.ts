@@ -29,6 +29,8 @@ export interface ClusterProcesses {
   restartAll(): Promise<void>;
   /** A further node, on drives of its own, with these words after `server`. */
   startFurther(words: FurtherNode): Promise<ServerProcess>;
+  /** The last one has ended and does not come back. */
+  forgetFurther(): void;
   stop(): Promise<void>;
 }
 
@@ -118,6 +120,13 @@ class Cluster implements ClusterProcesses {
     const node = await this.#run(position, [...flags, ...folders], rest.environment);
     this.nodes[position] = node;
     return node;
+  }
+
+  forgetFurther(): void {
+    this.nodes.pop();
+    this.#places.pop();
+    this.#pids.pop();
+    rmSync(join(this.folder, `node${this.#places.length + 1}`), { recursive: true });
   }
 
   async stop(): Promise<void> {
