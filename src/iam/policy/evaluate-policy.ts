@@ -3,7 +3,7 @@
  * and all its conditions do; a Deny that applies wins over every Allow.
  */
 import type { ConditionValues } from "./condition-values.ts";
-import type { Policy, Statement } from "./policy.ts";
+import type { Candidate, Policy, Statement } from "./policy.ts";
 import type { PolicyCaller, PrincipalMatch } from "./principals.ts";
 import type { Template } from "./template.ts";
 
@@ -25,9 +25,10 @@ const NONE: PolicyVerdict = { kind: "none" };
 
 export function evaluatePolicy(policy: Policy, request: PolicyRequest): PolicyVerdict {
   let verdict = NONE;
-  for (const statement of policy.statementsFor(request.action)) {
+  for (const candidate of policy.candidatesFor(request.action, request.resource)) {
+    const { statement } = candidate;
     if (statement.effect === "Allow" && isSettled(verdict)) continue;
-    const match = applies(statement, request);
+    const match = applies(candidate, request);
     if (match === "none") continue;
     if (statement.effect === "Deny") return { kind: "denied", statement };
     if (verdict.kind === "none" || match === "direct") {
@@ -42,9 +43,10 @@ function isSettled(verdict: PolicyVerdict): boolean {
   return verdict.kind === "allowed" && verdict.by === "direct";
 }
 
-function applies(statement: Statement, request: PolicyRequest): PrincipalMatch {
+function applies(candidate: Candidate, request: PolicyRequest): PrincipalMatch {
+  const { statement } = candidate;
   const match = statement.principals?.match(request.caller, statement.effect) ?? "direct";
-  if (match === "none" || !coversResource(statement, request)) return "none";
+  if (match === "none" || !coversResource(candidate, request)) return "none";
   for (const one of statement.conditions) {
     if (!one.holds(request.values, statement.effect)) return "none";
   }
@@ -61,12 +63,13 @@ function matchesAny(
   return false;
 }
 
-function coversResource({ resources, effect }: Statement, request: PolicyRequest): boolean {
+function coversResource({ statement, patterns }: Candidate, request: PolicyRequest): boolean {
+  const { resources, effect } = statement;
   if (resources === undefined) return true;
   const { resource, values } = request;
-  const named = matchesAny(resources.patterns, resource, values);
+  const named = matchesAny(patterns, resource, values);
   if (!resources.negated) return named;
   // All but something that is not known yet would be more than its author meant to allow.
-  const vague = resources.patterns.some((pattern) => pattern.isUnresolved(values));
+  const vague = patterns.some((pattern) => pattern.isUnresolved(values));
   return !named && !(vague && effect === "Allow");
 }

@@ -15,7 +15,15 @@ export interface IpRange {
 const MAPPED_PREFIX = 0xffffn;
 const LOW_32 = 0xffffffffn;
 
+/** The last one that was asked for: a policy compares the same address with many ranges. */
+let last: { readonly text: string; readonly address: IpAddress | undefined } | undefined;
+
 export function parseIpAddress(text: string): IpAddress | undefined {
+  if (last?.text !== text) last = { text, address: readIpAddress(text) };
+  return last.address;
+}
+
+function readIpAddress(text: string): IpAddress | undefined {
   const version = isIP(text);
   if (version === 4) return { bits: 32, value: valueOfIpv4(text) };
   // A zone names an interface of the machine, not an address.

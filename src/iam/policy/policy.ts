@@ -26,8 +26,15 @@ export interface Statement {
   readonly conditions: readonly Condition[];
 }
 
-/** Actions whose statements are remembered; there are fewer known actions. */
-const ACTIONS_CACHED = 512;
+/** A statement that may apply to a request, judged by action and bucket. */
+export interface Candidate {
+  readonly statement: Statement;
+  /** Its resources, without those that lie elsewhere. */
+  readonly patterns: readonly Template[];
+}
+
+/** Candidates of a policy that are remembered, lists of none counted as one. */
+const CANDIDATES_CACHED_MAX = 4096;
 
 export class Policy {
   readonly version: PolicyVersion;
@@ -35,7 +42,9 @@ export class Policy {
   readonly statements: readonly Statement[];
   /** Condition keys that it reads, those of its variables included. */
   readonly keys: ReadonlySet<string>;
-  readonly #byAction = new Map<string, readonly Statement[]>();
+  /** By action, then by where the resource lies. */
+  readonly #candidates = new Map<string, Map<string, readonly Candidate[]>>();
+  #cached = 0;
 
   constructor(head: Pick<Policy, "version" | "id">, statements: readonly Statement[]) {
     this.version = head.version;
@@ -50,18 +59,44 @@ export class Policy {
     return false;
   }
 
-  /** The statements that may apply to an action (in lower case), in order. */
-  statementsFor(action: string): readonly Statement[] {
-    const known = this.#byAction.get(action);
-    if (known !== undefined) return known;
-    const found = this.statements.filter(({ actions }) => {
-      const named = actions.patterns.some((pattern) => pattern.matches(action));
-      return named !== actions.negated;
-    });
-    if (this.#byAction.size >= ACTIONS_CACHED) this.#byAction.clear();
-    this.#byAction.set(action, found);
+  /**
+   * The statements that may apply to an action (in lower case) on a resource, in order. Requests come
+   * for few actions and buckets: what was found for both is kept, so that statements about others are
+   * not looked at again.
+   */
+  candidatesFor(action: string, resource: string): readonly Candidate[] {
+    const slash = resource.indexOf("/");
+    const place = slash < 0 ? resource : resource.slice(0, slash + 1);
+    return this.#candidates.get(action)?.get(place) ?? this.#remember(action, place);
+  }
+
+  #remember(action: string, place: string): readonly Candidate[] {
+    const found = this.statements
+      .filter(({ actions }) => {
+        const named = actions.patterns.some((pattern) => pattern.matches(action));
+        return named !== actions.negated;
+      })
+      .flatMap((statement) => candidateOf(statement, place) ?? []);
+    this.#cached += Math.max(1, found.length);
+    if (this.#cached > CANDIDATES_CACHED_MAX) {
+      this.#candidates.clear();
+      this.#cached = found.length;
+    }
+    const ofAction = this.#candidates.get(action) ?? new Map<string, readonly Candidate[]>();
+    this.#candidates.set(action, ofAction.set(place, found));
     return found;
   }
+}
+
+const NO_PATTERNS: readonly Template[] = [];
+
+/** Undefined when it cannot apply to anything at that place. */
+function candidateOf(statement: Statement, place: string): Candidate | undefined {
+  const { resources } = statement;
+  if (resources === undefined) return { statement, patterns: NO_PATTERNS };
+  if (resources.negated) return { statement, patterns: resources.patterns };
+  const patterns = resources.patterns.filter((pattern) => pattern.mayMatchUnder(place));
+  return patterns.length === 0 ? undefined : { statement, patterns };
 }
 
 function keysOf(statement: Statement): string[] {
