@@ -36,6 +36,9 @@ import { explicitParity } from "./cluster/shared-settings.ts";
 import { createKeyStore } from "./key-store.ts";
 
 /** What makes a node one of a cluster: see cluster/cluster-backend.ts. */
+/** So long a change that was given up waits for a drive that could take back what is on one that leaves. */
+const REWRITES_AFTER_MS = 15 * 60_000;
+
 export type ClusterOfNode = Pick<OpenedCluster, "replicas" | "peers" | "ring" | "onDriveAdded">;
 
 export interface ObjectNodeModules {
@@ -186,6 +189,7 @@ function createMover(
         orderFor: (dataId) => map.orderFor(dataId),
         isLeaving: (index) => map.leaving.has(index),
         waits: map.record.ring.phase !== "returning",
+        rewrites: ring.returningMs > REWRITES_AFTER_MS,
       };
     },
   });

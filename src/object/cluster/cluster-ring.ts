@@ -89,6 +89,12 @@ export class ClusterRing {
     return this.#modules.knowledge.map;
   }
 
+  /** For how long a change that was given up has been on its way back, as this node knows; else 0. */
+  get returningMs(): number {
+    if (this.map.record.ring.phase !== "returning") return 0;
+    return this.#modules.clock.monotonicMs() - this.#epochSinceMs;
+  }
+
   /** Called at once with each newer map, in the order of epochs. */
   onAdopted(listener: (map: ClusterMap) => void): void {
     this.#modules.knowledge.onAdopted(listener);

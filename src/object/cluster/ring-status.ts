@@ -128,10 +128,16 @@ function waitingFor({ record }: ClusterMap, { verdict, isUp }: StatusFacts): str
   if (verdict.nodesWaiting.length === 0) {
     for (const node of record.members.nodes) {
       if (node.state !== "active" || isUp(node)) continue;
-      waiting.push(`node ${node.addresses[0] ?? node.nodeId} does not answer`);
+      waiting.push(silentNode(node, phase));
     }
   }
   return waiting.filter((text) => text !== "");
+}
+
+function silentNode({ addresses, nodeId }: MemberNode, phase: RingPhase): string {
+  const text = `node ${addresses[0] ?? nodeId} does not answer`;
+  if (phase !== "returning") return text;
+  return `${text}: bring it back, or what only it could take is written anew for the others after a quarter of an hour`;
 }
 
 function waitOf(phase: RingPhase, partitions: number): string {

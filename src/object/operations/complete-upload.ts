@@ -47,16 +47,16 @@ import { actingUnder, type BucketEntry } from "./bucket-entry.ts";
 import { changeContext, shownChecksum } from "./commit-version.ts";
 import { checkExpected, checkPart, checkSizes, partsInOrder } from "./completion-checks.ts";
 import { checkWriteConditions } from "./conditions.ts";
+import { withPlacesOfNow } from "./manifest-places.ts";
 import { multipartChecksum, multipartEtag } from "./multipart-checksum.ts";
 import type { ObjectCore } from "./object-core.ts";
 import { checkUnlocked, LOCK_DOCUMENT, withDefaultRetention } from "./object-lock.ts";
 import type { QuotaCharge } from "./quota-account.ts";
 import { changeState, readUpload, readUploadState } from "./upload-state.ts";
-import { gateName, partsOf } from "./uploads.ts";
+import { gateName, PARTS_PER_PAGE, partsOf } from "./uploads.ts";
 
 /** A completion that is not done by then was cut off. */
 const COMPLETING_MS_MAX = 60_000;
-const PARTS_PER_PAGE = 1000;
 /** How often a completion begins anew because parts are replaced meanwhile. */
 const COMPLETION_ATTEMPTS_MAX = 5;
 const NO_SUCH_UPLOAD: StoreErrorData = { code: "no-such-upload" };
@@ -99,6 +99,7 @@ async function tryCompletion(core: ObjectCore, attempt: Attempt): Promise<PutObj
   const under = actingUnder(bucket);
   let record = await readUpload(core, key, under);
   if (record.state.kind === "completing") {
+    record = await withPlacesOfNow(core, key, record, under);
     await finishCompletion(core, { bucket, key, record, charge });
     record = await readUpload(core, key, under);
   }

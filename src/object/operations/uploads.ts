@@ -272,6 +272,9 @@ export function shownPart(part: StoredPart, mtimeMs: number): UploadedPart {
   };
 }
 
+/** Rows read at a time where all parts are wanted. */
+export const PARTS_PER_PAGE = 1000;
+
 export interface PartsQuery extends ReadOptions {
   readonly after: number;
   readonly pageRows: number;

@@ -11,7 +11,7 @@ import type { Clock } from "../../base/clock.ts";
 import { StoreError } from "../../base/store-error.ts";
 import { shardFileBytes } from "../../codec/stripe.ts";
 import type { ShardedData } from "../contract/data.ts";
-import { OBJECT_TAG, PART_TAG } from "../contract/register-keys.ts";
+import { OBJECT_TAG, PART_TAG, uploadKeyOfPart } from "../contract/register-keys.ts";
 import type { DriveTable } from "../data/data-drives.ts";
 import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
 import { copyShard, type ShardCopierModules } from "../data/shard-copier.ts";
@@ -25,6 +25,7 @@ import {
   type Replacement,
   replaceData,
 } from "../records/record-data.ts";
+import { namedByUpload } from "./empty-trash.ts";
 import { type MoverPlacement, planMoves } from "./move-plan.ts";
 import { findReference } from "./references.ts";
 
@@ -78,7 +79,7 @@ export class DataMover {
     const plan = planMoves(data, placement, this.#modules.drives.states(), key[0] === PART_TAG);
     if (plan.moves.length === 0 && !plan.anew) return !plan.blocked;
     try {
-      if (plan.anew) return await this.#writeAnew(key, item);
+      if (plan.anew) return !(await this.#isNamed(key, data)) && (await this.#writeAnew(key, item));
       const moved = await this.#move(key, data, plan.moves);
       return moved && !plan.blocked;
     } catch (error) {
@@ -179,6 +180,12 @@ export class DataMover {
       if (reference.data.drives[slot] === old || placement().isLeaving(old)) continue;
       if (drives.isOnline(old)) await drives.get(old)?.dropShard(before.dataId, slot);
     }
+  }
+
+  /** A completion under way has read where the part's data is, and could not find it elsewhere. */
+  async #isNamed(key: Buffer, { dataId }: ShardedData): Promise<boolean> {
+    if (key[0] !== PART_TAG) return false;
+    return (await namedByUpload(this.#modules.core, uploadKeyOfPart(key))).has(dataId);
   }
 
   /** With as many shards as there are drives for now. */

@@ -16,6 +16,11 @@ export interface MoverPlacement {
    * removed when it is over.
    */
   readonly waits: boolean;
+  /**
+   * Whether data on a drive that leaves, which no drive that answers could take, is written anew for
+   * the drives that are there: nobody is waited for any longer.
+   */
+  readonly rewrites: boolean;
 }
 
 /** What has to happen to one item. */
@@ -23,7 +28,7 @@ export interface MovePlan {
   readonly moves: readonly RebuildTarget[];
   /** Something cannot be moved now and has to be. */
   readonly blocked: boolean;
-  /** It has more shards than there are drives for: it is written anew. */
+  /** There are not enough drives for all its shards: it is written anew. */
   readonly anew: boolean;
 }
 
@@ -50,6 +55,7 @@ export function planMoves(
   };
   const mayStay = (own: number): boolean => !placement.isLeaving(own);
   let blocked = false;
+  let stranded = false;
   const goals = data.drives.map((own, slot) => {
     const wanted = order[slot] ?? own;
     const isMissing = (data.missing & (1 << slot)) !== 0;
@@ -67,11 +73,12 @@ export function planMoves(
     let goal = goals[slot] ?? own;
     if (goal === own) return;
     if (goal === ELSEWHERE) goal = order.find((index) => takes(index) && !taken.has(index)) ?? own;
-    blocked ||= goal === own;
+    stranded ||= goal === own;
     taken.add(goal);
     if (goal !== own) moves.push({ slot, driveIndex: goal });
   });
-  return { moves, blocked, anew: false };
+  if (stranded && placement.rewrites) return { moves: [], blocked: false, anew: true };
+  return { moves, blocked: blocked || stranded, anew: false };
 }
 
 /** Slots whose goal another one keeps stay, too, or go elsewhere; again, until none has to. */

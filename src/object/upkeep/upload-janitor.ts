@@ -5,9 +5,10 @@
 import { StoreError, type StoreErrorCode } from "../../base/store-error.ts";
 import { parseRegisterKey, partKey } from "../contract/register-keys.ts";
 import { finishCompletion, objectKeyOf, uploadIdOf } from "../operations/complete-upload.ts";
+import { withPlacesOfNow } from "../operations/manifest-places.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
 import { changeState, readUpload } from "../operations/upload-state.ts";
-import { gateName, partsOf } from "../operations/uploads.ts";
+import { gateName, PARTS_PER_PAGE, partsOf } from "../operations/uploads.ts";
 import { decodeObjectRecord, encodeObjectRecord } from "../records/object-record.ts";
 import {
   decodePartRecord,
@@ -18,7 +19,6 @@ import {
 } from "../records/upload-record.ts";
 import { withTrash } from "../records/version-changes.ts";
 
-const PARTS_PER_PAGE = 1000;
 /** Longer than a part that was under way when its upload was aborted can take to be written. */
 const STRAGGLING_PARTS_MS = 60 * 60 * 1000;
 const NO_RESULT = new Uint8Array(0);
@@ -67,7 +67,8 @@ async function rollForward(core: ObjectCore, key: Buffer, record: UploadRecord):
     await core.quotas.charging(bucket, undefined, (charge) =>
       core.buckets.commit(bucket, (entry) =>
         core.uploadGate.close(gateName(key), async () => {
-          const current = await readUpload(core, key);
+          const found = await readUpload(core, key);
+          const current = await withPlacesOfNow(core, key, found, {});
           if (current.state.kind === "completing") {
             await finishCompletion(core, { bucket: entry, key, record: current, charge });
           }

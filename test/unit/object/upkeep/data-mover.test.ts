@@ -25,7 +25,8 @@ function statesOf(count: number, offline: readonly number[] = [], full: readonly
 }
 
 function placementOf(order: readonly number[], leaving: readonly number[] = [], waits = true) {
-  return { orderFor: () => order, isLeaving: (index: number) => leaving.includes(index), waits };
+  const isLeaving = (index: number) => leaving.includes(index);
+  return { orderFor: () => order, isLeaving, waits, rewrites: false };
 }
 
 test("planMoves: shards go to the drives of their slots, what is there stays", async (t) => {
@@ -55,6 +56,13 @@ test("planMoves: on the way back nothing waits for a drive that is away", async 
   t.match(staying, { moves: [], blocked: false });
   const leaving = placementOf([0, 4, 2, 3], [1], false);
   t.match(planMoves(dataOn([0, 1, 2, 3]), leaving, statesOf(5, [4]), false), { blocked: true });
+  const patient = { ...leaving, rewrites: true };
+  t.match(
+    planMoves(dataOn([0, 1, 2, 3]), patient, statesOf(5, [4]), false),
+    { moves: [], blocked: false, anew: true },
+    "in the end what is on a drive that leaves is written anew for the others",
+  );
+  t.match(planMoves(dataOn([0, 1, 2, 3]), patient, statesOf(5), false), { anew: false });
 });
 
 test("planMoves: what cannot move does not keep others from being done", async (t) => {
