@@ -288,7 +288,12 @@ export class FaultDisk implements Disk {
 
   #find(path: string): Node {
     let node: Node = this.#root;
-    for (const name of partsOf(path)) {
+    for (let from = 0; from < path.length; ) {
+      const slash = path.indexOf("/", from);
+      const end = slash < 0 ? path.length : slash;
+      const name = path.slice(from, end);
+      from = end + 1;
+      if (name === "" || name === ".") continue;
       const child: Node | undefined = node.kind === "folder" ? node.visible.get(name) : undefined;
       if (child === undefined) throw new DiskError("ENOENT", path);
       node = child;
@@ -303,19 +308,15 @@ export class FaultDisk implements Disk {
   }
 
   #parentOf(path: string): { folder: FolderNode; name: string } {
-    const parts = partsOf(path);
-    const name = parts.pop();
-    if (name === undefined) throw new DiskError("EINVAL", path);
-    return { folder: this.#findFolder(parts.join("/")), name };
+    const slash = path.lastIndexOf("/");
+    const name = path.slice(slash + 1);
+    if (name === "" || name === ".") throw new DiskError("EINVAL", path);
+    return { folder: this.#findFolder(path.slice(0, Math.max(0, slash))), name };
   }
 }
 
 function newFolder(device: number): FolderNode {
   return { kind: "folder", visible: new Map(), durable: new Map(), device };
-}
-
-function partsOf(path: string): string[] {
-  return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
 function readInto(content: Buffer, buffers: readonly Uint8Array[], position: number): number {

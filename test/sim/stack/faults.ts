@@ -148,6 +148,6 @@ export class Faults {
     const { world } = this.#cluster;
     const byMs = world.chance(0.2) ? HOUR_MS : world.between(-20_000, 20_000);
     world.note(`the clock of node-${node.number} jumps by ${byMs} ms`);
-    node.wall.offsetMs += byMs;
+    node.clocks.offsetMs += byMs;
   }
 }

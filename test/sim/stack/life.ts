@@ -9,9 +9,12 @@ import type { World } from "../register/world.ts";
 /** 2023-11-14, so that wall clocks show something sensible. */
 const WALL_START_MS = 1_700_000_000_000;
 
-/** The wall clock of a machine, which outlives its processes and may jump. */
-export interface WallClock {
+/** The clocks of a machine, which outlive its processes. */
+export interface MachineClocks {
+  /** By how much the wall clock is off. */
   offsetMs: number;
+  /** What was leapt over, by all clocks: time in which nothing happened. */
+  leptMs: number;
 }
 
 export class Life {
@@ -20,11 +23,11 @@ export class Life {
   readonly #world: World;
   #backlog: (() => void)[] | undefined;
 
-  constructor(world: World, wall: WallClock) {
+  constructor(world: World, clocks: MachineClocks) {
     this.#world = world;
     this.clock = {
-      nowMs: () => WALL_START_MS + world.nowMs + wall.offsetMs,
-      monotonicMs: () => world.nowMs,
+      nowMs: () => WALL_START_MS + world.nowMs + clocks.leptMs + clocks.offsetMs,
+      monotonicMs: () => world.nowMs + clocks.leptMs,
       after: (delayMs, callback) => this.post(delayMs, callback),
     };
   }
@@ -47,6 +50,13 @@ export class Life {
         event.cancel();
       },
     };
+  }
+
+  /** What reaches it at this very moment, or when it goes on. */
+  meet(run: () => void): void {
+    if (!this.alive) return;
+    if (this.#backlog === undefined) run();
+    else this.post(0, run);
   }
 
   /** Resolves after a while, if the process lives to see it. */

@@ -31,10 +31,11 @@ const FOUNDING_MS = 3_000;
 /** No operation that begins while all is well takes longer. */
 const SETTLING_MS_MAX = 60_000;
 const STEP_MS = 500;
-const ROUND_MS = 1_500;
-/** From this round on each lets hours pass on the wall clocks, for what is due much later. */
-const ROUND_OF_LEAPS = 2;
-const LEAP_MS = 25 * 3_600_000;
+const ROUND_MS = 400;
+/** Every so many rounds all clocks leap over the rests of workers, and wall clocks over hours. */
+const ROUNDS_PER_LEAP = 4;
+const LEAP_MS = 7_000;
+const DAY_MS = 25 * 3_600_000;
 const PROBLEMS_SHOWN_MAX = 8;
 const FINAL_MS = 20_000;
 
@@ -102,15 +103,20 @@ async function comeToRest(cluster: StackCluster, operator: Operator): Promise<st
   const { world, machines } = cluster;
   const place = surveyPlace();
   let problems: string[] = [];
-  for (const node of machines) node.hurry = true;
+  for (const node of machines) node.hurry();
   for (let round = 0; round < cluster.options.roundsMax; round++) {
-    if (round >= ROUND_OF_LEAPS) for (const { wall } of machines) wall.offsetMs += LEAP_MS;
+    if (round % ROUNDS_PER_LEAP === 1) {
+      for (const { clocks } of machines) {
+        clocks.leptMs += LEAP_MS;
+        clocks.offsetMs += DAY_MS;
+      }
+    }
     await world.run(world.nowMs + ROUND_MS);
     problems = await survey(cluster, place);
     world.note(`round ${round}: ${problems.slice(0, PROBLEMS_SHOWN_MAX).join("; ")}`);
     if (problems.length === 0 && operator.isDone) break;
   }
-  for (const node of machines) node.hurry = false;
+  for (const node of machines) node.relax();
   return problems;
 }
 

@@ -19,7 +19,7 @@ import { createHardware, type Hardware } from "../../support/object/node-fixture
 import type { World } from "../register/world.ts";
 import type { CodecPlaces } from "./codec-places.ts";
 import { ForgetfulIndex } from "./hazardous.ts";
-import { Life, type WallClock } from "./life.ts";
+import { Life, type MachineClocks } from "./life.ts";
 import { type DiskPace, LifeDisk } from "./life-disk.ts";
 import { shortDigest } from "./short-digest.ts";
 import { type NetworkBoard, peerIdOf, SimNetwork } from "./sim-network.ts";
@@ -56,7 +56,7 @@ const LONG_IDLE_MS: Readonly<Record<string, Pause>> = {
   scrubber: [2_000, 6_000],
   records: [2_000, 6_000],
 };
-const HURRY_MS: Pause = [60, 150];
+const HURRY_MS: Pause = [120, 300];
 
 /** A process that is there. */
 export interface Process {
@@ -71,11 +71,12 @@ export interface Process {
 export class StackNode {
   readonly number: number;
   readonly hardware: Hardware;
-  readonly wall: WallClock;
+  readonly clocks: MachineClocks;
   readonly nodeId: NodeId;
   process: Process | undefined;
-  /** Workers do not rest for long. */
-  hurry = false;
+  #hurries = false;
+  /** Workers that rest: begins their work now. */
+  readonly #resting = new Set<() => void>();
   readonly #site: Site;
   #life: Life | undefined;
   #incarnation = 0;
@@ -93,7 +94,7 @@ export class StackNode {
     this.hardware = hardware;
     this.#site = site;
     this.nodeId = newNodeId(site.world);
-    this.wall = { offsetMs: site.world.between(-200, 200) };
+    this.clocks = { offsetMs: site.world.between(-200, 200), leptMs: 0 };
   }
 
   /** What it shows when it wants to join. */
@@ -120,7 +121,7 @@ export class StackNode {
   start(): void {
     const { known } = this;
     if (this.#life !== undefined || known === undefined || this.gone) return;
-    const life = new Life(this.#site.world, this.wall);
+    const life = new Life(this.#site.world, this.clocks);
     this.#life = life;
     this.#incarnation += 1;
     this.#boot(life, known).catch((error) => this.#site.onBug(error));
@@ -132,6 +133,7 @@ export class StackNode {
     if (life === undefined) return;
     const { world, board } = this.#site;
     life.end();
+    this.#resting.clear();
     this.#life = undefined;
     this.process = undefined;
     board.delete(this.number);
@@ -142,6 +144,18 @@ export class StackNode {
     this.#saving = undefined;
     this.#forgetful.forget(this.hardware.image);
     if (kind === "power") this.hardware.disk.cutPower();
+  }
+
+  /** Workers do not rest for long any more. */
+  hurry(): void {
+    this.#hurries = true;
+    const resting = [...this.#resting];
+    this.#resting.clear();
+    for (const wake of resting) wake();
+  }
+
+  relax(): void {
+    this.#hurries = false;
   }
 
   stand(): void {
@@ -200,14 +214,22 @@ export class StackNode {
   /** Calls a worker for as long as the process lives. */
   #work(process: Process, worker: BackgroundWorker): void {
     const { world } = this.#site;
+    let resting: (() => void) | undefined;
     const pauseAfter = (outcome: "busy" | "idle"): Pause => {
       if (outcome === "busy") return BUSY_MS;
-      return this.hurry ? HURRY_MS : (LONG_IDLE_MS[worker.name] ?? IDLE_MS);
+      return this.#hurries ? HURRY_MS : (LONG_IDLE_MS[worker.name] ?? IDLE_MS);
     };
     const again = (outcome: "busy" | "idle"): void => {
-      process.life.post(world.between(...pauseAfter(outcome)), run);
+      const timer = process.life.post(world.between(...pauseAfter(outcome)), run);
+      const wake = (): void => {
+        timer.cancel();
+        process.life.post(world.between(...BUSY_MS), run);
+      };
+      resting = wake;
+      this.#resting.add(wake);
     };
     const run = (): void => {
+      if (resting !== undefined) this.#resting.delete(resting);
       worker.work().then(again, (error: unknown) => {
         if (!(error instanceof StoreError)) this.#site.onBug(error);
         again("idle");

@@ -48,6 +48,7 @@ export const STACK_OBJECT_OPTIONS: ObjectOptions = {
 const SWEEP = { graceMs: 3_000, rowsMax: 10_000 };
 const HEAL = { retryMs: 1_000, postponedMax: 1_000 };
 const SCRUB = { periodMs: 6_000 };
+const REWRITES_AFTER_MS = 2_000;
 const PARITY: ParitySettings = { STANDARD: undefined, REDUCED_REDUNDANCY: undefined };
 /** Not worth a turn here: there are no rules. */
 const UNUSED_WORKERS: ReadonlySet<string> = new Set(["lifecycle", "sweeper", "healer"]);
@@ -117,6 +118,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
         orderFor: (dataId) => ring.map.orderFor(dataId),
         isLeaving: (index) => ring.map.leaving.has(index),
         waits: ring.map.record.ring.phase !== "returning",
+        rewrites: ring.returningMs > REWRITES_AFTER_MS,
       }),
     });
   const running = createObjectStore(

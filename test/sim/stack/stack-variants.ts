@@ -17,13 +17,15 @@ export interface StackVariant {
   readonly hazards: StackHazards;
   readonly pressure: StackPressure;
   readonly caughtWithin: number | undefined;
+  /** The first of them: one that is caught only now and then begins where it is known to be. */
+  readonly from?: number;
   /** What on the media shows that the rule is left out; undefined: answers have to. */
   readonly shows?: RegExp;
 }
 
-/** A minute in which workers hurry, and hours of wall clock. */
-const ROUNDS_MAX = 40;
-const LOSING_ROUNDS_MAX = 6;
+/** Most of a minute in which workers hurry, and days of wall clock. */
+const ROUNDS_MAX = 120;
+const LOSING_ROUNDS_MAX = 12;
 
 const NO_FAULTS = Object.fromEntries(
   Object.keys(USUAL_FAULTS).map((name) => [name, 0]),
@@ -96,7 +98,8 @@ export const STACK_VARIANTS: readonly StackVariant[] = [
     hazards: { guard: { ignoreBucketEpoch: true } },
     pressure: QUIET,
   }),
-  losing("unknown-is-failed", 20, {
+  losing("unknown-is-failed", 60, {
+    from: 54,
     rule: "what nobody can tell is not said to have failed",
     hazards: { unknownFails: true },
     pressure: USUAL_STACK_PRESSURE,
@@ -115,7 +118,9 @@ function sound(name: string, pressure: StackPressure): StackVariant {
 function losing(
   name: string,
   caughtWithin: number,
-  variant: Pick<StackVariant, "hazards" | "pressure" | "shows"> & { readonly rule: string },
+  variant: Pick<StackVariant, "hazards" | "pressure" | "shows" | "from"> & {
+    readonly rule: string;
+  },
 ): StackVariant {
   return { name, caughtWithin, ...variant };
 }

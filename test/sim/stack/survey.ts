@@ -46,6 +46,7 @@ export async function survey(cluster: StackCluster, place: CodecPlace): Promise<
   const wanted = new Map<string, Set<string>>(
     cluster.nodes.map(({ number }) => [String(number), new Set<string>()]),
   );
+  const all: { key: Buffer; data: ShardedData }[] = [];
   for (const [key, cells] of cellsByKey(cluster)) {
     const body = bodyOf(cluster, key, cells, problems);
     if (body === undefined) continue;
@@ -56,7 +57,8 @@ export async function survey(cluster: StackCluster, place: CodecPlace): Promise<
       data.drives.forEach((index, slot) => {
         wanted.get(String(index))?.add(formatShardName(dataId, slot));
       });
-      const found = await problemsOfData(cluster, data, place);
+      all.push({ key, data });
+      const found = problemsOfFiles(data, filesOf(cluster, data));
       problems.push(...found.map((problem) => `${describeKey(key)}: ${problem}`));
     }
   }
@@ -69,6 +71,11 @@ export async function survey(cluster: StackCluster, place: CodecPlace): Promise<
       }
     }
     problems.push(...problemsOfRows(cluster, node));
+  }
+  if (problems.length > 0) return problems;
+  for (const { key, data } of all) {
+    const found = await problemsOfBytes(cluster, data, place);
+    problems.push(...found.map((problem) => `${describeKey(key)}: ${problem}`));
   }
   return problems;
 }
@@ -172,28 +179,39 @@ function itemsOf(key: Buffer, body: Uint8Array, problems: string[]): ShardedData
   });
 }
 
-async function problemsOfData(
-  cluster: StackCluster,
-  data: ShardedData,
-  { arena, codec }: CodecPlace,
-): Promise<string[]> {
-  const { dataId, drives, missing, k, m, stripeDataBytes } = data;
-  const problems: string[] = [];
-  if (missing !== 0) problems.push(`data ${dataId} lacks slots ${missing.toString(2)}`);
-  if (new Set(drives).size < drives.length) problems.push(`data ${dataId} is twice on a drive`);
-  const files = drives.map((index, slot) => {
-    const node = cluster.machines[index];
+type ShardFiles = readonly (Buffer | undefined)[];
+
+function filesOf({ machines }: StackCluster, { dataId, drives }: ShardedData): ShardFiles {
+  return drives.map((index, slot) => {
+    const node = machines[index];
     const path = `${node?.hardware.planned.path}/data/${dataId.slice(0, 2)}`;
     const file = `${path}/${formatShardName(dataId, slot)}`;
     if (node?.gone !== false || !node.hardware.disk.has(file)) return undefined;
     return node.hardware.disk.contentOf(file);
   });
+}
+
+function problemsOfFiles(data: ShardedData, files: ShardFiles): string[] {
+  const { dataId, drives, missing, k, m, stripeDataBytes } = data;
+  const problems: string[] = [];
+  if (missing !== 0) problems.push(`data ${dataId} lacks slots ${missing.toString(2)}`);
+  if (new Set(drives).size < drives.length) problems.push(`data ${dataId} is twice on a drive`);
   for (const [slot, file] of files.entries()) {
     const wrong = problemOfFile(file, { dataId, slot, k, m, stripeDataBytes }, data);
     if (wrong !== undefined)
       problems.push(`shard ${slot} of ${dataId} on ${drives[slot]}: ${wrong}`);
   }
-  if (problems.length > 0) return problems;
+  return problems;
+}
+
+async function problemsOfBytes(
+  cluster: StackCluster,
+  data: ShardedData,
+  { arena, codec }: CodecPlace,
+): Promise<string[]> {
+  const { dataId, k, m } = data;
+  const problems: string[] = [];
+  const files = filesOf(cluster, data);
   const stripe = arena.tryAcquire("read");
   if (stripe === undefined) throw new Error("the survey has stripes");
   const all = [...files.keys()];

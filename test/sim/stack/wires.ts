@@ -67,8 +67,8 @@ export class Wire {
     const dueMs = Math.max(notBeforeMs, world.nowMs + world.between(0, 3) + late);
     const arrive = (): void => {
       if (epoch !== this.#epoch && !world.chance(0.3)) return;
-      if (this.#silent) this.#held.push({ send: () => to.post(0, deliver), epoch });
-      else to.post(0, deliver);
+      if (this.#silent) this.#held.push({ send: () => to.meet(deliver), epoch });
+      else to.meet(deliver);
     };
     world.after(dueMs - world.nowMs, arrive);
     return dueMs;
@@ -114,7 +114,9 @@ export class Wire {
 export class Wires {
   readonly world: World;
   pressure: WirePressure;
-  readonly #all = new Map<string, Wire>();
+  readonly #all: Wire[] = [];
+  readonly #byEnds: (Wire | undefined)[][] = [];
+  readonly #byEnd: Wire[][] = [];
   /** Told for both ends when a connection is given up, or there again. */
   onState: (node: number, wire: Wire) => void = () => {};
 
@@ -124,21 +126,25 @@ export class Wires {
   }
 
   between(left: number, right: number): Wire {
-    const ends = left < right ? ([left, right] as const) : ([right, left] as const);
-    const name = ends.join(" ");
-    let wire = this.#all.get(name);
-    if (wire === undefined) {
-      wire = new Wire(ends, this);
-      this.#all.set(name, wire);
+    const [low, high] = left < right ? [left, right] : [right, left];
+    const known = this.#byEnds[low]?.[high];
+    if (known !== undefined) return known;
+    const wire = new Wire([low, high], this);
+    this.#all.push(wire);
+    this.#byEnds[low] ??= [];
+    this.#byEnds[low][high] = wire;
+    for (const end of [low, high]) {
+      this.#byEnd[end] ??= [];
+      this.#byEnd[end].push(wire);
     }
     return wire;
   }
 
   all(): readonly Wire[] {
-    return [...this.#all.values()];
+    return this.#all;
   }
 
   of(node: number): readonly Wire[] {
-    return this.all().filter(({ ends }) => ends.includes(node));
+    return this.#byEnd[node] ?? [];
   }
 }
