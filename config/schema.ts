@@ -298,8 +298,8 @@ export const nodeSchema = z.strictObject({
     example: "4096",
     minio: ["MINIO_API_REQUESTS_MAX"],
   }),
-  http: choiceKind(["auto", "uws", "node"]).register(settingNotes, {
-    doc: "HTTP server: uws (uWebSockets.js, fast), node (node:http), or auto: uws where its build reads every request, which needs Node 22 or newer and glibc 2.38 or newer, else node.",
+  http: choiceKind(["auto", "uws", "net", "node"]).register(settingNotes, {
+    doc: "HTTP server: uws (uWebSockets.js, fastest), net (Ringfort's own, on node:net), node (node:http), or auto: uws where its build reads every request, which needs Node 22 or newer and glibc 2.38 or newer, else net.",
     default: "auto",
     example: "auto",
   }),

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { silentLogger } from "../../src/base/log.ts";
 import { HTTP_LIMITS } from "../../src/http/limits.ts";
+import { createNetServer } from "../../src/http/net-server.ts";
 import { createNodeServer } from "../../src/http/node-server.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../../src/http/request.ts";
 import type { HttpServer } from "../../src/http/server.ts";
@@ -73,6 +74,7 @@ export const bench: Bench = {
     const ports: Array<readonly [name: string, port: number]> = [
       ["uWebSockets.js bare", startBare(sizes)],
       ["createUwsServer", await startOurs(createUwsServer, sizes)],
+      ["createNetServer", await startOurs(createNetServer, sizes)],
       ["createNodeServer", await startOurs(createNodeServer, sizes)],
     ];
     return groups(sizes).map(({ work, order, ...group }) => ({

@@ -17,12 +17,15 @@ export const LOOK_INTERVAL_MS = 4_000;
 export class ExchangeWatch {
   readonly #clock: Clock;
   readonly #exchanges = new Places<WatchedExchange>();
+  readonly #onLook: (looks: number) => void;
   #looks = 0;
   #timer: Timer | undefined;
   #onIdle: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  /** `onLook` is told of each look, after the exchanges. */
+  constructor(clock: Clock, onLook: (looks: number) => void = () => {}) {
     this.#clock = clock;
+    this.#onLook = onLook;
   }
 
   /** How many looks there were: note it when bytes move. */
@@ -38,6 +41,7 @@ export class ExchangeWatch {
     this.#timer = this.#clock.after(LOOK_INTERVAL_MS, () => {
       this.#looks++;
       for (const exchange of this.#exchanges) exchange.look(this.#looks);
+      this.#onLook(this.#looks);
       this.start();
     });
   }

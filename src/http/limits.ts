@@ -27,3 +27,6 @@ export const HTTP_LIMITS: HttpLimits = {
   drainMsMax: 8_000,
   stallMsMax: 60_000,
 };
+
+/** How long the head of a request may take, and how long a connection may wait for the next one. */
+export const IDLE_MS_MAX = 10_000;

@@ -5,12 +5,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { Duplex } from "node:stream";
-import { createSecureContext, type SecureContext } from "node:tls";
 import { emptyBody } from "./body-flow.ts";
-import type { CertificatePair, CertificateSet } from "./certificates.ts";
+import type { CertificateSet } from "./certificates.ts";
 import { ExchangeWatch } from "./exchange-watch.ts";
+import { IDLE_MS_MAX } from "./limits.ts";
 import { type ListenAddress, listenError } from "./listen-address.ts";
 import { NodeExchange, type NodeServerState } from "./node-exchange.ts";
+import { CertificateChooser, defaultTlsOptions, errnoOf, listenOn } from "./node-tls.ts";
 import { normalizeRemoteAddress } from "./remote-address.ts";
 import { parseRequestHead, type RawHead } from "./request-head.ts";
 import { statusText } from "./response-head.ts";
@@ -24,8 +25,6 @@ export function createNodeServer(
   return new NodeServer(options, modules);
 }
 
-/** As the fast front has them. */
-const IDLE_MS_MAX = 10_000;
 const NOT_ASCII = /[\x80-\xff]/;
 const LIBRARY_HEAD_BYTES_MAX = 96 * 1024;
 
@@ -39,11 +38,12 @@ class NodeServer implements HttpServer {
   readonly #modules: HttpServerModules;
   readonly #state: NodeServerState;
   #open: OpenServer[] = [];
-  #contexts = new Map<string, SecureContext>();
+  readonly #chooser: CertificateChooser;
 
   constructor(options: HttpServerOptions, modules: HttpServerModules) {
     this.#options = options;
     this.#modules = modules;
+    this.#chooser = new CertificateChooser(modules.certificates?.current);
     const watch = new ExchangeWatch(modules.clock);
     this.#state = { limits: options.limits, watch, draining: false };
   }
@@ -54,13 +54,12 @@ class NodeServer implements HttpServer {
 
   async start(): Promise<void> {
     const { certificates } = this.#modules;
-    if (certificates !== undefined) this.#contexts = contextsOf(certificates.current);
     for (const address of this.#options.listen) {
       try {
         this.#open.push(await this.#listen(address));
       } catch (error) {
         await this.stop(0);
-        throw listenError(address, error instanceof Error ? errnoOf(error) : undefined);
+        throw listenError(address, errnoOf(error));
       }
     }
     this.#state.watch.start();
@@ -83,7 +82,7 @@ class NodeServer implements HttpServer {
     this.#open = [];
   }
 
-  #listen(address: ListenAddress): Promise<OpenServer> {
+  async #listen(address: ListenAddress): Promise<OpenServer> {
     const server = this.#createServer();
     server.keepAliveTimeout = IDLE_MS_MAX;
     server.headersTimeout = IDLE_MS_MAX;
@@ -95,14 +94,7 @@ class NodeServer implements HttpServer {
     server.on("checkContinue", (incoming, outgoing) => this.#handle(incoming, outgoing, true));
     // S3 knows one expectation and passes over others; the library would answer 417.
     server.on("checkExpectation", (incoming, outgoing) => this.#handle(incoming, outgoing));
-    return new Promise((resolve, reject) => {
-      server.once("error", reject);
-      server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
-        const bound = server.address();
-        const port = bound !== null && typeof bound === "object" ? bound.port : address.port;
-        resolve({ server, address: { host: address.host, port } });
-      });
-    });
+    return { server, address: await listenOn(server, address) };
   }
 
   #createServer(): Server | TlsServer {
@@ -112,30 +104,14 @@ class NodeServer implements HttpServer {
     const { certificates } = this.#modules;
     const http = { maxHeaderSize: LIBRARY_HEAD_BYTES_MAX };
     if (certificates === undefined) return createServer(http, handle);
-    const { defaultPair, passphrase } = certificates.current;
-    const tls = {
-      ...http,
-      ...tlsOptions(defaultPair, passphrase),
-      SNICallback: this.#chooseContext,
-    };
-    return createTlsServer(tls, handle);
+    const tls = { ...http, ...defaultTlsOptions(certificates.current) };
+    return createTlsServer({ ...tls, SNICallback: this.#chooser.choose }, handle);
   }
 
-  readonly #chooseContext = (
-    hostName: string,
-    chosen: (error: Error | null, context?: SecureContext) => void,
-  ): void => {
-    const name = hostName.toLowerCase();
-    const wildcard = `*${name.slice(name.indexOf("."))}`;
-    chosen(null, this.#contexts.get(name) ?? this.#contexts.get(wildcard));
-  };
-
   #replaceCertificates(next: CertificateSet): void {
-    this.#contexts = contextsOf(next);
+    this.#chooser.replace(next);
     for (const { server } of this.#open) {
-      if ("setSecureContext" in server) {
-        server.setSecureContext(tlsOptions(next.defaultPair, next.passphrase));
-      }
+      if ("setSecureContext" in server) server.setSecureContext(defaultTlsOptions(next));
     }
   }
 
@@ -190,21 +166,4 @@ function refuseBadRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
   const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
   const head = `HTTP/1.1 ${statusText(status)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
   socket.end(head, () => socket.destroy());
-}
-
-function contextsOf(set: CertificateSet): Map<string, SecureContext> {
-  const contexts = new Map<string, SecureContext>();
-  for (const [name, pair] of set.byHostName) {
-    contexts.set(name, createSecureContext(tlsOptions(pair, set.passphrase)));
-  }
-  return contexts;
-}
-
-function tlsOptions(pair: CertificatePair, passphrase: string | undefined) {
-  const options = { cert: pair.certificate, key: pair.key, minVersion: "TLSv1.2" } as const;
-  return passphrase === undefined ? options : { ...options, passphrase };
-}
-
-function errnoOf(error: Error): string | undefined {
-  return "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -20,7 +20,7 @@ export interface ReadBudgetModules {
   afterTurn(callback: () => void): void;
 }
 
-/** What a socket brings at a time, at most. */
+/** What a socket brings at a time, at most: of uWebSockets.js. */
 const SOCKET_READ_BYTES_MAX = 512 * KIB;
 
 export class ReadBudget {
@@ -34,9 +34,13 @@ export class ReadBudget {
   #taken = 0;
   #turnAwaited = false;
 
-  constructor(bytesPerTurn: number, { afterTurn }: ReadBudgetModules) {
+  constructor(
+    bytesPerTurn: number,
+    { afterTurn }: ReadBudgetModules,
+    socketReadBytesMax: number = SOCKET_READ_BYTES_MAX,
+  ) {
     this.#bytesPerTurn = bytesPerTurn;
-    this.#socketsPerTurn = Math.max(1, Math.floor(bytesPerTurn / SOCKET_READ_BYTES_MAX));
+    this.#socketsPerTurn = Math.max(1, Math.floor(bytesPerTurn / socketReadBytesMax));
     this.#afterTurn = afterTurn;
   }
 

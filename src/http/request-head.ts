@@ -65,6 +65,6 @@ function parseFraming(headers: HttpHeaders): Framing | undefined {
   }
   const [first] = lengths;
   if (first === undefined) return { contentLength: undefined, chunked: false };
-  if (!DIGITS.test(first) || lengths.some((other) => other !== first)) return undefined;
+  if (!DIGITS.test(first) || lengths.length > 1) return undefined;
   return { contentLength: Number(first), chunked: false };
 }

@@ -1,7 +1,8 @@
 /**
  * What the rest of Ringfort sees of HTTP: one request, one response, no library behind them.
  *
- * Two servers implement this (`uws-server.ts`, `node-server.ts`) and pass the same compliance suite.
+ * Three servers implement this (`uws-server.ts`, `net-server.ts`, `node-server.ts`) and pass the same
+ * compliance suite.
  * A handler answers every request exactly once: `send`, or `begin` … `end`, or `abort`. It need not
  * read the body: what is left of it is drained or the connection closed. Once the client has
  * vanished every method of the response is a harmless no-operation.

@@ -12,12 +12,13 @@ import { ExchangeWatch } from "./exchange-watch.ts";
 import { type ListenAddress, listenError } from "./listen-address.ts";
 import { probeListen } from "./listen-probe.ts";
 import { ReadBudget } from "./read-budget.ts";
+import { formatRemoteAddress } from "./remote-address.ts";
 import { parseRequestHead, type RawHead } from "./request-head.ts";
 import { statusText } from "./response-head.ts";
 import { runHandler } from "./run-handler.ts";
+import { hasBody, ServedRequest } from "./served-request.ts";
 import type { HttpServer, HttpServerModules, HttpServerOptions } from "./server.ts";
 import { UwsExchange, type UwsResponse, type UwsServerState } from "./uws-exchange.ts";
-import { hasBody, UwsRequest } from "./uws-request.ts";
 
 export function createUwsServer(
   options: HttpServerOptions,
@@ -259,9 +260,10 @@ class UwsServer implements HttpServer {
       hasBody: hasBody(head),
     });
     const id = this.#modules.requestId();
-    const request = new UwsRequest(head, id, exchange.body ?? emptyBody, {
+    const request = new ServedRequest(head, id, exchange.body ?? emptyBody, {
       secure: this.#secure,
-      remoteAddress: () => (exchange.over ? undefined : res.getRemoteAddress()),
+      remoteAddress: () =>
+        exchange.over ? "" : formatRemoteAddress(new Uint8Array(res.getRemoteAddress())),
     });
     runHandler(this.#modules, request, exchange);
     if (!exchange.over) res.onAborted(() => exchange.connectionLost());

@@ -6,6 +6,7 @@ import type { Random } from "../base/random.ts";
 import { CertificateWatch } from "../http/certificate-watch.ts";
 import { hasCertificates } from "../http/certificates.ts";
 import { HTTP_LIMITS, type HttpLimits } from "../http/limits.ts";
+import { createNetServer } from "../http/net-server.ts";
 import { createNodeServer } from "../http/node-server.ts";
 import type { HttpHandler } from "../http/request.ts";
 import type { HttpServer } from "../http/server.ts";
@@ -82,13 +83,14 @@ export async function startHttpFront(
 }
 
 /** Every request of every client comes before speed: uWebSockets.js only where it reads them all. */
-function chooseServer(choice: Settings["node"]["http"], log: Logger): typeof createNodeServer {
+function chooseServer(choice: Settings["node"]["http"], log: Logger): typeof createNetServer {
   if (choice === "node") return createNodeServer;
+  if (choice === "net") return createNetServer;
   const reason = choice === "auto" ? uwsProblem() : undefined;
   if (reason === undefined) return createUwsServer;
-  const advice = "run Node 22 or newer (glibc 2.38 or newer) for the fast server";
-  log.info("serving with node:http instead of uWebSockets.js", { reason, advice });
-  return createNodeServer;
+  const advice = "run Node 22 or newer (glibc 2.38 or newer) for the fastest server";
+  log.info("serving with our own HTTP server instead of uWebSockets.js", { reason, advice });
+  return createNetServer;
 }
 
 /**

@@ -65,7 +65,7 @@ export function unpackRange(packed: PackedRange): UnpackedRange {
   return new LazyRange(packed);
 }
 
-/** A class, because a literal with a getter keeps the page until a full collection (uws-request.ts). */
+/** A class, because a literal with a getter keeps the page until a full collection (served-request.ts). */
 class LazyRange implements UnpackedRange {
   readonly ok = true;
   readonly packed: PackedRange;

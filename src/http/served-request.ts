@@ -1,12 +1,11 @@
-/** A request on uWebSockets.js, as handlers see it. */
-import { formatRemoteAddress } from "./remote-address.ts";
+/** A request as handlers see it, whichever server read it. */
 import type { HttpBody, HttpRequest } from "./request.ts";
 import type { RequestHead } from "./request-head.ts";
 
-export interface UwsConnection {
+export interface ServedConnection {
   readonly secure: boolean;
-  /** The peer's address in bytes; undefined when the library cannot tell any more. */
-  remoteAddress(): ArrayBuffer | undefined;
+  /** The peer's address as text; "" when it cannot be told any more. */
+  remoteAddress(): string;
 }
 
 /**
@@ -14,7 +13,7 @@ export interface UwsConnection {
  * one, in memory that only a full collection frees, and the whole exchange hangs on it. Measured: a
  * seventh of the processor time of a PUT.
  */
-export class UwsRequest implements HttpRequest {
+export class ServedRequest implements HttpRequest {
   readonly method: string;
   readonly rawPath: string;
   readonly rawQuery: string;
@@ -25,10 +24,10 @@ export class UwsRequest implements HttpRequest {
   readonly chunked: boolean;
   readonly hasBody: boolean;
   readonly body: HttpBody;
-  readonly #connection: UwsConnection;
+  readonly #connection: ServedConnection;
   #remoteAddress: string | undefined;
 
-  constructor(head: RequestHead, id: string, body: HttpBody, connection: UwsConnection) {
+  constructor(head: RequestHead, id: string, body: HttpBody, connection: ServedConnection) {
     this.method = head.method;
     this.rawPath = head.rawPath;
     this.rawQuery = head.rawQuery;
@@ -44,10 +43,7 @@ export class UwsRequest implements HttpRequest {
 
   /** Dear to find out and seldom asked for. */
   get remoteAddress(): string {
-    if (this.#remoteAddress === undefined) {
-      const bytes = this.#connection.remoteAddress();
-      this.#remoteAddress = bytes === undefined ? "" : formatRemoteAddress(new Uint8Array(bytes));
-    }
+    this.#remoteAddress ??= this.#connection.remoteAddress();
     return this.#remoteAddress;
   }
 }
