@@ -91,7 +91,7 @@ In MinIO each argument with an ellipsis is a pool of its own. Here all drives of
 
 const CLOSING = `## The YAML file
 
-\`config/ringfort.sample.yaml\` shows every key. MinIO's own file works as it is: \`version\`, \`rootUser\`, \`rootPassword\`, and \`pools\` as lists of drives or as \`{args: [...]}\`; \`options.ftp\` and \`options.sftp\` are accepted without effect. A list of drives is written as a YAML list. The nodes of a cluster may be named as \`nodes\`, a list of \`{address: "http://node{1...4}:9000", drives: ["/mnt/drive{1...2}"]}\`, instead of as drive URLs.
+\`config/ringfort.sample.yaml\` shows every key. MinIO's own file works as it is: \`version\`, \`rootUser\`, \`rootPassword\`, and \`pools\` as lists of drives or as \`{args: [...]}\`; \`options.ftp\` and \`options.sftp\` are accepted without effect. A list of drives is written as a YAML list. The nodes of a cluster may be named as \`nodes\`, a list of \`{address: "http://node{1...4}:9000", drives: ["/mnt/drive{1...2}"], zone: rack-1}\` (the zone may be left out), instead of as drive URLs.
 
 ## Before the settings
 

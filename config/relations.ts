@@ -5,6 +5,7 @@
 import { formatBytesText } from "./bytes-text.ts";
 import type { SettingName } from "./catalogue.ts";
 import type { KnownSettings } from "./defaults.ts";
+import { parseNodeZones, strayZone } from "./node-zones.ts";
 import { parityMax } from "./storage-class.ts";
 
 export interface RelationProblem {
@@ -29,6 +30,7 @@ const RELATIONS: readonly Relation[] = [
   websitesDiffer,
   threadsHaveDrives,
   joinsWithFolders,
+  zonesHaveNodes,
 ];
 
 export function findRelationProblems(known: KnownSettings): RelationProblem[] {
@@ -114,6 +116,16 @@ function joinsWithFolders({ drives, join }: KnownSettings): RelationProblem | un
   if (join === undefined || !drives?.some((drive) => drive.includes("://"))) return undefined;
   const problem = "goes with the folders of this machine: name those instead of drive URLs";
   return { setting: "join", problem };
+}
+
+/** A slip in a name would leave a node without its zone, and nobody would notice. */
+function zonesHaveNodes({ drives, zones }: KnownSettings): RelationProblem | undefined {
+  const parsed = parseNodeZones(zones ?? []);
+  if (drives === undefined || "problem" in parsed) return undefined;
+  const stray = strayZone(parsed.zones, drives);
+  if (stray === undefined) return undefined;
+  const problem = `names ${stray.host}:${stray.port}, which is no node of the list of drives`;
+  return { setting: "zones", problem };
 }
 
 function threadsHaveDrives(known: KnownSettings): RelationProblem | undefined {

@@ -21,6 +21,7 @@ import {
   durationKind,
   identitiesKind,
   namedKeyKind,
+  nodeZonesKind,
   passwordKind,
   pathKind,
   regionKind,
@@ -202,6 +203,11 @@ export const nodeSchema = z.strictObject({
     doc: "Rack, room or site of this node: copies are spread over zones when there are several.",
     example: "rack-1",
     flag: "--zone",
+  }),
+  zones: nodeZonesKind().register(settingNotes, {
+    doc: "The same for each node of a list of URLs, in one list that all of them share. In the YAML file, the zone of an entry of nodes says it as well.",
+    default: "",
+    example: "http://node{1...2}:9000=rack-1",
   }),
   address: addressKind().register(settingNotes, {
     doc: "Where S3, the admin API, metrics and health checks listen.",

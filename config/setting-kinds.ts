@@ -11,6 +11,7 @@ import { formatRemoteDrive, parseDriveList } from "./drive-list.ts";
 import { formatDurationText, parseDurationText } from "./duration-text.ts";
 import type { RawValue } from "./findings.ts";
 import { type IdentitySeed, readIdentitySeed } from "./identity-seed.ts";
+import { formatNodeZone, isZone, parseNodeZones } from "./node-zones.ts";
 import { Secret } from "./secret.ts";
 import { parseStorageClass } from "./storage-class.ts";
 import { readWebhookTargets, type WebhookTarget } from "./webhook-targets.ts";
@@ -237,8 +238,16 @@ export function namedKeyKind() {
 export function zoneKind() {
   return kind((raw): Reading<string> => {
     const text = String(raw);
-    if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return { value: text };
+    if (isZone(text)) return { value: text };
     return fail(`must be 1 to 64 letters, digits, points, dashes, not ${shown(raw)}`);
+  });
+}
+
+/** One word for each node, expanded: see node-zones.ts. */
+export function nodeZonesKind() {
+  return kind((raw): Reading<readonly string[]> => {
+    const parsed = parseNodeZones(wordsOf(raw, /[\s,]+/));
+    return "problem" in parsed ? fail(parsed.problem) : { value: parsed.zones.map(formatNodeZone) };
   });
 }
 

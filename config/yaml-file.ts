@@ -61,9 +61,11 @@ function readEntry(key: string, entry: Entry, reading: Reading): void {
   if (key === "version") checkVersion(entry, reading.findings);
   else if (key === "options") reportOptions(entry, reading.findings);
   else readSetting(key, entry, reading);
+  if (key === "nodes") readZones(entry, reading);
 }
 
-function readSetting(key: string, entry: Entry, { findings, layer }: Reading): void {
+function readSetting(key: string, entry: Entry, reading: Reading): void {
+  const { findings } = reading;
   const readWords = DRIVE_SECTIONS.get(key);
   const setting = readWords === undefined ? settingOfKey(key) : settingByName("drives");
   if (setting === undefined) {
@@ -77,13 +79,23 @@ function readSetting(key: string, entry: Entry, { findings, layer }: Reading): v
   if (Array.isArray(value) && value.length === 0 && readWords !== undefined) return;
   if (value === undefined) {
     findings.problems.push(`${entry.origin}: ${key} must be one value or a list of values`);
-  } else if (layer.has(setting.name)) {
-    findings.problems.push(
-      `${entry.origin}: ${key} says the same as ${layer.get(setting.name)?.origin}; keep one`,
-    );
-  } else {
-    layer.set(setting.name, { value, origin: entry.origin });
+    return;
   }
+  putSetting(key, setting.name, { value, origin: entry.origin }, reading);
+}
+
+function putSetting(
+  key: string,
+  name: SettingName,
+  candidate: Candidate,
+  { findings, layer }: Reading,
+): void {
+  const known = layer.get(name);
+  if (known === undefined) layer.set(name, candidate);
+  else
+    findings.problems.push(
+      `${candidate.origin}: ${key} says the same as ${known.origin}; keep one`,
+    );
 }
 
 /** Settings that are sections of their own travel as JSON, as they do in a variable. */
@@ -139,6 +151,7 @@ function poolWords({ origin, node }: Entry, findings: Findings): RawValue | unde
 
 /**
  * The drive URLs of `nodes`, each `{address: URL, drives: [DIR…]}`: what the command line would say.
+ * Their zones are a setting of its own: see readZones.
  * Ellipses stand in both; the drives of the first node come first.
  */
 function nodeWords({ origin, node }: Entry, findings: Findings): RawValue | undefined {
@@ -165,13 +178,26 @@ interface NodeEntry {
   readonly drives: readonly string[] | undefined;
 }
 
+const NODE_KEYS = ["address", "drives", "zone"];
 const NO_NODE: NodeEntry = { address: undefined, drives: undefined };
+
+/** The zones that entries of `nodes` have. */
+function readZones({ origin, node }: Entry, reading: Reading): void {
+  if (!isSeq(node)) return;
+  const words = node.items.flatMap((item) => {
+    if (!isMap(item) || !item.has("zone")) return [];
+    return `${String(plainValue(item.get("address", true)))}=${String(plainValue(item.get("zone", true)))}`;
+  });
+  if (words.length > 0) putSetting("nodes", "zones", { value: words, origin }, reading);
+}
 
 function readNode(item: YAMLMap, origin: string, findings: Findings): NodeEntry {
   for (const { key } of item.items) {
     const name = isScalar(key) ? String(key.value) : "?";
-    if (name === "address" || name === "drives") continue;
-    findings.problems.push(`${origin}: unknown key nodes.${name}; known are address and drives`);
+    if (NODE_KEYS.includes(name)) continue;
+    findings.problems.push(
+      `${origin}: unknown key nodes.${name}; known are address, drives and zone`,
+    );
   }
   const drives = plainValue(item.get("drives", true));
   const list = typeof drives === "string" ? [drives] : drives;

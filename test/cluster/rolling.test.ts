@@ -5,7 +5,8 @@
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { test } from "tap";
 import { BUCKET, clientsOf, type Expectations, verify, work } from "../support/cluster-load.ts";
-import { startCluster } from "../support/cluster-processes.ts";
+import { statusOf } from "../support/cluster-operator.ts";
+import { startCluster, zoneOfNode } from "../support/cluster-processes.ts";
 import { LoadBalancer } from "../support/load-balancer.ts";
 import { ACCESS_KEY, SECRET_KEY } from "../support/server-process.ts";
 
@@ -20,6 +21,14 @@ test("cluster: a rolling restart under load fails nobody and loses nothing", {
   t.teardown(() => cluster.stop());
   const [s3] = clientsOf(cluster);
   await s3?.send(new CreateBucketCommand({ Bucket: BUCKET }));
+  const [first] = cluster.nodes;
+  if (first === undefined) throw new Error("a node");
+  const { nodes } = await statusOf(first);
+  t.strictSame(
+    nodes.map(({ zone }) => zone),
+    nodes.map((_, position) => zoneOfNode(position)),
+    "each node has found its zone in the file of all",
+  );
   const balancer = new LoadBalancer(cluster.nodes.map(({ port }) => port));
   const endpoint = `http://127.0.0.1:${await balancer.start()}`;
   // As an application makes it: nothing is said about retries.

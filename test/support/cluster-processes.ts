@@ -58,6 +58,11 @@ export const CLUSTER_ENVIRONMENT: Readonly<Record<string, string>> = {
   RINGFORT_SHUTDOWN_DELAY: "0s",
 };
 
+/** In a settings file. */
+export function zoneOfNode(position: number): string {
+  return `rack-${1 + (position % 2)}`;
+}
+
 /** Resolves when all nodes serve. */
 export async function startCluster(options: ClusterOptions): Promise<ClusterProcesses> {
   const cluster = new Cluster(options, mkdtempSync(join(tmpdir(), "ringfort-cluster-")));
@@ -90,7 +95,9 @@ class Cluster implements ClusterProcesses {
     this.#words = urls.flatMap((url, node) => (folders[node] ?? []).map((path) => url + path));
     if (byFile === true) {
       const file = join(this.folder, "settings.yaml");
-      const list = urls.map((address, node) => ({ address, drives: folders[node] }));
+      const list = urls.map((address, node) => {
+        return { address, drives: folders[node], zone: zoneOfNode(node) };
+      });
       writeFileSync(file, `nodes: ${JSON.stringify(list)}\n`);
       this.#words = ["--config", file];
     }

@@ -21,6 +21,7 @@ import { encodeLayout, layoutRefOf } from "../../../cluster/layout/layout-codec.
 import type { ClusterMembers } from "../../../cluster/layout/members.ts";
 import type { PeerIdentity } from "../../../cluster/peers/peer-id.ts";
 import type { PeerMember, PeerNetwork } from "../../../cluster/peers/peer-network.ts";
+import { parseNodeZones, zoneOfNode } from "../../../config/node-zones.ts";
 import type { Settings } from "../../../config/schema.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
@@ -159,8 +160,17 @@ async function makeOffer(
     peerHost: host === "" ? own.host : host,
     peerPorts: advertisedPorts(settings, ports),
     capacities,
-    zone: settings.node.zone ?? "",
+    zone: zoneOf(settings, own.host) ?? "",
   };
+}
+
+/** What is said of this node alone wins over the list of all. */
+function zoneOf({ node }: Settings, host: string): string | undefined {
+  if (node.zone !== undefined) return node.zone;
+  const parsed = parseNodeZones(node.zones);
+  return "problem" in parsed
+    ? undefined
+    : zoneOfNode(parsed.zones, { host, port: node.address.port });
 }
 
 /** Lane by lane, where others connect. */

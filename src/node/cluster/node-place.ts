@@ -56,13 +56,43 @@ export async function findPlace(
   const remote = readRemoteDrives(node.drives);
   if (remote === undefined) {
     const known = await loadKnownCluster(node.drives);
-    if (known === undefined && node.join === undefined) return undefined;
+    if (known === undefined && node.join === undefined) {
+      await checkAlone(node);
+      return undefined;
+    }
     const own = { position: NO_POSITION, host: node.address.host, paths: node.drives };
     return { list: undefined, own };
   }
   const list = groupByNode(remote);
   const own = await findOwnNode(list, node.address, { ...modules, resolve, ownAddresses });
   return { list, own };
+}
+
+/**
+ * Rejects where a node of a cluster that has lost all of its drives would begin as a new, empty store,
+ * and its clients with it: settings that only such a node has are there, and nothing else is.
+ */
+export async function checkAlone({
+  drives,
+  zone,
+  peerAdvertise,
+}: Pick<Settings["node"], "drives" | "zone" | "peerAdvertise">): Promise<void> {
+  const telling = zone !== undefined ? "zone" : peerAdvertise && "peer-advertise";
+  if (telling === undefined || !(await areUnused(drives))) return;
+  throw new Error(
+    `all drives are empty, and ${telling} says that this is a node of a cluster: to let it in, or ` +
+      "in again after its drives were lost, start it with --join and a token (ringfort cluster " +
+      `token, with --replaces NODE for a lost one); for a new store of its own leave ${telling} out`,
+  );
+}
+
+async function areUnused(paths: readonly string[]): Promise<boolean> {
+  try {
+    await checkUnused(paths);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Resolves when this node knows its cluster, which may take until all the others are there. */

@@ -88,6 +88,31 @@ nodes:
   t.match(problemsOf(withYaml(both))[0], /nodes says the same as \/c.yaml:1; keep one/);
 });
 
+test("yaml: nodes have zones, which name nodes that there are", async (t) => {
+  const list = (zone: string) => `
+nodes:
+  - address: http://node{1...2}
+    drives: ["/mnt/drive{1...2}"]
+    zone: ${zone}
+  - address: http://[fd00::1]:9100/
+    drives: /srv/data
+`;
+  const { node } = settingsOf(withYaml(list("rack-1")));
+  t.strictSame(node.zones, ["http://node1:9000=rack-1", "http://node2:9000=rack-1"]);
+  t.equal(node.drives.length, 5);
+  t.strictSame(settingsOf(withYaml(list("7"))).node.zones[0], "http://node1:9000=7");
+  t.match(problemsOf(withYaml(list('"rack 1"')))[0], /has a zone that is not 1 to 64 letters/);
+  t.match(problemsOf(withYaml(`${list("a")}zones: [http://node3=b]\n`))[0], /zones says the same/);
+  const words = ["http://node{1...2}/d"];
+  const zones = (text: string) => ({ words, variables: { RINGFORT_ZONES: text } });
+  t.equal(settingsOf(zones("http://node1=a, http://node2:9000/=b")).node.zones.length, 2);
+  t.match(problemsOf(zones("http://node3=a"))[0], /names node3:9000, which is no node of the list/);
+  t.match(problemsOf(zones("http://node1=a http://node{1...2}=b"))[0], /more than one zone/);
+  t.match(problemsOf(zones("node1"))[0], /without its zone/);
+  t.match(problemsOf(zones("node1=a"))[0], /no address of a node/);
+  t.match(problemsOf(zones("http://node1/mnt=a"))[0], /no address of a node/);
+});
+
 test("yaml: problems name the line, and never a value", async (t) => {
   const problems = problemsOf(
     withYaml(`drives: [/d]
