@@ -9,23 +9,29 @@ import { CHECKSUM_ALGORITHMS, type Checksum, type ChecksumAlgorithm } from "../b
 import type { CompletePart } from "../object/contract/object-store.ts";
 import { checksumElement, decodeChecksum } from "./checksum-headers.ts";
 import { parseConditionSize, parseConditionTime, unquoteTag } from "./conditions.ts";
+import { BUCKET_TAGS_MAX, parseTags, type Tag } from "./documents/tagging.ts";
 import { parseObjectKey } from "./object-key.ts";
 import { S3Error } from "./s3-error.ts";
-import { leaves, parseBoolean, parseRoot } from "./xml-fields.ts";
+import { leaves, optionalGroup, parseBoolean, parseRoot } from "./xml-fields.ts";
 import { malformedXml, readXmlList, type XmlElement } from "./xml-parse.ts";
 
 export interface CreateBucketDocument {
   readonly locationConstraint: string | undefined;
+  readonly tags: readonly Tag[];
 }
 
 export function parseCreateBucket(body: Uint8Array): CreateBucketDocument {
   const root = parseRoot(body, "CreateBucketConfiguration");
   for (const { name } of root.children) {
-    if (name === "Location" || name === "Bucket" || name === "Tags") throw notImplemented(name);
+    if (name === "Location" || name === "Bucket") throw notImplemented(name);
   }
-  const fields = leaves(root, ["LocationConstraint"]);
+  const fields = leaves(root, ["LocationConstraint"], ["Tags"]);
   const location = fields.get("LocationConstraint")?.trim();
-  return { locationConstraint: location === "" ? undefined : location };
+  const tags = optionalGroup(root, "Tags");
+  return {
+    locationConstraint: location === "" ? undefined : location,
+    tags: tags === undefined ? [] : parseTags(tags, BUCKET_TAGS_MAX),
+  };
 }
 
 export interface VersioningDocument {

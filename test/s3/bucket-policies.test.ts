@@ -178,6 +178,13 @@ test("bucket policies: conditions on tags hold however the tags come, and on tho
   t.equal(await create("place", "eu-west-1"), "done");
   t.equal(await create("place", "us-west-2"), DENIED);
   t.equal(await create("place"), DENIED);
+  const Tags = [{ Key: "team", Value: "storage" }];
+  const CreateBucketConfiguration = { LocationConstraint: "eu-west-1" as const, Tags };
+  const tagged = new CreateBucketCommand({
+    Bucket: newBucketName("tagged"),
+    CreateBucketConfiguration,
+  });
+  t.equal(await codeOfCall(tagger.send(tagged)), DENIED, "it may make the bucket, not tag it");
 });
 
 // A test of its own, because hooks of the root run only once nothing keeps the process alive.

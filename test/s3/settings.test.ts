@@ -14,6 +14,7 @@ import {
   GetObjectLockConfigurationCommand,
   GetObjectRetentionCommand,
   GetObjectTaggingCommand,
+  HeadBucketCommand,
   HeadObjectCommand,
   PutBucketCorsCommand,
   PutBucketLifecycleConfigurationCommand,
@@ -46,6 +47,12 @@ async function createBucket(more: object = {}): Promise<string> {
 test("tags: of buckets and objects, by document, by header, over copies", async (t) => {
   const Bucket = await createBucket();
   t.equal((await failureOf(s3.send(new GetBucketTaggingCommand({ Bucket })))).name, "NoSuchTagSet");
+  const made = newBucketName("tagged");
+  const Tags = [{ Key: "team", Value: "storage" }];
+  await s3.send(new CreateBucketCommand({ Bucket: made, CreateBucketConfiguration: { Tags } }));
+  const kept = await s3.send(new GetBucketTaggingCommand({ Bucket: made }));
+  t.strictSame(kept.TagSet, Tags);
+  t.equal((await s3.send(new HeadBucketCommand({ Bucket: made }))).BucketRegion, "us-east-1");
   const TagSet = [{ Key: "team", Value: "a b" }];
   await s3.send(new PutBucketTaggingCommand({ Bucket, Tagging: { TagSet } }));
   t.strictSame((await s3.send(new GetBucketTaggingCommand({ Bucket }))).TagSet, TagSet);

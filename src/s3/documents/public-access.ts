@@ -1,7 +1,7 @@
 /** Two documents that bound who may be let in: the public access block and ownership controls. */
+import { invalidArgument } from "../s3-error.ts";
 import { xmlDocument } from "../xml.ts";
 import { leaves, parseBoolean, parseChoice, parseRoot, requiredGroup } from "../xml-fields.ts";
-import { malformedXml } from "../xml-parse.ts";
 
 export const PUBLIC_ACCESS_DOCUMENT = "public-access-block";
 
@@ -62,8 +62,8 @@ export function parseOwnershipControls(body: Uint8Array): OwnershipControls {
 export function parseOwnershipHeader(text: string | undefined): ObjectOwnership | undefined {
   if (text === undefined) return undefined;
   const found = OBJECT_OWNERSHIPS.find((name) => name === text);
-  if (found === undefined) throw malformedXml();
-  return found;
+  if (found !== undefined) return found;
+  throw invalidArgument("Invalid x-amz-object-ownership header", "x-amz-object-ownership", text);
 }
 
 export function renderOwnershipControls({ ownership }: OwnershipControls): string {

@@ -6,11 +6,15 @@ import { percentDecode, percentEncode } from "../percent.ts";
 import { S3Error } from "../s3-error.ts";
 import { xmlDocument } from "../xml.ts";
 import { groupsOf, leaves, parseRoot, requiredGroup, requiredText } from "../xml-fields.ts";
+import type { XmlElement } from "../xml-parse.ts";
 
 export interface Tag {
   readonly key: string;
   readonly value: string;
 }
+
+/** Among the documents of a bucket. */
+export const BUCKET_TAGGING_DOCUMENT = "tagging";
 
 export const OBJECT_TAGS_MAX = 10;
 export const BUCKET_TAGS_MAX = 50;
@@ -27,13 +31,17 @@ export interface TaggingDocument {
 export function parseTagging(body: Uint8Array, tagsMax: number): TaggingDocument {
   const root = parseRoot(body, "Tagging");
   leaves(root, [], ["TagSet"]);
-  const set = requiredGroup(root, "TagSet");
+  return { tags: parseTags(requiredGroup(root, "TagSet"), tagsMax) };
+}
+
+/** The children of an element that holds nothing but tags. */
+export function parseTags(set: XmlElement, tagsMax: number): readonly Tag[] {
   leaves(set, [], ["Tag"]);
   const tags = groupsOf(set, "Tag").map((tag) => {
     const fields = leaves(tag, ["Key", "Value"]);
     return { key: requiredText(fields, "Key"), value: requiredText(fields, "Value") };
   });
-  return { tags: checkTags(tags, tagsMax) };
+  return checkTags(tags, tagsMax);
 }
 
 /** `x-amz-tagging`: a query string. */

@@ -32,6 +32,7 @@ import {
   renderPublicAccessBlock,
 } from "../documents/public-access.ts";
 import {
+  BUCKET_TAGGING_DOCUMENT,
   BUCKET_TAGS_MAX,
   parseTagging,
   renderTagging,
@@ -151,8 +152,6 @@ export const ownershipHandlers = documentHandlers<OwnershipControls>({
 });
 
 /** The name of a bucket's tags among its documents. */
-export const BUCKET_TAGGING_DOCUMENT = "tagging";
-
 export const bucketTaggingHandlers = documentHandlers<TaggingDocument>({
   name: BUCKET_TAGGING_DOCUMENT,
   absent: "NoSuchTagSet",

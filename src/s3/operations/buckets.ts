@@ -12,6 +12,7 @@ import { formatIsoDate } from "../dates.ts";
 import { ACL_DOCUMENT, isPublicAcl } from "../documents/acl.ts";
 import { encodeDocument } from "../documents/document.ts";
 import { OWNERSHIP_DOCUMENT, parseOwnershipHeader } from "../documents/public-access.ts";
+import { BUCKET_TAGGING_DOCUMENT, type Tag } from "../documents/tagging.ts";
 import { callerAccount, ownerOf, writeOwner } from "../owner.ts";
 import { decodeToken, encodeToken, parsePageSize } from "../paging.ts";
 import { asRefusal } from "../refusal.ts";
@@ -19,7 +20,7 @@ import { sendEmpty, sendXml } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 import { readVerifiedBody } from "../verified-body.ts";
 import { xmlDocument } from "../xml.ts";
-import { parseCreateBucket, parseVersioning } from "../xml-requests.ts";
+import { type CreateBucketDocument, parseCreateBucket, parseVersioning } from "../xml-requests.ts";
 import { asksForContents, deleteContents } from "./force-delete.ts";
 
 const BUCKETS_PAGE_MAX = 10_000;
@@ -47,7 +48,7 @@ export async function listBuckets(context: ServiceContext): Promise<void> {
         buckets.group("Bucket", (entry) => {
           entry.element("Name", bucket.name);
           entry.element("CreationDate", formatIsoDate(bucket.createdMs));
-          entry.optional("BucketRegion", regionOf(bucket, context));
+          entry.element("BucketRegion", regionOf(bucket, context));
         });
       }
     });
@@ -103,14 +104,16 @@ export async function createBucket(context: BucketContext): Promise<void> {
     throw new S3Error("InvalidBucketName", { details: [["BucketName", bucketName]] });
   }
   const body = await readVerifiedBody(context, DOCUMENT_BYTES_MAX, { digestRequired: false });
-  const location = body.length === 0 ? undefined : parseCreateBucket(body).locationConstraint;
+  const { locationConstraint: location, tags } =
+    body.length === 0 ? NO_CONFIGURATION : parseCreateBucket(body);
   if (location !== undefined && options.region !== undefined && location !== options.region) {
     throw new S3Error("InvalidLocationConstraint");
   }
   if (location !== undefined && !REGION_NAME.test(location)) {
     throw new S3Error("InvalidLocationConstraint");
   }
-  const settings = newBucketSettings(context, location);
+  const plain = newBucketSettings(context, location);
+  const settings = tags.length === 0 ? plain : await withTags(context, plain, tags);
   try {
     const bucket = await context.store.createBucket(bucketName, settings);
     await announce(context, { names: ["s3:BucketCreated:*"], bucket, key: "", object: {} });
@@ -131,8 +134,8 @@ function isRepetition(bucket: Bucket, settings: BucketSettings, context: BucketC
     throw new S3Error("BucketAlreadyExists");
   if (headers.get("x-minio-force-create") === "true") return true;
   const { documents: { [LOCATION_DOCUMENT]: location, ...documents } = {}, versioning } = settings;
-  const regions = [location, regionOf(bucket, context)];
-  if (regions.some((region) => (region ?? US_EAST_1) !== US_EAST_1)) return false;
+  const regions = [location ?? US_EAST_1, regionOf(bucket, context)];
+  if (regions.some((region) => region !== US_EAST_1)) return false;
   const same =
     (versioning === undefined || versioning === bucket.versioning) &&
     Object.entries(documents).every(
@@ -143,6 +146,19 @@ function isRepetition(bucket: Bucket, settings: BucketSettings, context: BucketC
 }
 
 const US_EAST_1 = "us-east-1";
+
+const NO_CONFIGURATION: CreateBucketDocument = { locationConstraint: undefined, tags: [] };
+
+/** Tags in the body are authorised here, once they are known. */
+async function withTags(
+  { access, bucketName }: BucketContext,
+  settings: BucketSettings,
+  tags: readonly Tag[],
+): Promise<BucketSettings> {
+  await access.require("s3:PutBucketTagging", { bucket: bucketName }, { bucket: undefined });
+  const document = { [BUCKET_TAGGING_DOCUMENT]: encodeDocument({ tags }) };
+  return { ...settings, documents: { ...settings.documents, ...document } };
+}
 
 /** Owner, access list, object ownership and object lock come with the bucket, in one change. */
 function newBucketSettings(
@@ -175,7 +191,7 @@ function isBucketExists(error: unknown): boolean {
 
 export async function headBucket(context: BucketContext): Promise<void> {
   const region = regionOf(await bucketOf(context), context);
-  sendEmpty(context, 200, region === undefined ? [] : [["x-amz-bucket-region", region]]);
+  sendEmpty(context, 200, [["x-amz-bucket-region", region]]);
 }
 
 export async function deleteBucket(context: BucketContext): Promise<void> {
@@ -186,14 +202,14 @@ export async function deleteBucket(context: BucketContext): Promise<void> {
   sendEmpty(context, 204);
 }
 
-/** Undefined where neither the server nor the bucket was given one. */
-function regionOf(bucket: Bucket, { options }: ServiceContext): string | undefined {
-  return options.region ?? bucket.documents[LOCATION_DOCUMENT];
+/** Where neither the server nor the bucket was given one, the one that clients take for granted. */
+function regionOf(bucket: Bucket, { options }: ServiceContext): string {
+  return options.region ?? bucket.documents[LOCATION_DOCUMENT] ?? US_EAST_1;
 }
 
 export async function getBucketLocation(context: BucketContext): Promise<void> {
   const region = regionOf(await bucketOf(context), context);
-  const shown = region === undefined || region === US_EAST_1 ? "" : region;
+  const shown = region === US_EAST_1 ? "" : region;
   sendXml(
     context,
     xmlDocument("LocationConstraint", (xml) => xml.text(shown)),

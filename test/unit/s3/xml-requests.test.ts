@@ -32,8 +32,21 @@ test("parseCreateBucket: with and without a location", async (t) => {
   t.equal(refusal(() => read(location + location)).code, "MalformedXML");
   t.equal(refusal(() => read("<Other/>")).code, "MalformedXML");
   t.equal(refusal(() => read("text")).code, "MalformedXML");
-  t.equal(refusal(() => read("<Tags/>")).code, "NotImplemented");
+  t.equal(refusal(() => read("<Bucket/>")).code, "NotImplemented");
   t.equal(refusal(() => parseCreateBucket(bytes("<Delete/>"))).code, "MalformedXML");
+});
+
+test("parseCreateBucket: tags as in a document of their own", async (t) => {
+  const read = (inner: string) =>
+    parseCreateBucket(
+      bytes(`<CreateBucketConfiguration><Tags>${inner}</Tags></CreateBucketConfiguration>`),
+    ).tags;
+  const tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
+  t.strictSame(read(""), []);
+  t.strictSame(read(tag), [{ key: "k", value: "v" }]);
+  t.equal(refusal(() => read(tag + tag)).code, "InvalidTag");
+  t.equal(refusal(() => read("<Tag><Key>k</Key></Tag>")).code, "MalformedXML");
+  t.equal(refusal(() => read("<Other/>")).code, "MalformedXML");
 });
 
 test("parseVersioning: a status is needed, MFA is not there", async (t) => {

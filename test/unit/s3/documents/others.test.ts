@@ -79,7 +79,7 @@ test("public access and ownership: what is rendered is parsed back, the rest ref
     t.strictSame(parseOwnershipControls(Buffer.from(text)), { ownership });
     t.equal(parseOwnershipHeader(ownership), ownership);
   }
-  t.equal(refusal(() => parseOwnershipHeader("Nobody")).code, "MalformedXML");
+  t.equal(refusal(() => parseOwnershipHeader("Nobody")).code, "InvalidArgument");
 });
 
 test("parseWebsite: a redirect of everything, or index, error and rules", async (t) => {
