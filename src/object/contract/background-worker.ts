@@ -34,22 +34,27 @@ export interface WorkerPace {
   readonly retryMs: number;
   /** Share of the time that work may take, above 0 to 1: the rest is left to clients. */
   readonly dutyShare: number;
+  /** The same while no clients are served, where that is to make a difference. */
+  readonly dutyShareAlone?: number;
+}
+
+export interface WorkerLoopModules {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Whether clients are served now; without it they are taken to be. */
+  readonly isBusy?: () => boolean;
 }
 
 /** Calls a worker again and again, at its pace, until it is stopped. */
 export class WorkerLoop {
   readonly #worker: BackgroundWorker;
   readonly #pace: WorkerPace;
-  readonly #modules: { readonly clock: Clock; readonly log: Logger };
+  readonly #modules: WorkerLoopModules;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = true;
 
-  constructor(
-    worker: BackgroundWorker,
-    pace: WorkerPace,
-    modules: { readonly clock: Clock; readonly log: Logger },
-  ) {
+  constructor(worker: BackgroundWorker, pace: WorkerPace, modules: WorkerLoopModules) {
     this.#worker = worker;
     this.#pace = pace;
     this.#modules = modules;
@@ -87,6 +92,11 @@ export class WorkerLoop {
     });
   }
 
+  #dutyShare(): number {
+    const { dutyShare, dutyShareAlone = dutyShare } = this.#pace;
+    return (this.#modules.isBusy?.() ?? true) ? dutyShare : dutyShareAlone;
+  }
+
   /** Returns how long to pause. */
   async #runOnce(): Promise<number> {
     const { clock, log } = this.#modules;
@@ -95,7 +105,7 @@ export class WorkerLoop {
       const outcome = await this.#worker.work();
       if (outcome === "idle") return this.#pace.idleMs;
       const tookMs = clock.monotonicMs() - startMs;
-      return tookMs * (1 / this.#pace.dutyShare - 1);
+      return tookMs * (1 / this.#dutyShare() - 1);
     } catch (error) {
       log.warn("background work failed and will be tried again", {
         worker: this.#worker.name,

@@ -8,6 +8,8 @@ import { type Clock, sleep } from "../../base/clock.ts";
 export interface BackgroundBudget {
   /** Resolves when so many bytes may be moved. Ask before memory is taken for them, where there may be many. */
   take(bytes: number): Promise<void>;
+  /** Whether clients are served now: work that is not counted in bytes goes slower then as well. */
+  isBusy(): boolean;
 }
 
 export interface BudgetOptions {
@@ -42,6 +44,10 @@ export class SharedBudget implements BackgroundBudget {
   /** Bytes since the start, and milliseconds that were waited for clients' sake. */
   get counts(): { readonly bytes: number; readonly waitedMs: number } {
     return { bytes: this.#taken, waitedMs: this.#waitedMs };
+  }
+
+  isBusy(): boolean {
+    return this.#modules.isBusy();
   }
 
   async take(bytes: number): Promise<void> {

@@ -104,13 +104,13 @@ export const QUOTAS_CLOSE_MS_MAX = 2_000;
 const PACES: Readonly<Record<string, WorkerPace>> = {
   janitor: { idleMs: MINUTE_MS / 4, retryMs: MINUTE_MS / 4, dutyShare: 0.5 },
   sweeper: { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.1 },
-  healer: { idleMs: MINUTE_MS / 6, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
+  healer: { idleMs: MINUTE_MS / 6, retryMs: MINUTE_MS / 6, dutyShare: 0.5, dutyShareAlone: 1 },
   damage: { idleMs: MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.5 },
   replicas: { idleMs: MINUTE_MS / 2, retryMs: MINUTE_MS / 2, dutyShare: 1 },
   "anti-entropy": { idleMs: 5 * MINUTE_MS, retryMs: MINUTE_MS / 6, dutyShare: 0.1 },
   records: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
   // Its pauses are those of the healer; what it moves is what an operator waits for.
-  ring: { idleMs: 500, retryMs: 2_000, dutyShare: 0.5 },
+  ring: { idleMs: 500, retryMs: 2_000, dutyShare: 0.5, dutyShareAlone: 1 },
   scrubber: { idleMs: 10 * MINUTE_MS, retryMs: MINUTE_MS, dutyShare: 0.05 },
 };
 /** A pass over all buckets with lifecycle rules: twenty a day, be the day as short as it may. */
@@ -142,9 +142,9 @@ export function createObjectStore(
     log,
   });
   const workers = createWorkers(options, modules, { set, store });
-  const loops = workers.map(
-    (worker) => new WorkerLoop(worker, paceOf(worker, options), { clock, log }),
-  );
+  const { budget } = modules.data;
+  const paced = { clock, log, ...(budget && { isBusy: () => budget.isBusy() }) };
+  const loops = workers.map((worker) => new WorkerLoop(worker, paceOf(worker, options), paced));
   const watch = healWhatReturns(workers, loops);
   for (const drive of set.drives()) watch(drive);
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];

@@ -64,6 +64,44 @@ test("WorkerLoop: pauses when idle, after failures, and as long as it worked", a
   t.equal(clock.timerCount, 0);
 });
 
+test("WorkerLoop: takes a larger share of the time while no clients are served", async (t) => {
+  const clock = new ManualClock();
+  let busy = false;
+  let units = 0;
+  let working = createDeferred<"busy">();
+  const worker = workerOf(() => {
+    units += 1;
+    working = createDeferred();
+    return working.promise;
+  });
+  const pace = { ...PACE, dutyShareAlone: 1 };
+  const loop = new WorkerLoop(worker, pace, { clock, log: silentLogger, isBusy: () => busy });
+  loop.start();
+  const unit = async () => {
+    clock.advance(100);
+    working.resolve("busy");
+    await settle();
+  };
+  clock.advance(1000);
+  await settle();
+  await unit();
+  clock.advance(0);
+  await settle();
+  t.equal(units, 2, "no pause");
+  busy = true;
+  await unit();
+  clock.advance(99);
+  await settle();
+  t.equal(units, 2, "as long as it worked");
+  clock.advance(1);
+  await settle();
+  t.equal(units, 3);
+  const stopping = loop.stop();
+  working.resolve("busy");
+  await stopping;
+  t.equal(clock.timerCount, 0);
+});
+
 test("inBatches: works on all, a few at once, and tells of a failure at the end", async (t) => {
   let running = 0;
   let most = 0;
