@@ -144,6 +144,11 @@ export class ByteReader {
     return this.#offset;
   }
 
+  /** Nothing follows. */
+  get isAtEnd(): boolean {
+    return this.#offset === this.#buffer.length;
+  }
+
   u8(): number {
     return this.#buffer.readUInt8(this.#take(1));
   }

@@ -110,9 +110,9 @@ export function recentKeys(rowValue: Buffer): Buffer[] {
   return keys;
 }
 
-/** `pending`: data id ‖ slot u16. */
-export function pendingKey(dataId: DataId, slot: number): Buffer {
-  const bytes = Buffer.allocUnsafe(18);
+/** `pending`: data id ‖ slot u16, and 1 if the shard was made anew. */
+export function pendingKey(dataId: DataId, slot: number, anew = false): Buffer {
+  const bytes = Buffer.alloc(anew ? 19 : 18, 1);
   bytes.write(dataId, 0, "hex");
   bytes.writeUInt16BE(slot, 16);
   return bytes;

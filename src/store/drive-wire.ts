@@ -152,6 +152,7 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
       writer.u32(spec.stripeDataBytes);
       writer.bytes(spec.ownerKey);
       writer.f64(spec.fileBytes ?? -1);
+      writer.bool(spec.anew === true);
     },
     readRequest(reader) {
       const writer = reader.u32();
@@ -164,7 +165,10 @@ const CALL_CODECS: { readonly [K in DriveCallName]: CallCodec<K> } = {
         ownerKey: reader.bytes(),
       };
       const fileBytes = reader.f64();
-      return { writer, spec: fileBytes < 0 ? spec : { ...spec, fileBytes } };
+      // A node of an earlier build does not say.
+      const anew = !reader.isAtEnd && reader.bool();
+      const known = fileBytes < 0 ? spec : { ...spec, fileBytes };
+      return { writer, spec: anew ? { ...known, anew } : known };
     },
     ...doneReply,
   },

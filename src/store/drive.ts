@@ -114,6 +114,12 @@ export interface ShardSpec {
   readonly ownerKey: Uint8Array;
   /** Expected file length for early space checks; undefined when unknown. */
   readonly fileBytes?: number;
+  /**
+   * Made again, for data that a record refers to already, here or elsewhere. Its `pending` row has a
+   * key of its own: a record takes away the rows of its shards on all drives that keep it, and would
+   * take that of a copy on another drive than the one it names.
+   */
+  readonly anew?: boolean;
 }
 
 /** A block and its trailer in the shared arena, as offsets and lengths in bytes. */

@@ -90,9 +90,10 @@ export class ShardWriters {
   async abort(writer: number): Promise<void> {
     const open = this.#take(writer);
     if (open === undefined) return;
-    const { dataId, slot } = open.spec;
+    const { dataId, slot, anew } = open.spec;
     if (await open.file.abort()) {
-      const row: KvWrite = { table: "pending", key: pendingKey(dataId, slot), value: undefined };
+      const key = pendingKey(dataId, slot, anew);
+      const row: KvWrite = { table: "pending", key, value: undefined };
       await this.#modules.commits.store([row]);
     }
     this.#leave(open);
@@ -102,9 +103,9 @@ export class ShardWriters {
     await Promise.all([...this.#writers.keys()].map((writer) => this.abort(writer)));
   }
 
-  #note({ dataId, slot, ownerKey }: ShardSpec, createdMs: number): Promise<CommitOutcome> {
+  #note({ dataId, slot, ownerKey, anew }: ShardSpec, createdMs: number): Promise<CommitOutcome> {
     const value = encodePending({ createdMs, ownerKey: asBuffer(ownerKey) });
-    const row: KvWrite = { table: "pending", key: pendingKey(dataId, slot), value };
+    const row: KvWrite = { table: "pending", key: pendingKey(dataId, slot, anew), value };
     return this.#modules.commits.store([row]);
   }
 

@@ -85,7 +85,7 @@ export class DataRebuilder {
       const drive = this.#modules.drives.get(driveIndex);
       const dropped = await drive?.dropShard(dataId, slot);
       if (drive === undefined || dropped?.ok !== true) return undefined;
-      const spec = { dataId, slot, k, m, stripeDataBytes, ownerKey, fileBytes };
+      const spec = { dataId, slot, k, m, stripeDataBytes, ownerKey, fileBytes, anew: true };
       return { target, writer: drive.createShard(spec), failed: false };
     });
     return (await Promise.all(opened)).filter((shard) => shard !== undefined);

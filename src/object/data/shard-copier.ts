@@ -37,12 +37,13 @@ export async function copyShard(modules: ShardCopierModules, copy: ShardCopy): P
   const dropped = await target.dropShard(dataId, slot);
   if (!dropped.ok) return false;
   const fileBytes = shardFileBytes(data, data.bytes);
-  const writer = target.createShard({ dataId, slot, k, m, stripeDataBytes, ownerKey, fileBytes });
+  const header = { dataId, slot, k, m, stripeDataBytes };
+  const writer = target.createShard({ ...header, ownerKey, fileBytes, anew: true });
   if (
     (await copyBytes(modules, { ...copy, source, writer, fileBytes })) &&
     (await isWritten(writer, copy.onFinishing))
   ) {
-    const checked = await target.checkShard({ dataId, slot, k, m, stripeDataBytes });
+    const checked = await target.checkShard(header);
     return checked.ok;
   }
   writer.abort();

@@ -41,7 +41,9 @@ export class PendingCleaner {
   rebuilt(data: ShardedData, slots: readonly number[]): void {
     for (const slot of slots) {
       const index = data.drives[slot];
-      if (index !== undefined) this.#add(index, data, slot);
+      if (index === undefined) continue;
+      this.#add(index, data, slot);
+      this.#add(index, data, slot, true);
     }
   }
 
@@ -65,12 +67,12 @@ export class PendingCleaner {
     this.#timer?.cancel();
   }
 
-  #add(index: number, data: ShardedData, slot: number): void {
+  #add(index: number, data: ShardedData, slot: number, anew = false): void {
     // What a slower drive may still write is not the record's: its row has to lead there.
     if ((data.missing & (1 << slot)) !== 0) return;
     const keys = this.#waiting.get(index) ?? [];
     if (keys.length >= ROWS_WAITING_MAX) return;
-    keys.push(pendingRowKey(data.dataId, slot));
+    keys.push(pendingRowKey(data.dataId, slot, anew));
     this.#waiting.set(index, keys);
     this.#timer ??= this.#modules.clock.after(FLUSH_MS, () => void this.flush());
   }

@@ -3,6 +3,7 @@ import { createDeferred } from "../../../src/base/deferred.ts";
 import { DiskError } from "../../../src/base/disk.ts";
 import { newDataId } from "../../../src/base/ids.ts";
 import { parseShardHeader } from "../../../src/codec/shard-header.ts";
+import { pendingRowKey, readPendingRow } from "../../../src/object/records/pending-row.ts";
 import { readDriveRows } from "../../../src/object/registers/drive-rows.ts";
 import type { ShardSpec } from "../../../src/store/drive.ts";
 import { createSeededRandom, objectKey, settle } from "./collaborators.ts";
@@ -333,4 +334,22 @@ test("shards: a drive keeps its reserve: no new data, but deletes, tombstones an
   });
   t.same(await client.purge(key, ballotOf(4), []), { ok: true });
   t.same(await client.dropShard(old.dataId, 0), { ok: true });
+});
+
+test("shards: a record that names another copy leaves the row of one that was made anew", async (t) => {
+  const drive = await createTestDrive();
+  const spec = createSpec({ anew: true });
+  await writeShard(drive, spec);
+  const rows = async () => {
+    const page = await readDriveRows(drive.client, "pending", { from: Buffer.alloc(0), limit: 10 });
+    return page.ok ? page.rows : [];
+  };
+  const key = pendingRowKey(spec.dataId, spec.slot);
+  await drive.client.deleteRows([{ table: "pending", key }]);
+  const [row] = await rows();
+  if (row?.value === undefined) throw new Error("nothing would lead to the copy any more");
+  t.match(readPendingRow(row.key, row.value), { dataId: spec.dataId, slot: spec.slot });
+  const own = pendingRowKey(spec.dataId, spec.slot, true);
+  await drive.client.deleteRows([{ table: "pending", key: own }]);
+  t.equal((await rows()).length, 0);
 });
