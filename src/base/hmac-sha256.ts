@@ -31,8 +31,10 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Bu
     inner.set(part, end);
     end += part.length;
   }
-  outer.set(hash("sha256", inner.subarray(0, length), "buffer"), BLOCK_BYTES);
-  return hash("sha256", outer, "buffer");
+  // Texts of one byte a character: a buffer that Node makes has memory of its own, outside the heap,
+  // which takes longer than hashing and has to be freed by the collector.
+  outer.write(hash("sha256", inner.subarray(0, length), "binary"), BLOCK_BYTES, "latin1");
+  return Buffer.from(hash("sha256", outer, "binary"), "latin1");
 }
 
 function longMessage(key: Uint8Array, parts: readonly Uint8Array[]): Buffer {

@@ -87,6 +87,11 @@ export class KeyStore {
     }
   }
 
+  /** Keys neither change nor go: what they opened may be kept as long as they are kept here. */
+  generationOf(keyId: string): number | undefined {
+    return keyId === this.#configured?.name || this.#keys.has(keyId) ? 0 : undefined;
+  }
+
   /** Throws IamError when the name is taken or not one. */
   async create(name: string, createdBy: string): Promise<void> {
     if (!KEY_NAME.test(name) || name.length > KMS_KEY_NAME_LENGTH_MAX) {

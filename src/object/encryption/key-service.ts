@@ -23,4 +23,10 @@ export interface KeyService {
   /** Rejects with StoreError `encryption`: no such key; or with the reason why nobody can tell. */
   generateDataKey(keyId: string, context: KeyContext): Promise<NewDataKey>;
   openDataKey(keyId: string, sealed: Uint8Array, context: KeyContext): Promise<Uint8Array>;
+  /**
+   * A number that is another one as soon as data keys opened before must not be used any more, because
+   * the named key was taken away or disabled. Undefined, or no such method: what was opened is used
+   * once and not kept.
+   */
+  generationOf?(keyId: string): number | undefined;
 }

@@ -27,6 +27,7 @@ import {
 import { corrupt } from "../records/record-bytes.ts";
 import type { KeyContext, KeyService } from "./key-service.ts";
 import { OBJECT_KEY_BYTES, ObjectKeys } from "./object-keys.ts";
+import { nameOfSealed, OpenedKeys } from "./opened-keys.ts";
 
 const ALGORITHM = "aes-256-gcm";
 const TAG_BYTES = 16;
@@ -54,6 +55,7 @@ interface KeySource {
 export class ObjectEncryption {
   readonly #random: Random;
   readonly #service: KeyService | undefined;
+  readonly #opened = new OpenedKeys();
 
   /** Without a service there are only keys of customers. */
   constructor(random: Random, service: KeyService | undefined) {
@@ -77,6 +79,25 @@ export class ObjectEncryption {
     place: ObjectPlace,
     access: EncryptionAccess,
   ): Promise<ObjectKeys> {
+    const { mode, service } = stored;
+    // Asked each time: a key that was taken away opens nothing from now on.
+    const generation = service && this.#service?.generationOf?.(service.keyId);
+    if (service === undefined || generation === undefined || access.customerKey !== undefined) {
+      return new ObjectKeys(mode, await this.#openKey(stored, place, access));
+    }
+    const name = nameOfSealed(stored, service, place);
+    const known = this.#opened.get(name, generation);
+    if (known !== undefined) return new ObjectKeys(mode, known);
+    const key = await this.#openKey(stored, place, access);
+    this.#opened.add(name, { generation, key });
+    return new ObjectKeys(mode, key);
+  }
+
+  async #openKey(
+    stored: StoredEncryption,
+    place: ObjectPlace,
+    access: EncryptionAccess,
+  ): Promise<Uint8Array> {
     const sealingKey = sealingKeyOf(
       await this.#keyOf(stored, place, access),
       stored.mode,
@@ -85,7 +106,7 @@ export class ObjectEncryption {
     );
     const known = timingSafeEqual(checkOf(sealingKey), stored.check);
     if (!known) throw stored.mode === "customer" ? refusal("key-wrong") : corrupt("object key");
-    return new ObjectKeys(stored.mode, openKey(sealingKey, stored.sealedKey));
+    return openKey(sealingKey, stored.sealedKey);
   }
 
   /** As `open`, for what may be unencrypted: there a customer's key does not belong. */

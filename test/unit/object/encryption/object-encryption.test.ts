@@ -111,10 +111,52 @@ test("ObjectEncryption: another context, mode or key id does not open", async (t
   await t.rejects(encryption.open(gone, PLACE, {}), refused("no-such-key"));
 });
 
+test("ObjectEncryption: asks the service once for what is opened again, and at once when its key is gone", async (t) => {
+  const inner = createFixture().keys;
+  let asked = 0;
+  let generation: number | undefined = 7;
+  let gone = false;
+  const service: KeyService = {
+    defaultKeyId: inner.defaultKeyId,
+    managedKeyId: inner.managedKeyId,
+    generateDataKey: (keyId, context) => inner.generateDataKey(keyId, context),
+    openDataKey: (keyId, sealed, context) => {
+      asked++;
+      return inner.openDataKey(gone ? "nobody" : keyId, sealed, context);
+    },
+    generationOf: () => generation,
+  };
+  const encryption = new ObjectEncryption(new SeededRandom(3), service);
+  const { stored, keys } = await encryption.create({ mode: "managed" }, PLACE);
+  for (let time = 0; time < 3; time++) {
+    t.same((await encryption.open(stored, PLACE, {})).reveal(), keys.reveal());
+  }
+  t.equal(asked, 1);
+  await t.rejects(
+    encryption.open(stored, PLACE, { customerKey: CUSTOMER }),
+    refused("key-not-applicable"),
+  );
+  await t.rejects(encryption.open(stored, { ...PLACE, bucket: "other" }, {}), CORRUPT);
+  gone = true;
+  t.same((await encryption.open(stored, PLACE, {})).reveal(), keys.reveal(), "kept until told");
+  generation = 8;
+  await t.rejects(encryption.open(stored, PLACE, {}), refused("no-such-key"));
+  generation = 7;
+  await t.rejects(encryption.open(stored, PLACE, {}), refused("no-such-key"), "forgotten");
+  gone = false;
+  generation = undefined;
+  const before = asked;
+  await encryption.open(stored, PLACE, {});
+  await encryption.open(stored, PLACE, {});
+  t.equal(asked, before + 2, "nothing is kept");
+});
+
 test("ObjectEncryption: a flipped bit anywhere in what is stored is noticed", async (t) => {
   const { encryption } = create();
   for (const request of REQUESTS) {
     const { stored } = await encryption.create(request, PLACE);
+    // What was opened before and is kept must not open what is not the same.
+    if (!(await opens(encryption, stored, request))) throw new Error("the keys open");
     for (const field of ["salt", "check", "sealedKey"] as const) {
       const bits = fc.nat(stored[field].length * 8 - 1);
       await fc.assert(
