@@ -34,6 +34,8 @@ const IAM_ERRORS: Readonly<Record<IamErrorCode, readonly [status: number, code: 
   "key-exists": [409, "XMinioAdminAccessKeyInUse"],
   "no-such-kms-key": [404, "kms:KeyNotFound"],
   "kms-key-exists": [409, "kms:KeyAlreadyExists"],
+  "name-exists": [409, "XMinioAdminNameInUse"],
+  "delete-conflict": [409, "XMinioAdminDeleteConflict"],
   "policy-in-use": [400, "XMinioAdminPolicyInUse"],
   "group-not-empty": [400, "XMinioAdminGroupNotEmpty"],
   "built-in": [400, "XMinioAdminPolicyInUse"],

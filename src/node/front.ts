@@ -7,6 +7,7 @@
 import { isAdminPath } from "../admin/admin-handler.ts";
 import { answerHealth, type HealthState, isHealthPath } from "../admin/health.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../http/request.ts";
+import { isIamRequest } from "../s3/iam/iam-handler.ts";
 import { isStsRequest } from "../s3/sts/sts-handler.ts";
 import { PEER_CARD_PATH, type PeerCard, sendPeerCard } from "./cluster/peer-card.ts";
 
@@ -19,6 +20,8 @@ export interface FrontModules {
   readonly s3: HttpHandler;
   /** The security token service: forms posted to the root. */
   readonly sts: HttpHandler;
+  /** Identity and access management: such forms that are signed for it. */
+  readonly iam: HttpHandler;
   readonly admin: HttpHandler;
   /** Answers what exceeds `requestsMax`. */
   readonly refuse: (request: HttpRequest, response: HttpResponse) => void;
@@ -57,8 +60,9 @@ export function createFront(options: FrontOptions, modules: FrontModules): HttpH
   };
 }
 
-function handlerOf(request: HttpRequest, { s3, sts, admin }: FrontModules): HttpHandler {
+function handlerOf(request: HttpRequest, { s3, sts, iam, admin }: FrontModules): HttpHandler {
   if (isAdminPath(request.rawPath)) return admin;
+  if (isIamRequest(request)) return iam;
   return isStsRequest(request) ? sts : s3;
 }
 

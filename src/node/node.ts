@@ -22,6 +22,7 @@ import { createDataArena, DATA_LIMITS } from "../object/data/data-path.ts";
 import type { RunningObjectStore } from "../object/upkeep/create-object-store.ts";
 import type { AccessLog } from "../s3/access-log/access-log.ts";
 import { createS3Handler } from "../s3/dispatch.ts";
+import { createIamHandler } from "../s3/iam/iam-handler.ts";
 import { sendBusy } from "../s3/respond.ts";
 import { createStsHandler } from "../s3/sts/sts-handler.ts";
 import { findStripeDataBytesMax, openStore, STORE_LIMITS, type Store } from "../store/store.ts";
@@ -259,6 +260,10 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       sts: createStsHandler(
         { region: cluster.region, hostId },
         { credentials: identities, sessions: identities.store, clock, log },
+      ),
+      iam: createIamHandler(
+        { region: cluster.region, hostId },
+        { credentials: identities, identities: identities.store, clock, random, log },
       ),
       admin: createAdminFront(
         { region: cluster.region },

@@ -60,6 +60,8 @@ export function createS3Handler(options: S3Options, modules: S3Modules): HttpHan
   const authenticator = new Authenticator<Identity>(
     {
       region: options.region,
+      // Where every region is accepted, so is none: some clients have none to name.
+      regionless: options.region === undefined,
       versionTwo: options.signatureVersionTwo ? { domains: options.domains } : undefined,
     },
     { credentials: modules.credentials, clock: modules.clock },

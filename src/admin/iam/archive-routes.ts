@@ -26,6 +26,7 @@ import {
   textList,
 } from "../admin-input.ts";
 import { NO_TIME } from "../time-text.ts";
+import { groupDetails, policyDetails, userDetails } from "./archive-details.ts";
 import {
   asEntries,
   exportIdentities,
@@ -152,11 +153,15 @@ function stepsOf(archive: IamArchive, context: AdminContext): Step[] {
     }
   };
   add("accounts", own.accounts, (_id, fields) => importAccount(fields, context));
-  add("policies", archive.policies, importPolicy);
+  add("policies", archive.policies, (name, fields) =>
+    importPolicy(name, fields, asEntries(own.policies[name] ?? {}, name)),
+  );
   add("users", archive.users, (name, fields) =>
     importUser({ name, fields, own: asEntries(own.users[name] ?? {}, name) }, context),
   );
-  add("groups", archive.groups, importGroup);
+  add("groups", archive.groups, (name, fields) =>
+    importGroup(name, fields, asEntries(own.groups[name] ?? {}, name)),
+  );
   add("userPolicies", archive.userPolicies, (name, fields) => importMapping("user", name, fields));
   add("groupPolicies", archive.groupPolicies, (name, fields) =>
     importMapping("group", name, fields),
@@ -175,6 +180,8 @@ function ownParts({ own }: IamArchive) {
   return {
     accounts: Object.fromEntries(accounts.map((account: unknown, index) => [index, account])),
     users: asEntries(own["users"] ?? {}, "users"),
+    groups: asEntries(own["groups"] ?? {}, "groups"),
+    policies: asEntries(own["policies"] ?? {}, "policies"),
     keys: asEntries(own["keys"] ?? {}, "keys"),
   };
 }
@@ -190,8 +197,10 @@ function importAccount(
   return [createAccount({ id, canonicalId, name: requiredText(fields, "name"), email })];
 }
 
-function importPolicy(name: string, fields: Fields): readonly Change[] | undefined {
-  return isBuiltIn(name) ? undefined : [putPolicy(name, JSON.stringify(fields))];
+function importPolicy(name: string, fields: Fields, own: Fields): readonly Change[] | undefined {
+  if (isBuiltIn(name)) return undefined;
+  // In one change: without its account it could give rights on the server.
+  return [putPolicy(name, JSON.stringify(fields), policyDetails(own))];
 }
 
 interface ImportedUser {
@@ -218,14 +227,15 @@ function importUser(
     policies: fields["policy"] === undefined ? undefined : namesOf(optionalText(fields, "policy")),
     account: optionalText(own, "account"),
     accountRoot,
+    details: own["userName"] === undefined ? undefined : userDetails(own),
   });
   return inline === undefined ? [user] : [user, setInlinePolicy(name, inline)];
 }
 
-function importGroup(group: string, fields: Fields): readonly Change[] {
+function importGroup(group: string, fields: Fields, own: Fields): readonly Change[] {
   const members = textList(fields, "members");
   const status = statusOf(optionalText(fields, "status"));
-  return [changeMembers({ group, members, remove: false, status })];
+  return [changeMembers({ group, members, remove: false, status, details: groupDetails(own) })];
 }
 
 function importMapping(kind: "user" | "group", name: string, fields: Fields): readonly Change[] {

@@ -6,6 +6,7 @@
  * The file holds secrets in plain text; that is what it is for.
  */
 import { BUILT_IN_POLICIES } from "../../iam/store/built-in-policies.ts";
+import type { GroupDetails, PolicyDetails, UserDetails } from "../../iam/store/changes.ts";
 import type { Directory } from "../../iam/store/directory.ts";
 import type { AccessKey } from "../../iam/store/identities.ts";
 import { badRequest } from "../admin-error.ts";
@@ -58,10 +59,12 @@ export function exportIdentities(directory: Directory, operator: boolean): Buffe
     sessionPolicies: {},
     own: {
       accounts: [...directory.accounts.values()],
-      users: byName(users, ({ name, account, accountRoot, inlinePolicy }) => [
-        name,
-        { account, accountRoot, inlinePolicy },
+      users: byName(users, (user) => [
+        user.name,
+        { accountRoot: user.accountRoot, inlinePolicy: user.inlinePolicy, ...detailsOf(user) },
       ]),
+      groups: byName(groups, (group) => [group.name, detailsOf(group)]),
+      policies: byName(policies, (policy) => [policy.name, detailsOf(policy)]),
       keys: byName(
         keys.filter(({ boundaries }) => boundaries.length > 1),
         (key) => [key.accessKey, { ...exportedKey(key, directory), boundaries: key.boundaries }],
@@ -73,6 +76,24 @@ export function exportIdentities(directory: Directory, operator: boolean): Buffe
     files.set(FOLDER + file, Buffer.from(JSON.stringify(archive[part as keyof IamArchive])));
   }
   return writeZip(files);
+}
+
+type Details = UserDetails & GroupDetails & PolicyDetails;
+
+/** What accounts say of their own; what is absent is left out of the JSON. */
+function detailsOf({
+  account,
+  userName,
+  groupName,
+  policyName,
+  path,
+  description,
+  version,
+  inlinePolicies,
+  createdMs,
+}: Details) {
+  const names = { userName, groupName, policyName };
+  return { ...names, account, path, description, version, inlinePolicies, createdMs };
 }
 
 function byName<Item>(

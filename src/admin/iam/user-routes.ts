@@ -97,6 +97,7 @@ function userInfo({ identities }: AdminContext, user: User) {
     memberOf: identities.directory.groupsOf(user.name).map(({ name }) => name),
     updatedAt: formatTime(user.updatedMs),
     account: user.account,
+    ...(user.userName === undefined ? {} : { userName: user.userName, path: user.path }),
     ...(user.accountRoot ? { accountRoot: true } : {}),
   };
 }

@@ -39,6 +39,8 @@ export interface BucketAccessInput {
   readonly acl: Acl | undefined;
   readonly ownership: ObjectOwnership;
   readonly publicAccessBlock: PublicAccessBlock;
+  /** Whoever put the policy confirmed that the owner's root may be kept from changing it again. */
+  readonly ownerLetGo?: boolean;
 }
 
 export interface BucketAccess extends BucketAccessInput {

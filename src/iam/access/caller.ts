@@ -6,6 +6,8 @@ import type { PolicyCaller } from "../policy/principals.ts";
 export interface NamedPolicy {
   readonly name: string;
   readonly policy: Policy;
+  /** Written by an account: what it allows ends at what accounts have. It runs no server. */
+  readonly ofAccount?: boolean;
 }
 
 export type AnonymousCaller = Extract<PolicyCaller, { readonly kind: "anonymous" }>;

@@ -12,7 +12,8 @@
  * to own it where lists are in use; whether it may be written at all is a question of its own.
  *
  * The operator (the credentials of the settings) owns everything, yet is bound by a Deny of a bucket
- * policy like any owner; and like any owner can always get, put and delete that policy.
+ * policy like any owner; and like any owner can always get, put and delete that policy. An owner can
+ * let go of this when it puts the policy, the operator cannot.
  */
 import type { ConditionValues } from "../policy/condition-values.ts";
 import {
@@ -121,7 +122,8 @@ function bucketVerdict(request: PolicyRequest, { bucket, caller }: AccessQuestio
 
 function isOwnerRoot(caller: Caller, bucket: BucketAccess): boolean {
   if (caller.kind === "anonymous" || !caller.accountRoot) return false;
-  return caller.operator || caller.canonicalId === bucket.owner;
+  if (caller.operator) return true;
+  return caller.canonicalId === bucket.owner && bucket.ownerLetGo !== true;
 }
 
 /** An object that another account has written belongs to that account, where lists are in use. */
@@ -190,16 +192,23 @@ interface OwnVerdict {
 function ownVerdict(caller: SignedCaller, request: PolicyRequest): OwnVerdict {
   if (caller.operator && caller.accountRoot) return { allowed: OPERATOR };
   let found: OwnVerdict = {};
-  for (const { name, policy } of caller.policies) {
+  for (const { name, policy, ofAccount } of caller.policies) {
     const verdict = evaluatePolicy(policy, request);
     if (verdict.kind === "denied") return { denied: denied(name, verdict.statement) };
+    if (ofAccount === true && !isOfAccounts(request.action)) continue;
     if (verdict.kind === "allowed" && found.allowed === undefined) {
       found = { allowed: allowed("own-policy", name, verdict.statement) };
     }
   }
-  // The root of an account may do with its buckets what it wants, but does not run the server.
-  if (caller.accountRoot && request.action.startsWith("s3:")) return { allowed: ACCOUNT_ROOT };
+  // The root of an account may do with its buckets and users what it wants, but does not run the
+  // server.
+  if (caller.accountRoot && /^(?:s3|iam):/.test(request.action)) return { allowed: ACCOUNT_ROOT };
   return found;
+}
+
+/** What accounts may give away: everything but the administration of the server. */
+function isOfAccounts(action: string): boolean {
+  return /^(?:s3|iam|sts):/.test(action);
 }
 
 const OPERATOR: Decision = { allowed: true, reason: "operator" };

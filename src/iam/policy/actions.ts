@@ -68,6 +68,28 @@ const STS_ACTIONS = `
   AssumeRole AssumeRoleWithCertificate AssumeRoleWithClientGrants AssumeRoleWithCustomToken
   AssumeRoleWithLDAPIdentity AssumeRoleWithWebIdentity GetCallerIdentity`;
 
+/** Those that are answered here, and AWS's others, so that policies written for AWS can be read. */
+const IAM_ACTIONS = `
+  AddUserToGroup AttachGroupPolicy AttachRolePolicy AttachUserPolicy ChangePassword CreateAccessKey
+  CreateAccountAlias CreateGroup CreateInstanceProfile CreateLoginProfile
+  CreateOpenIDConnectProvider CreatePolicy CreatePolicyVersion CreateRole CreateSAMLProvider
+  CreateServiceLinkedRole CreateUser DeactivateMFADevice DeleteAccessKey DeleteAccountAlias
+  DeleteGroup DeleteGroupPolicy DeleteLoginProfile DeleteOpenIDConnectProvider DeletePolicy
+  DeletePolicyVersion DeleteRole DeleteRolePolicy DeleteUser DeleteUserPermissionsBoundary
+  DeleteUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy EnableMFADevice
+  GenerateCredentialReport GetAccessKeyLastUsed GetAccountAuthorizationDetails
+  GetAccountPasswordPolicy GetAccountSummary GetCredentialReport GetGroup GetGroupPolicy
+  GetLoginProfile GetOpenIDConnectProvider GetPolicy GetPolicyVersion GetRole GetRolePolicy GetUser
+  GetUserPolicy ListAccessKeys ListAccountAliases ListAttachedGroupPolicies
+  ListAttachedRolePolicies ListAttachedUserPolicies ListEntitiesForPolicy ListGroupPolicies
+  ListGroups ListGroupsForUser ListInstanceProfiles ListMFADevices ListOpenIDConnectProviders
+  ListPolicies ListPolicyTags ListPolicyVersions ListRolePolicies ListRoles ListRoleTags
+  ListUserPolicies ListUsers ListUserTags PassRole PutGroupPolicy PutRolePolicy
+  PutUserPermissionsBoundary PutUserPolicy RemoveUserFromGroup SetDefaultPolicyVersion
+  SimulateCustomPolicy SimulatePrincipalPolicy TagPolicy TagRole TagUser UntagPolicy UntagRole
+  UntagUser UpdateAccessKey UpdateAssumeRolePolicy UpdateGroup UpdateLoginProfile UpdateRole
+  UpdateUser`;
+
 interface KnownAction {
   /** In lower case, as patterns are compared. */
   readonly name: string;
@@ -81,6 +103,7 @@ const KNOWN: readonly KnownAction[] = [
   ...known("admin", ADMIN_ACTIONS, "service"),
   ...known("kms", KMS_ACTIONS, "service"),
   ...known("sts", STS_ACTIONS, "service"),
+  ...known("iam", IAM_ACTIONS, "service"),
 ];
 const SCOPES: ReadonlyMap<string, ActionScope> = new Map(
   KNOWN.map(({ name, scope }) => [name, scope]),

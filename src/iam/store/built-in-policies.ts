@@ -33,10 +33,24 @@ const DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
   ],
 };
 
+/** AWS's own names for what accounts attach most, within what an account has. */
+const AWS_DOCUMENTS: Readonly<Record<string, readonly object[]>> = {
+  AdministratorAccess: [{ Effect: "Allow", Action: ["s3:*", "iam:*", "sts:*"], Resource: "*" }],
+  AmazonS3FullAccess: [{ Effect: "Allow", Action: "s3:*", Resource: "*" }],
+  AmazonS3ReadOnlyAccess: [{ Effect: "Allow", Action: ["s3:Get*", "s3:List*"], Resource: "*" }],
+  IAMFullAccess: [{ Effect: "Allow", Action: "iam:*", Resource: "*" }],
+  IAMReadOnlyAccess: [{ Effect: "Allow", Action: ["iam:Get*", "iam:List*"], Resource: "*" }],
+};
+
 /** Name → text. */
-export const BUILT_IN_POLICIES: ReadonlyMap<string, string> = new Map(
-  Object.entries(DOCUMENTS).map(([name, Statement]) => [
-    name,
-    JSON.stringify({ Version: "2012-10-17", Statement }),
-  ]),
-);
+export const BUILT_IN_POLICIES: ReadonlyMap<string, string> = textsOf(DOCUMENTS);
+export const AWS_POLICIES: ReadonlyMap<string, string> = textsOf(AWS_DOCUMENTS);
+
+function textsOf(documents: typeof DOCUMENTS): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(documents).map(([name, Statement]) => [
+      name,
+      JSON.stringify({ Version: "2012-10-17", Statement }),
+    ]),
+  );
+}

@@ -5,6 +5,7 @@
 
 import { parsePolicy } from "../policy/parse-policy.ts";
 import { PolicyError } from "../policy/policy-error.ts";
+import { findUser } from "./account-members.ts";
 import { BUILT_IN_POLICIES } from "./built-in-policies.ts";
 import { IamError } from "./iam-error.ts";
 import {
@@ -15,6 +16,7 @@ import {
   encodeUser,
   type Group,
   recordKey,
+  type StoredPolicy,
   type User,
 } from "./identities.ts";
 import type { ChangeTools, RecordWrite } from "./identity-store.ts";
@@ -37,7 +39,19 @@ export interface UserInput {
   /** Undefined: the main account. Only for a new user. */
   readonly account?: string | undefined;
   readonly accountRoot?: boolean | undefined;
+  /** What its account says of it. Undefined keeps that. */
+  readonly details?: UserDetails | undefined;
 }
+
+export type UserDetails = Pick<User, "userName" | "path" | "inlinePolicies" | "createdMs">;
+export type GroupDetails = Pick<
+  Group,
+  "account" | "groupName" | "path" | "inlinePolicies" | "createdMs"
+>;
+export type PolicyDetails = Pick<
+  StoredPolicy,
+  "account" | "policyName" | "path" | "description" | "version"
+>;
 
 /** Makes a user, or gives one that is there another secret, status or set of policies. */
 export function putUser(input: UserInput): Change {
@@ -56,20 +70,49 @@ export function putUser(input: UserInput): Change {
     if (directory.account(account) === undefined) {
       throw new IamError("no-such-account", "there is no such account");
     }
+    if (known === undefined) refuseTakenName({ directory }, account, input);
     const user: User = {
+      ...(input.details ?? detailsOf(known)),
       name,
       secretKey,
       account,
-      accountRoot: known?.accountRoot ?? input.accountRoot ?? false,
+      ...standingOf(input, known),
       userId: known?.userId ?? newUserId(random),
-      status: input.status ?? known?.status ?? "enabled",
-      policies: input.policies ?? known?.policies ?? [],
       inlinePolicy: known?.inlinePolicy,
       updatedMs: nowMs,
     };
     checkPolicies({ directory }, user.policies);
     return [{ key: recordKey("user", name), value: encodeUser(user, sealer) }];
   };
+}
+
+function standingOf(
+  input: UserInput,
+  known: User | undefined,
+): Pick<User, "accountRoot" | "status" | "policies"> {
+  return {
+    accountRoot: known?.accountRoot ?? input.accountRoot ?? false,
+    status: input.status ?? known?.status ?? "enabled",
+    policies: input.policies ?? known?.policies ?? [],
+  };
+}
+
+/** The principal's ARN would mean two users. */
+function refuseTakenName(
+  { directory }: Pick<ChangeTools, "directory">,
+  account: string,
+  { name, details }: UserInput,
+): void {
+  if (details?.userName !== undefined) return;
+  const holder = findUser(directory, account, name);
+  if (holder?.userName === undefined) return;
+  throw new IamError("key-exists", "a user of the account has this name");
+}
+
+function detailsOf(known: User | undefined): UserDetails {
+  if (known === undefined) return {};
+  const { userName, path, inlinePolicies, createdMs } = known;
+  return { userName, path, inlinePolicies, createdMs };
 }
 
 /** With its keys and its place in groups. */
@@ -103,6 +146,7 @@ export interface MembersInput {
   readonly members: readonly string[];
   readonly remove: boolean;
   readonly status?: Status | undefined;
+  readonly details?: GroupDetails | undefined;
 }
 
 /** Adding makes the group; removing nobody removes the group, once it is empty. */
@@ -117,7 +161,7 @@ export function changeMembers(input: MembersInput): Change {
 }
 
 function addMembers(
-  { group: name, members, status }: MembersInput,
+  { group: name, members, status, details }: MembersInput,
   tools: ChangeTools,
 ): RecordWrite {
   const { directory, nowMs } = tools;
@@ -127,6 +171,8 @@ function addMembers(
     throw new IamError("too-many", `a group has at most ${GROUP_MEMBERS_MAX} members`);
   }
   return groupWrite({
+    ...known,
+    ...details,
     name,
     members: all,
     status: status ?? known?.status ?? "enabled",
@@ -154,12 +200,13 @@ export function setGroupStatus(name: string, status: Status): Change {
   };
 }
 
-export function putPolicy(name: string, text: string): Change {
+export function putPolicy(name: string, text: string, details?: PolicyDetails): Change {
   return ({ directory, nowMs }) => {
     checkName(name, "a policy");
     checkPolicyText(text);
-    const createdMs = directory.policies.get(name)?.createdMs ?? nowMs;
-    const value = encodePolicy({ name, text, createdMs, updatedMs: nowMs });
+    const known = directory.policies.get(name);
+    const createdMs = known?.createdMs ?? nowMs;
+    const value = encodePolicy({ ...known, ...details, name, text, createdMs, updatedMs: nowMs });
     return [{ key: recordKey("policy", name), value }];
   };
 }
@@ -247,7 +294,7 @@ export function checkPolicyText(text: string): void {
   }
 }
 
-function checkPolicies(
+export function checkPolicies(
   { directory }: Pick<ChangeTools, "directory">,
   names: readonly string[],
 ): void {
@@ -259,23 +306,23 @@ function checkPolicies(
   }
 }
 
-function groupWrite(group: Group): RecordWrite {
+export function groupWrite(group: Group): RecordWrite {
   return { key: recordKey("group", group.name), value: encodeGroup(group) };
 }
 
-function removal(kind: "user" | "group" | "key" | "policy", name: string): RecordWrite {
+export function removal(kind: "user" | "group" | "key" | "policy", name: string): RecordWrite {
   return { key: recordKey(kind, name), value: undefined };
 }
 
-function newUserId(random: ChangeTools["random"]): string {
-  return `AIDA${random.bytes(10).toString("hex").toUpperCase().slice(0, 16)}`;
+export function newUserId(random: ChangeTools["random"], prefix = "AIDA"): string {
+  return `${prefix}${random.bytes(10).toString("hex").toUpperCase().slice(0, 16)}`;
 }
 
-function noSuchUser(): IamError {
+export function noSuchUser(): IamError {
   return new IamError("no-such-user", "there is no such user");
 }
 
-function noSuchGroup(): IamError {
+export function noSuchGroup(): IamError {
   return new IamError("no-such-group", "there is no such group");
 }
 

@@ -7,7 +7,8 @@ import type { NamedPolicy, SignedCaller } from "../access/caller.ts";
 import { parsePolicy } from "../policy/parse-policy.ts";
 import type { Policy } from "../policy/policy.ts";
 import { PolicyError } from "../policy/policy-error.ts";
-import { BUILT_IN_POLICIES } from "./built-in-policies.ts";
+import { userNameOf } from "./account-members.ts";
+import { AWS_POLICIES, BUILT_IN_POLICIES } from "./built-in-policies.ts";
 import type { AccessKey, Account, Group, StoredPolicy, User } from "./identities.ts";
 import { MAIN_ACCOUNT } from "./main-account.ts";
 import type { Session } from "./sessions.ts";
@@ -127,7 +128,8 @@ export class Directory {
 
   /** The text of a stored or built-in policy. */
   policyText(name: string): string | undefined {
-    return this.policies.get(name)?.text ?? BUILT_IN_POLICIES.get(name);
+    const stored = this.policies.get(name)?.text;
+    return stored ?? BUILT_IN_POLICIES.get(name) ?? AWS_POLICIES.get(name);
   }
 
   #make(accessKey: string): CachedKey | undefined {
@@ -201,7 +203,8 @@ export class Directory {
     if (user.inlinePolicy !== undefined) {
       policies.push({ name: "inline policy", policy: compileStored(user.inlinePolicy) });
     }
-    const path = user.accountRoot ? "root" : `user/${user.name}`;
+    policies.push(...[user, ...groups].flatMap(inlineOf));
+    const path = user.accountRoot ? "root" : `user${user.path ?? "/"}${userNameOf(user)}`;
     const arns = [`arn:aws:iam::${account.id}:${path}`];
     if (account.id === MAIN_ACCOUNT.id) arns.push(`arn:aws:iam:::${path}`);
     return {
@@ -211,7 +214,7 @@ export class Directory {
       arns,
       accountRoot: user.accountRoot,
       operator: false,
-      userName: user.name,
+      userName: userNameOf(user),
       userId: user.userId,
       policies,
       boundaries,
@@ -226,8 +229,16 @@ export class Directory {
       policy = compileStored(text);
       this.#compiled.set(name, policy);
     }
-    return [{ name, policy }];
+    return [{ name, policy, ofAccount: this.policies.get(name)?.account !== undefined }];
   }
+}
+
+function inlineOf({ inlinePolicies = [] }: Pick<User, "inlinePolicies">): NamedPolicy[] {
+  return inlinePolicies.map(({ name, text }) => ({
+    name,
+    policy: compileStored(text),
+    ofAccount: true,
+  }));
 }
 
 function operatorCaller(root: RootCredential, boundaries: readonly NamedPolicy[]): SignedCaller {

@@ -9,6 +9,10 @@ export type IamErrorCode =
   | "key-exists"
   | "no-such-kms-key"
   | "kms-key-exists"
+  /** An account has one of that name already. */
+  | "name-exists"
+  /** Something that hangs on it must be taken away first. */
+  | "delete-conflict"
   | "policy-in-use"
   | "group-not-empty"
   | "built-in"

@@ -10,6 +10,7 @@
  * Secrets are in their records sealed, and in memory plain.
  */
 import {
+  corrupt,
   decodeRecord,
   encodeRecord,
   type Fields,
@@ -45,9 +46,20 @@ export interface User {
   readonly status: Status;
   /** Names of the policies attached to it. */
   readonly policies: readonly string[];
-  /** A policy of its own. */
+  /** A policy of its own, given by the operator. */
   readonly inlinePolicy: string | undefined;
   readonly updatedMs: number;
+  /** What its account calls it; undefined where nobody named it apart from its access key. */
+  readonly userName?: string | undefined;
+  readonly path?: string | undefined;
+  /** Policies of its own, given by its account. */
+  readonly inlinePolicies?: readonly InlinePolicy[] | undefined;
+  readonly createdMs?: number | undefined;
+}
+
+export interface InlinePolicy {
+  readonly name: string;
+  readonly text: string;
 }
 
 export interface Group {
@@ -56,6 +68,13 @@ export interface Group {
   readonly members: readonly string[];
   readonly policies: readonly string[];
   readonly updatedMs: number;
+  /** The account that made it; undefined: the operator, in the main account. */
+  readonly account?: string | undefined;
+  /** What its account calls it. */
+  readonly groupName?: string | undefined;
+  readonly path?: string | undefined;
+  readonly inlinePolicies?: readonly InlinePolicy[] | undefined;
+  readonly createdMs?: number | undefined;
 }
 
 export interface AccessKey {
@@ -78,6 +97,14 @@ export interface StoredPolicy {
   readonly text: string;
   readonly createdMs: number;
   readonly updatedMs: number;
+  /** The account that wrote it; undefined: the operator. Such a policy runs no server. */
+  readonly account?: string | undefined;
+  /** What its account calls it. */
+  readonly policyName?: string | undefined;
+  readonly path?: string | undefined;
+  readonly description?: string | undefined;
+  /** How often it was written, for those of accounts. */
+  readonly version?: number | undefined;
 }
 
 export type IdentityKind = "account" | "user" | "group" | "key" | "policy";
@@ -134,6 +161,10 @@ export function decodeUser(value: Uint8Array, key: string, sealer: Sealer): User
     policies: listField(fields, "policies"),
     inlinePolicy: optionalText(fields, "inlinePolicy"),
     updatedMs: timeField(fields, "updatedMs"),
+    userName: optionalText(fields, "userName"),
+    path: optionalText(fields, "path"),
+    inlinePolicies: inlinePoliciesField(fields),
+    createdMs: optionalTime(fields, "createdMs"),
   };
 }
 
@@ -149,6 +180,11 @@ export function decodeGroup(value: Uint8Array, key: string): Group {
     members: listField(fields, "members"),
     policies: listField(fields, "policies"),
     updatedMs: timeField(fields, "updatedMs"),
+    account: optionalText(fields, "account"),
+    groupName: optionalText(fields, "groupName"),
+    path: optionalText(fields, "path"),
+    inlinePolicies: inlinePoliciesField(fields),
+    createdMs: optionalTime(fields, "createdMs"),
   };
 }
 
@@ -184,7 +220,30 @@ export function decodePolicy(value: Uint8Array, key: string): StoredPolicy {
     text: textField(fields, "text"),
     createdMs: timeField(fields, "createdMs"),
     updatedMs: timeField(fields, "updatedMs"),
+    account: optionalText(fields, "account"),
+    policyName: optionalText(fields, "policyName"),
+    path: optionalText(fields, "path"),
+    description: optionalText(fields, "description"),
+    version: optionalTime(fields, "version"),
   };
+}
+
+/** Throws IamError "corrupt". Exported for archives, which hold the same. */
+export function inlinePoliciesField(fields: Fields): readonly InlinePolicy[] | undefined {
+  const value = fields["inlinePolicies"];
+  if (value === undefined) return undefined;
+  if (Array.isArray(value) && value.every(isInlinePolicy)) return value;
+  throw corrupt("inlinePolicies");
+}
+
+function isInlinePolicy(value: unknown): value is InlinePolicy {
+  if (typeof value !== "object" || value === null) return false;
+  return (
+    "name" in value &&
+    typeof value.name === "string" &&
+    "text" in value &&
+    typeof value.text === "string"
+  );
 }
 
 function sealText(text: string, context: string, sealer: Sealer): string {

@@ -61,6 +61,6 @@ export function statusField(fields: Fields): Status {
 
 export type Status = "enabled" | "disabled";
 
-function corrupt(what: string): IamError {
+export function corrupt(what: string): IamError {
   return new IamError("corrupt", `a record of identities is damaged: ${what}`);
 }

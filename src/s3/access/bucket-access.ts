@@ -40,6 +40,7 @@ function compile(bucket: Bucket): BucketAccess {
     acl,
     ownership: controls?.ownership ?? "ObjectWriter",
     publicAccessBlock: block ?? NO_PUBLIC_ACCESS_BLOCK,
+    ownerLetGo: policy !== undefined && documents["policy-confirmed"] !== undefined,
   });
 }
 

@@ -201,7 +201,7 @@ export class RequestAccess {
       action,
       resource: bucketArn(bucket.name),
       values: this.#values,
-      bucket: bucketAccessOf({ ...accessOfBucket(bucket), policy }),
+      bucket: bucketAccessOf({ ...accessOfBucket(bucket), policy, ownerLetGo: false }),
     }).allowed;
   }
 

@@ -15,9 +15,11 @@ import { asRefusal } from "../refusal.ts";
 import { sendDocument, sendEmpty, sendXml } from "../respond.ts";
 import { S3Error } from "../s3-error.ts";
 import { xmlDocument } from "../xml.ts";
-import { readDocumentBody, setDocument } from "./bucket-documents.ts";
+import { readDocumentBody } from "./bucket-documents.ts";
 
 export const POLICY_DOCUMENT = "policy";
+/** There when the policy was put with CONFIRM_HEADER. */
+export const POLICY_CONFIRMED_DOCUMENT = "policy-confirmed";
 
 export async function getBucketPolicy(context: BucketContext): Promise<void> {
   const policy = (await bucketOf(context)).documents[POLICY_DOCUMENT];
@@ -26,12 +28,15 @@ export async function getBucketPolicy(context: BucketContext): Promise<void> {
 }
 
 export async function deleteBucketPolicy(context: BucketContext): Promise<void> {
-  await setDocument(context, POLICY_DOCUMENT, undefined);
+  await context.store.changeBucket(context.bucketName, () => ({
+    documents: { [POLICY_DOCUMENT]: undefined, [POLICY_CONFIRMED_DOCUMENT]: undefined },
+  }));
   sendEmpty(context, 204);
 }
 
 /** Confirms that the caller wants to lose the right to change the policy. */
 const CONFIRM_HEADER = "x-amz-confirm-remove-self-bucket-access";
+const CONFIRMATION = '{"version":1}';
 
 export async function putBucketPolicy(context: BucketContext): Promise<void> {
   const text = await readPolicyText(context);
@@ -49,7 +54,8 @@ export async function putBucketPolicy(context: BucketContext): Promise<void> {
         });
       }
     });
-    return { documents: { [POLICY_DOCUMENT]: text } };
+    const confirmation = confirmed ? CONFIRMATION : undefined;
+    return { documents: { [POLICY_DOCUMENT]: text, [POLICY_CONFIRMED_DOCUMENT]: confirmation } };
   });
   sendEmpty(context, 204);
 }

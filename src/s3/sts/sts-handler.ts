@@ -3,7 +3,6 @@
  * get temporary credentials for themselves, narrowed by a policy if they wish; nobody gets more than
  * they had. Everything that asks an identity provider is answered NotImplemented by one table.
  */
-import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import { readBody } from "../../http/read-body.ts";
@@ -19,14 +18,13 @@ import {
 } from "../../iam/store/sessions.ts";
 import { RequestValues } from "../access/request-values.ts";
 import type { Identity } from "../accounts.ts";
-import type { AuthResult } from "../auth/auth-result.ts";
 import { Authenticator } from "../auth/authenticate.ts";
 import type { CredentialSource } from "../auth/credentials.ts";
-import type { SignedRequest } from "../auth/signed-request.ts";
 import { formatIsoDate } from "../dates.ts";
 import { QueryParameters } from "../query.ts";
 import { commonHeaders } from "../respond.ts";
 import { type XmlWriter, xmlDocument } from "../xml.ts";
+import { authenticateForm, type SignedForm } from "./form-auth.ts";
 import { renderStsError, STS_NAMESPACE, StsError, toStsError } from "./sts-error.ts";
 
 export interface StsOptions {
@@ -51,6 +49,8 @@ export interface StsModules {
 
 export const STS_BODY_BYTES_MAX = 64 * 1024;
 const STS_VERSION = "2011-06-15";
+/** Of requests that belong to a service that nobody enters unsigned. */
+export const IAM_VERSION = "2010-05-08";
 const SECONDS_DEFAULT = 3600;
 const FORM_TYPE = "application/x-www-form-urlencoded";
 
@@ -111,7 +111,11 @@ async function run(call: Call): Promise<string> {
   const query = new URLSearchParams(request.rawQuery);
   const action = form.get("Action") ?? query.get("Action");
   if (action === null) throw new StsError("MissingParameter", "Action is missing");
-  if ((form.get("Version") ?? query.get("Version")) !== STS_VERSION) {
+  const version = form.get("Version") ?? query.get("Version");
+  if (version === IAM_VERSION) {
+    throw new StsError("AccessDenied", "The request must be signed for the service iam.");
+  }
+  if (version !== STS_VERSION) {
     throw new StsError("MissingParameter", `Version must be ${STS_VERSION}`);
   }
   if (NOT_IMPLEMENTED.has(action)) {
@@ -126,23 +130,9 @@ async function run(call: Call): Promise<string> {
   throw new StsError("InvalidAction", `Could not find operation ${action}`);
 }
 
-type Signed = Extract<AuthResult<Identity>, { readonly kind: "signed" }>;
-
-/** The caller; the signature covers the body, whose digest clients of this service do not send. */
-function authenticate({ request, body, authenticator }: Call): Signed {
-  const digest = createHash("sha256").update(body).digest("hex");
-  const { method, rawPath, rawQuery, headers } = request;
-  const signed: SignedRequest = {
-    method,
-    rawPath,
-    rawQuery,
-    headers: {
-      get: (name) => (name === "x-amz-content-sha256" ? digest : headers.get(name)),
-      entries: () => headers.entries(),
-    },
-  };
-  const auth = authenticator.authenticate(signed);
-  if (auth.kind === "signed" && auth.via === "header") return auth;
+function authenticate({ request, body, authenticator }: Call): SignedForm {
+  const auth = authenticateForm(request, body, authenticator);
+  if (auth !== undefined) return auth;
   throw new StsError("AccessDenied", "The request must be signed in its Authorization header.");
 }
 
@@ -174,7 +164,7 @@ async function assumeRole(call: Call, form: URLSearchParams): Promise<string> {
 }
 
 /** Everybody may for themselves, unless a policy forbids it outright. */
-function refuseDenied({ request, modules, region }: Call, auth: Signed): void {
+function refuseDenied({ request, modules, region }: Call, auth: SignedForm): void {
   const { caller } = auth.identity;
   const values = new RequestValues({
     caller,

@@ -37,6 +37,9 @@ test("createFront: more requests than may be served are answered as S3 does, and
       sts: () => {
         throw new Error("no form to the root");
       },
+      iam: () => {
+        throw new Error("no form to the root");
+      },
       admin: () => {
         throw new Error("none of its paths");
       },
