@@ -1,13 +1,16 @@
 /** Parts of the store with a rule left out, for the losing variants: what they must be caught at. */
 import { CodecPool } from "../../../src/actors/codec-pool.ts";
+import { equalBytes } from "../../../src/base/bytes.ts";
 import { StoreError } from "../../../src/base/store-error.ts";
 import { encodeTrailers } from "../../../src/codec/block-trailer.ts";
 import type { Kernels } from "../../../src/codec/kernels.ts";
 import { stripeGeometry } from "../../../src/codec/stripe.ts";
 import type { DecodeResult, LoadedStripe } from "../../../src/codec/stripe-codec.ts";
+import { CLUSTER_KEY } from "../../../src/object/contract/register-keys.ts";
 import type { Registers } from "../../../src/object/contract/registers.ts";
 import type { PlaceNewData } from "../../../src/object/data/data-placement.ts";
 import type { ObjectCore } from "../../../src/object/operations/object-core.ts";
+import type { DriveClient } from "../../../src/store/drive-client.ts";
 import type { MemoryKvImage } from "../../../src/store/kv-memory.ts";
 
 /** Gives each block the trailer that it should have, before it is looked at. */
@@ -74,6 +77,33 @@ export function certainOfFailures<R extends Pick<Registers, "update">>(registers
     }
   };
   return overlaid(registers, { update });
+}
+
+/** A sweeper's core whose fences are not written. */
+export function withoutFences(core: ObjectCore): ObjectCore {
+  const update = (): Promise<unknown> =>
+    Promise.resolve({ kind: "written", result: new Uint8Array(0) });
+  return { ...core, registers: overlaid(core.registers, { update }) };
+}
+
+/** Registers that whoever works for the ring believes to be on their new replicas. */
+export function neverSynced<R extends Pick<Registers, "read">>(registers: R): R {
+  const read: Registers["read"] = (key, options) =>
+    equalBytes(key, CLUSTER_KEY) ? registers.read(key, options) : Promise.resolve(undefined);
+  return overlaid(registers, { read });
+}
+
+/** Registers whose rows are those of this drive, if it answers. */
+export function listedFrom<R extends Pick<Registers, "rows">>(
+  registers: R,
+  drive: Pick<DriveClient, "range">,
+): R {
+  const rows: Registers["rows"] = async (query) => {
+    const page = await drive.range({ table: "list", perHead: true, ...query });
+    if (!page.ok) return registers.rows(query);
+    return { rows: page.rows, exhausted: page.exhausted, resume: page.resume };
+  };
+  return overlaid(registers, { rows });
 }
 
 /** The same object with some methods of its own. */

@@ -30,7 +30,8 @@ export async function runStackSimulator(args: readonly string[]): Promise<void> 
     return;
   }
   const chosen = STACK_VARIANTS.filter(
-    ({ name }) => values.variant === "all" || name === values.variant,
+    ({ name, elusive }) =>
+      name === values.variant || (values.variant === "all" && elusive !== true),
   );
   if (chosen.length === 0) throw new Error(`no variant is called ${values.variant}`);
   for (const variant of chosen) {

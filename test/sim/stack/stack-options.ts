@@ -17,6 +17,14 @@ export interface StackHazards {
   readonly unknownFails?: boolean;
   /** A healer records what it found before it began, whatever has been written since. */
   readonly healsBlindly?: boolean;
+  /** Commits are not refused when they come so late that the sweeper may have judged their shards. */
+  readonly commitsLate?: boolean;
+  /** The sweeper deletes what it finds no reference to, without a fence. */
+  readonly sweepsUnfenced?: boolean;
+  /** New replicas count before they hold what was written before. */
+  readonly emptyReplicas?: boolean;
+  /** A page of a listing is what one replica has. */
+  readonly listsOneReplica?: boolean;
   readonly guard?: GuardHazards;
 }
 

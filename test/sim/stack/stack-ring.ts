@@ -14,6 +14,7 @@ import { PeerDrives } from "../../../src/object/cluster/peer-drives.ts";
 import { ReplicaGuard } from "../../../src/object/cluster/replica-guard.ts";
 import { RingKnowledge, type StoredRing } from "../../../src/object/cluster/ring-knowledge.ts";
 import type { DriveClient } from "../../../src/store/drive-client.ts";
+import { neverSynced } from "./hazardous.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import type { StackHazards } from "./stack-options.ts";
 
@@ -71,7 +72,7 @@ export function buildRing(options: RingOptions, modules: RingModules): BuiltRing
   ring = new ClusterRing({
     knowledge,
     network,
-    registers: replicas,
+    registers: hazards.emptyReplicas === true ? neverSynced(replicas) : replicas,
     own,
     driveOf: (id) => replicas.driveOf(id),
     statusOf: (id) => replicas.statusOf(id),

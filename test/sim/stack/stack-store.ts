@@ -31,7 +31,13 @@ import { DataMover } from "../../../src/object/upkeep/data-mover.ts";
 import { Healer } from "../../../src/object/upkeep/heal.ts";
 import { Sweeper } from "../../../src/object/upkeep/sweep.ts";
 import { STRIPE_DATA_BYTES } from "./codec-places.ts";
-import { certainOfFailures, forgetfulOfChanges, placeTwice } from "./hazardous.ts";
+import {
+  certainOfFailures,
+  forgetfulOfChanges,
+  listedFrom,
+  placeTwice,
+  withoutFences,
+} from "./hazardous.ts";
 import type { StackHazards } from "./stack-options.ts";
 import type { BuiltRing } from "./stack-ring.ts";
 
@@ -73,6 +79,15 @@ export interface BuiltStore {
   readonly layer: ObjectLayer;
   states(): readonly PlacementDrive[];
   readonly workers: readonly BackgroundWorker[];
+}
+
+function hazardous({ replicas, own }: BuiltRing, hazards: StackHazards): BuiltRing["replicas"] {
+  const [first] = own;
+  if (hazards.unknownFails === true) return certainOfFailures(replicas);
+  if (hazards.listsOneReplica === true && first !== undefined) {
+    return listedFrom(replicas, first.drive);
+  }
+  return replicas;
 }
 
 export function buildStore(options: StoreOptions, modules: StoreModules): BuiltStore {
@@ -123,13 +138,16 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
     });
   const running = createObjectStore(
     {
-      object: STACK_OBJECT_OPTIONS,
+      object:
+        hazards.commitsLate === true
+          ? { ...STACK_OBJECT_OPTIONS, commitWithinMs: Number.MAX_SAFE_INTEGER }
+          : STACK_OBJECT_OPTIONS,
       scrub: SCRUB,
       lifecycle: { dayMs: 86_400_000 },
       runWorkers: false,
     },
     {
-      replicas: hazards.unknownFails === true ? certainOfFailures(replicas) : replicas,
+      replicas: hazardous(modules.cluster, hazards),
       spares: undefined,
       furtherWorkers: (core) => [
         replicas.antiEntropy(),
@@ -153,7 +171,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
   const workers = running.workers.filter(({ name }) => !UNUSED_WORKERS.has(name));
   workers.push(
     new Sweeper(SWEEP, {
-      core,
+      core: hazards.sweepsUnfenced === true ? withoutFences(core) : core,
       drives: () => replicas.drives(),
     }),
   );
