@@ -67,12 +67,17 @@ export function planMoves(
     return own;
   });
   giveWay(data.drives, goals, mayStay);
-  const taken = new Set([...data.drives, ...order.slice(0, data.drives.length), ...goals]);
+  const taken = new Set([...data.drives, ...goals]);
+  const homes = new Set(order.slice(0, data.drives.length));
+  const isFree = (index: number): boolean => takes(index) && !taken.has(index);
+  // Better not where another slot belongs; but that one may be meant to stay where it is.
+  const spare = (): number | undefined =>
+    order.find((index) => isFree(index) && !homes.has(index)) ?? order.find(isFree);
   const moves: RebuildTarget[] = [];
   data.drives.forEach((own, slot) => {
     let goal = goals[slot] ?? own;
     if (goal === own) return;
-    if (goal === ELSEWHERE) goal = order.find((index) => takes(index) && !taken.has(index)) ?? own;
+    if (goal === ELSEWHERE) goal = spare() ?? own;
     stranded ||= goal === own;
     taken.add(goal);
     if (goal !== own) moves.push({ slot, driveIndex: goal });

@@ -104,6 +104,11 @@ test("planMoves: parts move off leaving drives only", async (t) => {
   ]);
 });
 
+test("planMoves: a part leaves for a free drive, also one where a slot belongs that stays", async (t) => {
+  const plan = planMoves(dataOn([2, 4, 3, 1]), placementOf([3, 0, 4, 1], [2]), statesOf(5), true);
+  t.strictSame(plan, { moves: [{ slot: 0, driveIndex: 0 }], blocked: false, anew: false });
+});
+
 test("planMoves: with fewer drives than shards what leaves is written anew", async (t) => {
   const data = dataOn([0, 1, 2, 3]);
   t.match(planMoves(data, placementOf([0, 1, 2], [3]), statesOf(4), false), { anew: true });
