@@ -2,6 +2,7 @@
 import { GetObjectCommand, ListBucketsCommand } from "@aws-sdk/client-s3";
 import { before, test } from "tap";
 import { adminOf, codeOf } from "../support/iam/admin.ts";
+import { iamClientOf, newAccount } from "../support/iam/iam-accounts.ts";
 import { IamClient, replyOf } from "../support/iam/iam-query.ts";
 import { codeOfCall, DENIED, IdentityWorld, object } from "../support/identity-world.ts";
 import { ACCESS_KEY, SECRET_KEY } from "../support/server-process.ts";
@@ -20,15 +21,7 @@ let north: IamClient;
 let south: IamClient;
 
 function clientOf(accessKeyId: string, secretAccessKey: string): IamClient {
-  return new IamClient(world.server.endpoint, { accessKeyId, secretAccessKey });
-}
-
-async function newAccount(id: string, name: string): Promise<IamClient> {
-  const fields = { id, canonicalId: id.slice(0, 1).repeat(64), name };
-  const reply = await adminOf(world.server).put("add-account", {}, fields);
-  if (codeOf(reply) !== "done") throw new Error(reply.text);
-  await world.newUser(`${name}-root`, undefined, { account: id, accountRoot: true });
-  return clientOf(`${name}-root`, `secret-of-${name}-root`);
+  return iamClientOf(world, accessKeyId, secretAccessKey);
 }
 
 /** With a key of its own. */
@@ -47,8 +40,8 @@ async function newUser(account: IamClient, UserName: string, policy?: object): P
 before(async () => {
   world = await IdentityWorld.start();
   operator = clientOf(ACCESS_KEY, SECRET_KEY);
-  north = await newAccount(NORTH, "north");
-  south = await newAccount(SOUTH, "south");
+  north = await newAccount(world, NORTH, "north");
+  south = await newAccount(world, SOUTH, "south");
 });
 
 test("CreateUser: a user by its account's name and path, once, whatever the case", async (t) => {
