@@ -1,6 +1,7 @@
 /** IAM's actions about policies that belong to one user or one group. */
 import { putInlinePolicy, removeInlinePolicy } from "../../iam/store/account-changes.ts";
 import { groupNameOf, userNameOf } from "../../iam/store/account-members.ts";
+import { checkPolicyText } from "../../iam/store/changes.ts";
 import type { InlinePolicy } from "../../iam/store/identities.ts";
 import {
   groupResource,
@@ -46,7 +47,7 @@ function actionFor(
   [mode, parameters, run]: readonly [
     IamAction["kind"],
     readonly string[],
-    (call: IamCall, holder: PolicyHolder) => Promise<IamResult>,
+    (call: IamCall, holder: () => PolicyHolder) => Promise<IamResult>,
   ],
 ): IamAction {
   const holder = kind === "User" ? userHolder : groupHolder;
@@ -55,7 +56,7 @@ function actionFor(
     kind: mode,
     parameters: [`${kind}Name`, ...parameters],
     resources: kind === "User" ? userResource : groupResource,
-    run: (call) => run(call, holder(call)),
+    run: (call) => run(call, () => holder(call)),
   };
 }
 
@@ -75,17 +76,20 @@ export const INLINE_POLICY_ACTIONS: IamActions = {
   ListGroupPolicies: actionFor("Group", "iam:ListGroupPolicies", LIST),
 };
 
-async function putPolicy(call: IamCall, holder: PolicyHolder): Promise<IamResult> {
+/** What is no policy is refused whoever it is for. */
+async function putPolicy(call: IamCall, holder: () => PolicyHolder): Promise<IamResult> {
   const { parameters, identities } = call;
   const policy = {
     name: parameters.name("PolicyName"),
     text: parameters.required("PolicyDocument"),
   };
-  await identities.change(putInlinePolicy(holder, policy));
+  checkPolicyText(policy.text);
+  await identities.change(putInlinePolicy(holder(), policy));
   return undefined;
 }
 
-async function getPolicy({ parameters }: IamCall, holder: PolicyHolder): Promise<IamResult> {
+async function getPolicy({ parameters }: IamCall, find: () => PolicyHolder): Promise<IamResult> {
+  const holder = find();
   const name = parameters.name("PolicyName");
   const policy = holder.inline.find((one) => one.name === name);
   if (policy === undefined) throw noSuch("policy", name);
@@ -98,16 +102,19 @@ async function getPolicy({ parameters }: IamCall, holder: PolicyHolder): Promise
 
 async function deletePolicy(
   { parameters, identities }: IamCall,
-  holder: PolicyHolder,
+  holder: () => PolicyHolder,
 ): Promise<IamResult> {
-  await identities.change(removeInlinePolicy(holder, parameters.name("PolicyName")));
+  await identities.change(removeInlinePolicy(holder(), parameters.name("PolicyName")));
   return undefined;
 }
 
-async function listPolicies({ parameters }: IamCall, holder: PolicyHolder): Promise<IamResult> {
+async function listPolicies(
+  { parameters }: IamCall,
+  holder: () => PolicyHolder,
+): Promise<IamResult> {
   return renderPage(parameters, {
     element: "PolicyNames",
-    items: holder.inline,
+    items: holder().inline,
     nameOf: ({ name }) => name,
     render: (xml, { name }) => xml.element("member", name),
   });
