@@ -115,7 +115,8 @@ function describeChange(map: ClusterMap, facts: StatusFacts): ChangeProgress {
   };
 }
 
-function waitingFor({ record }: ClusterMap, { verdict, isUp }: StatusFacts): string[] {
+function waitingFor({ record }: ClusterMap, facts: StatusFacts): string[] {
+  const { verdict, isUp } = facts;
   const { phase } = record.ring;
   const names = new Map(record.members.nodes.map((node) => [node.nodeId, node]));
   const waiting = [waitOf(phase, verdict.partitionsWaiting)];
@@ -131,6 +132,7 @@ function waitingFor({ record }: ClusterMap, { verdict, isUp }: StatusFacts): str
       waiting.push(silentNode(node, phase));
     }
   }
+  for (const node of record.members.nodes) waiting.push(...missingDrives(node, facts));
   return waiting.filter((text) => text !== "");
 }
 
@@ -138,6 +140,17 @@ function silentNode({ addresses, nodeId }: MemberNode, phase: RingPhase): string
   const text = `node ${addresses[0] ?? nodeId} does not answer`;
   if (phase !== "returning") return text;
   return `${text}: bring it back, or what only it could take is written anew for the others after a quarter of an hour`;
+}
+
+/** Drives that a node lacks which is there itself: it waits for their folders. */
+function missingDrives(node: MemberNode, { isUp, statusOf }: StatusFacts): string[] {
+  if (node.state !== "active" || !isUp(node)) return [];
+  const name = node.addresses[0] ?? node.nodeId;
+  return node.drives.flatMap(({ driveId, number, state }) => {
+    const status = statusOf(driveId);
+    if (state !== "active" || status?.state === "online") return [];
+    return `drive ${number} of node ${name}: ${status?.reason ?? "it is not there"}`;
+  });
 }
 
 function waitOf(phase: RingPhase, partitions: number): string {

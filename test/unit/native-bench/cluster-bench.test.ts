@@ -10,7 +10,7 @@ for (const [bench, cases, readings] of [
   [clusterObjects, 12, 36],
   [clusterListing, 2, 0],
   [nodeLoss, 3, 11],
-  [clusterMoves, 4, 12],
+  [clusterMoves, 2, 12],
 ] as const) {
   test(`${bench.name} bench: runs at its tiny size through real processes`, async (t) => {
     const report = await runBench(bench, "tiny");
