@@ -260,6 +260,8 @@ export class NetConnection implements ExchangeConnection {
     });
     this.#exchange = exchange;
     this.#decoder = decoderOf(head);
+    // botocore takes a final answer instead of 100 for the one to its next request, too.
+    if (expected === "100-continue" && !hasBody(head)) this.write("HTTP/1.1 100 Continue\r\n\r\n");
     const id = modules.requestId();
     runHandler(modules, new ServedRequest(head, id, exchange.body ?? emptyBody, this), exchange);
   }

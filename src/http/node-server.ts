@@ -124,6 +124,8 @@ class NodeServer implements HttpServer {
       return;
     }
     const hasBody = head.chunked || (head.contentLength ?? 0) > 0;
+    // botocore takes a final answer instead of 100 for the one to its next request, too.
+    if (expectsContinue && !hasBody) outgoing.writeContinue();
     const exchange = new NodeExchange(
       { incoming, outgoing, expectsContinue },
       this.#state,

@@ -109,6 +109,16 @@ function testFraming(under: ServerUnderTest): void {
 }
 
 function testExpectations(under: ServerUnderTest): void {
+  test(`${under.name}: who expects 100 Continue for an empty body gets it before the answer`, async (t) => {
+    const { connect } = await run(t, under, (_, response) => response.send(200, [], "done"));
+    const client = await connect();
+    for (let round = 0; round < 2; round++) {
+      client.send(requestText("PUT /", ["Content-Length: 0", "Expect: 100-continue"]));
+      t.equal((await client.readHead()).status, 100);
+      t.equal((await client.readResponse()).body.toString(), "done");
+    }
+  });
+
   test(`${under.name}: a refusal comes instead of 100 Continue, and ends the connection`, async (t) => {
     const { connect } = await run(t, under, async (_request, response) => response.send(403, []));
     const client = await connect();
