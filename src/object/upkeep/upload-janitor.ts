@@ -10,6 +10,7 @@ import type { ObjectCore } from "../operations/object-core.ts";
 import { changeState, readUpload } from "../operations/upload-state.ts";
 import { gateName, PARTS_PER_PAGE, partsOf } from "../operations/uploads.ts";
 import { decodeObjectRecord, encodeObjectRecord } from "../records/object-record.ts";
+import { dataOf } from "../records/record-data.ts";
 import {
   decodePartRecord,
   decodeUploadRecord,
@@ -47,13 +48,13 @@ export async function advanceUpload(core: ObjectCore, key: Buffer): Promise<void
       return changeState(core, key, { from: "done", to: { kind: "finished", dueMs, result } });
     }
     case "aborted": {
-      await cleanParts(core, key, new Set());
+      await cleanParts(core, key, await ownedByObject(core, key));
       const dueMs = core.clock.nowMs() + STRAGGLING_PARTS_MS;
       return changeState(core, key, { from: "aborted", to: { kind: "emptied", dueMs } });
     }
     case "emptied":
     case "finished":
-      await cleanParts(core, key, new Set());
+      await cleanParts(core, key, await ownedByObject(core, key));
       return remove(core, key, record.state.kind);
   }
 }
@@ -109,6 +110,22 @@ async function cleanParts(core: ObjectCore, key: Buffer, kept: ReadonlySet<strin
       return { kind: "write", body: encodePartRecord(record, body), result: NO_RESULT };
     });
   }
+}
+
+/**
+ * Data of the object, which may be that of parts of an upload that was not completed in the end: one
+ * node found that a condition did not hold and opened the upload again, while what another one had
+ * begun of the same completion took effect after all. The update prepares the object's register, so
+ * that nothing that was begun earlier can take effect from here on.
+ */
+async function ownedByObject(core: ObjectCore, key: Buffer): Promise<ReadonlySet<string>> {
+  const objectKey = objectKeyOf(key);
+  let owned = new Set<string>();
+  await core.registers.update(objectKey, (body) => {
+    owned = new Set(dataOf(objectKey, body).map(({ data }) => data.dataId));
+    return { kind: "keep", answer: undefined };
+  });
+  return owned;
 }
 
 /** The upload's record says by itself now that it is complete. */

@@ -1,4 +1,10 @@
 import { test } from "tap";
+import { uploadKey } from "../../../../src/object/contract/register-keys.ts";
+import {
+  decodeUploadRecord,
+  encodeUploadRecord,
+} from "../../../../src/object/records/upload-record.ts";
+import { parseUploadId } from "../../../../src/object/records/version-id.ts";
 import type { Fault } from "../../../support/object/memory-registers.ts";
 import {
   codeOf,
@@ -83,4 +89,31 @@ test("completeUpload: a finished completion does not come back after the object 
   await tidyUp(createJanitor(fixture));
   t.equal(data.contents.size, 0);
   t.equal(registers.cells.size, 1);
+});
+
+test("abortUpload: what a completion on another node made of the parts after all stays whole", async (t) => {
+  const before = createFixture();
+  const started = await startUpload(before);
+  let updates = 0;
+  // The object is written; that the upload is done is not.
+  before.registers.nextFault = () => (++updates === 3 ? "lost" : "none");
+  t.equal(await codeOf(before.store.completeUpload(completion(started))), "unknown-outcome");
+  before.registers.nextFault = () => "none";
+  const fixture = createFixture({}, before, 99);
+  const { store, clock, registers } = fixture;
+  const bucket = await store.bucket("bucket");
+  const { uploadId } = started.upload;
+  // As a second node does that found a condition unfulfilled before.
+  const entry = await store.core.buckets.find("bucket");
+  await registers.update(uploadKey(entry, "dir/key", parseUploadId(uploadId)), (body) => {
+    if (body === undefined) throw new Error("the upload is there");
+    const record = { ...decodeUploadRecord(body), state: { kind: "open" as const } };
+    return { kind: "write", body: encodeUploadRecord(record, body), result: new Uint8Array(0) };
+  });
+  await store.abortUpload({ bucket, key: "dir/key", uploadId });
+  for (const wait of [120_000, DAY_MS, DAY_MS]) {
+    clock.advance(wait);
+    await tidyUp(createJanitor(fixture));
+  }
+  t.equal(await readContent(store, bucket, "dir/key"), PARTS.join(""));
 });
