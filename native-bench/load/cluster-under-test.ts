@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { BenchSize } from "../harness.ts";
 import {
   cpuSeconds,
   FRONT,
@@ -13,6 +14,9 @@ import {
   untilReady,
   wrap,
 } from "./server-under-test.ts";
+
+/** Three are enough to prove that a benchmark still runs, and start faster. */
+export const CLUSTER_NODES: Readonly<Record<BenchSize, number>> = { tiny: 3, full: 4 };
 
 export interface ClusterUnderTest {
   /** By position; a further one at the end. */

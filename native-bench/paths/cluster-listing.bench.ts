@@ -4,7 +4,11 @@
  * a cluster takes ten times as long to load them; the cost of a page does not depend on their number.
  */
 import type { Bench, BenchCase, BenchSize } from "../harness.ts";
-import { type ClusterUnderTest, startRingfortCluster } from "../load/cluster-under-test.ts";
+import {
+  CLUSTER_NODES,
+  type ClusterUnderTest,
+  startRingfortCluster,
+} from "../load/cluster-under-test.ts";
 import { folderName, listPages, PAGE } from "../load/list-pages.ts";
 import { type LoadProcess, startLoadProcess } from "../load/load-process.ts";
 import { makeBucket, measure } from "../load/measure.ts";
@@ -13,7 +17,6 @@ import { type ServerUnderTest, startRingfort } from "../load/server-under-test.t
 const KEYS: Readonly<Record<BenchSize, number>> = { tiny: 2000, full: 40_000 };
 const FOLDERS = 10;
 const ROUNDS = 3;
-const NODES = 4;
 const LOADING_CONNECTIONS = 128;
 
 let running: { load: LoadProcess; single: ServerUnderTest; cluster: ClusterUnderTest } | undefined;
@@ -22,8 +25,9 @@ export const bench: Bench = {
   name: "cluster listing",
   async prepare(size) {
     const load = startLoadProcess();
-    const single = await startRingfort(NODES);
-    const cluster = await startRingfortCluster(NODES);
+    const nodes = CLUSTER_NODES[size];
+    const single = await startRingfort(nodes);
+    const cluster = await startRingfortCluster(nodes);
     running = { load, single, cluster };
     const [first] = cluster.nodes;
     if (first === undefined) throw new Error("there are nodes");

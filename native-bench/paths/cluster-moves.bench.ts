@@ -15,7 +15,11 @@ import {
   statusOfCluster,
   untilCluster,
 } from "../load/cluster-operation.ts";
-import { type ClusterUnderTest, startRingfortCluster } from "../load/cluster-under-test.ts";
+import {
+  CLUSTER_NODES,
+  type ClusterUnderTest,
+  startRingfortCluster,
+} from "../load/cluster-under-test.ts";
 import {
   Foreground,
   forSeconds,
@@ -27,7 +31,6 @@ import { type LoadProcess, startLoadProcess } from "../load/load-process.ts";
 import { makeBucket, measure } from "../load/measure.ts";
 import type { ServerUnderTest } from "../load/server-under-test.ts";
 
-const NODES = 4;
 const SMALL_BYTES = 4096;
 const MEDIUM_BYTES = 40_000;
 const LOADING_CONNECTIONS = 64;
@@ -84,9 +87,9 @@ interface Running {
 }
 
 interface Growth {
-  readonly seconds: number;
   readonly bytesMoved: number;
-  readonly bytes: number;
+  /** Of the new node, in bytes. */
+  readonly share: number;
 }
 
 let running: Running | undefined;
@@ -99,7 +102,7 @@ export const bench: Bench = {
     const { batch, perSecond } = amount;
     const foreground = new Foreground({ batch, perSecond, bucket: "bench0" });
     const environment = { RINGFORT_REPLACE_EMPTY_DRIVES_AFTER: "1s" };
-    const cluster = await startRingfortCluster(NODES, environment);
+    const cluster = await startRingfortCluster(CLUSTER_NODES[size], environment);
     running = {
       amount,
       cluster,
@@ -177,7 +180,7 @@ function clientsGroup({ turns, idleSeconds }: Amount): BenchGroup {
           await idle();
           for (let turn = 0; turn < turns; turn++) {
             state().idle.push(await idle());
-            state().during.push(await underRebuild(1 + (turn % (NODES - 1))));
+            state().during.push(await underRebuild(1 + turn));
           }
           state().idle.push(await idle());
         },
@@ -206,7 +209,8 @@ async function grow(): Promise<{ readonly seconds: number }> {
     const found = [...shardSizesOn(cluster.driveOf(position))];
     return new Map(found.filter(([, bytes]) => bytes < MEDIUM_BYTES));
   };
-  const before = Array.from({ length: NODES }, (_, position) => shards(position));
+  const nodes = cluster.nodes.length;
+  const before = Array.from({ length: nodes }, (_, position) => shards(position));
   const { revision } = await statusOfCluster(first);
   const { token } = await askCluster<{ token: string }>(first, "token", {});
   await cluster.startFurther(["--join", token]);
@@ -214,14 +218,14 @@ async function grow(): Promise<{ readonly seconds: number }> {
   await untilCluster(first, (it) => it.revision > revision && it.phase === "stable");
   const seconds = (performance.now() - startMs) / 1000;
   let bytesMoved = 0;
-  for (let position = 0; position <= NODES; position++) {
+  for (let position = 0; position <= nodes; position++) {
     for (const [name, size] of shards(position)) {
       if (before[position]?.has(name) !== true) bytesMoved += size;
     }
   }
   const sizes = before.flatMap((found) => [...found.values()]);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  state().growth = { seconds, bytesMoved, bytes };
+  state().growth = { bytesMoved, share: bytes / (nodes + 1) };
   return { seconds };
 }
 
@@ -299,13 +303,13 @@ function readingsOf({ idle, during, rebuildSeconds, ...rest }: Running): BenchRe
 
 function growthReadings(growth: Growth | undefined): BenchReading[] {
   if (growth === undefined) return [];
-  const { bytesMoved, bytes } = growth;
+  const { bytesMoved, share } = growth;
   return [
     { name: "moved to a fifth node's cluster", unit: "MiB", value: bytesMoved / MIB },
     {
       name: "moved over a fifth of all",
       unit: "×",
-      value: bytesMoved / (bytes / (NODES + 1)),
+      value: bytesMoved / share,
       goal: MOVED_GOAL,
     },
   ];

@@ -6,7 +6,11 @@
  * single node's plus 1.6 times what the bytes that cross links cost there (docs/BENCHMARKS.md).
  */
 import type { Bench, BenchCase, BenchGroup, BenchReading, BenchSize } from "../harness.ts";
-import { type ClusterUnderTest, startRingfortCluster } from "../load/cluster-under-test.ts";
+import {
+  CLUSTER_NODES,
+  type ClusterUnderTest,
+  startRingfortCluster,
+} from "../load/cluster-under-test.ts";
 import type { LoadResult } from "../load/http-load.ts";
 import { type LoadProcess, startLoadProcess } from "../load/load-process.ts";
 import { makeBucket, measure } from "../load/measure.ts";
@@ -14,7 +18,6 @@ import { cpuSeconds, type ServerUnderTest, startRingfort } from "../load/server-
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const NODES = 4;
 const ROUNDS = 3;
 
 interface Load {
@@ -25,8 +28,8 @@ interface Load {
 
 const LOADS: Readonly<Record<BenchSize, { small: Load; large: Load }>> = {
   tiny: {
-    small: { bytes: 4 * KIB, count: 40, connections: 8 },
-    large: { bytes: 3 * MIB, count: 4, connections: 4 },
+    small: { bytes: 4 * KIB, count: 48, connections: 6 },
+    large: { bytes: 3 * MIB, count: 6, connections: 3 },
   },
   full: {
     small: { bytes: 4 * KIB, count: 8000, connections: 32 },
@@ -68,9 +71,10 @@ let running: Running | undefined;
 export const bench: Bench = {
   name: "cluster objects",
   async prepare(size) {
-    const loads = Array.from({ length: NODES }, startLoadProcess);
-    const single = await startRingfort(NODES);
-    const cluster = await startRingfortCluster(NODES);
+    const nodes = CLUSTER_NODES[size];
+    const loads = Array.from({ length: nodes }, startLoadProcess);
+    const single = await startRingfort(nodes);
+    const cluster = await startRingfortCluster(nodes);
     running = { loads, single, cluster, costs: new Map() };
     const [load] = loads;
     const [first] = cluster.nodes;
