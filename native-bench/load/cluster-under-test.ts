@@ -4,10 +4,10 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { BenchSize } from "../harness.ts";
+import { freePort } from "./free-port.ts";
 import {
   cpuSeconds,
   FRONT,
-  freePort,
   HOST,
   newFolder,
   type ServerUnderTest,

@@ -1,10 +1,10 @@
 /** Servers that a benchmark measures: ours as a real process, and yardstick programs. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.ts";
 import type { Credentials } from "./signed-requests.ts";
 
 export const CREDENTIALS: Credentials = { accessKey: "minioadmin", secretKey: "minioadmin" };
@@ -108,18 +108,6 @@ export function wrap(
 
 export function newFolder(): string {
   return mkdtempSync(join(process.env["RINGFORT_BENCH_DIR"] ?? tmpdir(), "ringfort-bench-"));
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, HOST, () => {
-      const address = probe.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
 }
 
 /** Resident bytes of a process, now. */

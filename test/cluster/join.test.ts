@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { CreateBucketCommand } from "@aws-sdk/client-s3";
 import { type Test, test } from "tap";
+import { freePort } from "../../native-bench/load/free-port.ts";
 import type { ClusterStatus } from "../../src/object/cluster/cluster-administration.ts";
 import { type CommandOutcome, runProgram } from "../support/cluster-command.ts";
 import {
@@ -18,7 +19,7 @@ import {
 } from "../support/cluster-load.ts";
 import { isStable, statusOf, until } from "../support/cluster-operator.ts";
 import { type ClusterProcesses, startCluster } from "../support/cluster-processes.ts";
-import { freePort, startServer } from "../support/server-process.ts";
+import { startServer } from "../support/server-process.ts";
 
 function operate(cluster: ClusterProcesses, ...words: string[]): Promise<CommandOutcome> {
   const url = cluster.nodes[0]?.endpoint ?? "";

@@ -51,7 +51,7 @@ async function round(t: Test, run: FaultRun): Promise<void> {
       const victim = random.below(run.cluster.nodes.length);
       const lastMs = isLong || random.below(3) === 0 ? LONG_MS : SHORT_MS;
       t.comment(`${FAULTS[name].name}: node ${victim + 1}, ${lastMs} ms`);
-      await FAULTS[name].run(run.cluster, victim, lastMs);
+      await FAULTS[name].run(run.cluster, victim, () => pause(lastMs));
       await pause(SHORT_MS);
     }
   });

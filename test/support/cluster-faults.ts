@@ -4,75 +4,78 @@
  */
 import { chmodSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { clientsOf, type Expectations, pause, work } from "./cluster-load.ts";
+import { clientsOf, type Expectations, work } from "./cluster-load.ts";
 import { isStable, operate, statusOf, until } from "./cluster-operator.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { HistoryRecorder } from "./history-recorder.ts";
 import { createClient } from "./s3-client.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
+/** Resolves when what went wrong shall be well again. */
+export type Lasting = () => Promise<void>;
+
 export interface Fault {
   readonly name: string;
   /** Happens, lasts, and ends. */
-  run(cluster: ClusterProcesses, victim: number, lastMs: number): Promise<void>;
+  run(cluster: ClusterProcesses, victim: number, lasting: Lasting): Promise<void>;
 }
 
 export const FAULTS = {
   /** Nobody reaches it and it reaches nobody; clients still do. */
   partition: {
     name: "a node is cut off from the others",
-    async run({ links, nodes }, victim, lastMs) {
+    async run({ links, nodes }, victim, lasting) {
       for (const [other] of nodes.entries()) if (other !== victim) links.cut(victim, other);
-      await pause(lastMs);
+      await lasting();
       links.heal();
     },
   },
   oneWay: {
     name: "a node is not heard any more, though it hears the others",
-    async run({ links, nodes }, victim, lastMs) {
+    async run({ links, nodes }, victim, lasting) {
       for (const [other] of nodes.entries()) {
         if (other !== victim) links.set(victim, other, { kind: "silent" });
       }
-      await pause(lastMs);
+      await lasting();
       links.heal();
     },
   },
   slow: {
     name: "links of a node are slow",
-    async run({ links, nodes }, victim, lastMs) {
+    async run({ links, nodes }, victim, lasting) {
       for (const [other] of nodes.entries()) {
         if (other === victim) continue;
         links.set(victim, other, { kind: "delay", delayMs: 60 });
         links.set(other, victim, { kind: "delay", delayMs: 60 });
       }
-      await pause(lastMs);
+      await lasting();
       links.heal();
     },
   },
   freeze: {
     name: "a process stands still and goes on",
-    async run({ nodes }, victim, lastMs) {
+    async run({ nodes }, victim, lasting) {
       const { child } = nodeAt(nodes, victim);
       child.kill("SIGSTOP");
-      await pause(lastMs);
+      await lasting();
       child.kill("SIGCONT");
     },
   },
   kill: {
     name: "a process is killed and started again",
-    async run(cluster, victim, lastMs) {
+    async run(cluster, victim, lasting) {
       await nodeAt(cluster.nodes, victim).kill();
-      await pause(lastMs);
+      await lasting();
       await cluster.restart(victim);
     },
   },
   /** Its files stay where open files are; everything that has to be opened is gone. */
   driveGone: {
     name: "a drive's folder goes away, and is back after a restart",
-    async run(cluster, victim, lastMs) {
+    async run(cluster, victim, lasting) {
       const path = cluster.driveFolder(victim, 0);
       renameSync(path, `${path}.away`);
-      await pause(lastMs);
+      await lasting();
       await nodeAt(cluster.nodes, victim).kill();
       renameSync(`${path}.away`, path);
       await cluster.restart(victim);
@@ -118,10 +121,10 @@ export const FAULTS = {
   /** Means nothing to root, whom permissions do not bind. */
   readOnly: {
     name: "a drive's folders become read-only, and writable again after a restart",
-    async run(cluster, victim, lastMs) {
+    async run(cluster, victim, lasting) {
       const folders = ["", "/data"].map((name) => cluster.driveFolder(victim, 0) + name);
       for (const path of folders) chmodSync(path, 0o500);
-      await pause(lastMs);
+      await lasting();
       for (const path of folders) chmodSync(path, 0o700);
       await nodeAt(cluster.nodes, victim).kill();
       await cluster.restart(victim);

@@ -4,10 +4,10 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../native-bench/load/free-port.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/node/start.cjs", import.meta.url));
 /** Four at once on a busy machine take long to come up. */
@@ -45,18 +45,6 @@ export interface ServerProcess {
 
 export const ACCESS_KEY = "minioadmin";
 export const SECRET_KEY = "minioadmin";
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 export async function startServer(options: ServerOptions = {}): Promise<ServerProcess> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "ringfort-test-"));
