@@ -51,7 +51,7 @@ import {
   encodeRegisterCall,
   type RegisterCall,
 } from "./drive-protocol.ts";
-import { openPeerShard, type PeerPlace, readPeerBlock } from "./peer-shards.ts";
+import { openPeerShard, type PeerPlace, readPeerBlock, type ShardNetwork } from "./peer-shards.ts";
 import { notUnderstood, type PeerRefusal, refusalOf } from "./peer-wire.ts";
 import type { DigestQuery, DigestReply } from "./row-digest.ts";
 import type { Fence, Marks, SharedDrive } from "./shared-drive.ts";
@@ -81,7 +81,7 @@ export const PEER_DRIVE_LIMITS: PeerDriveLimits = {
   shardMs: 24 * 60 * 60 * 1000,
 };
 
-export type DriveNetwork = Pick<PeerNetwork, "call" | "openBulkRead" | "openBulkWrite">;
+export type DriveNetwork = ShardNetwork & Pick<PeerNetwork, "call">;
 
 const UNHEARD: DriveReport = {
   ok: true,

@@ -3,7 +3,7 @@
  * wire into the arena, without being gathered in between.
  */
 import type { PeerId } from "../../../cluster/peers/peer-id.ts";
-import type { MemoryPlace, PeerError } from "../../../cluster/peers/peer-network.ts";
+import type { MemoryPlace, PeerError, PeerNetwork } from "../../../cluster/peers/peer-network.ts";
 import type { DriveId } from "../../base/ids.ts";
 import { TRAILER_BYTES } from "../../codec/stripe.ts";
 import type {
@@ -15,8 +15,9 @@ import type {
   ShardWriter,
 } from "../../store/drive.ts";
 import { asDataRefusal, decodeDone, encodeShardRead, encodeShardWrite } from "./drive-protocol.ts";
-import type { DriveNetwork } from "./peer-drive.ts";
 import { notUnderstood, refusalOf } from "./peer-wire.ts";
+
+export type ShardNetwork = Pick<PeerNetwork, "openBulkRead" | "openBulkWrite">;
 
 export interface PeerPlace {
   readonly peer: PeerId;
@@ -26,7 +27,7 @@ export interface PeerPlace {
 
 const DONE: Done = { ok: true };
 
-export function openPeerShard(network: DriveNetwork, at: PeerPlace, spec: ShardSpec): ShardWriter {
+export function openPeerShard(network: ShardNetwork, at: PeerPlace, spec: ShardSpec): ShardWriter {
   const { peer, drive, deadlineMs } = at;
   const bulk = network.openBulkWrite(peer, encodeShardWrite(drive, spec), { deadlineMs });
   return {
@@ -44,7 +45,7 @@ export function openPeerShard(network: DriveNetwork, at: PeerPlace, spec: ShardS
 }
 
 export async function readPeerBlock(
-  network: DriveNetwork,
+  network: ShardNetwork,
   at: PeerPlace,
   read: ShardRead,
 ): Promise<Done | DriveRefusal> {

@@ -17,17 +17,11 @@ import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
 import { copyShard, type ShardCopierModules } from "../data/shard-copier.ts";
 import { isTooLate, type Moment, momentOf } from "../operations/commit-limit.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
-import { OBJECT_BYTES_MAX } from "../operations/put-object.ts";
-import {
-  dataOf,
-  mergeShards,
-  type RecordData,
-  type Replacement,
-  replaceData,
-} from "../records/record-data.ts";
+import { dataOf, mergeShards, type RecordData, replaceData } from "../records/record-data.ts";
 import { namedByUpload } from "./empty-trash.ts";
 import { type MoverPlacement, planMoves } from "./move-plan.ts";
 import { findReference } from "./references.ts";
+import { writeAnew } from "./write-anew.ts";
 
 export interface DataMoverModules {
   readonly core: ObjectCore;
@@ -79,7 +73,7 @@ export class DataMover {
     const plan = planMoves(data, placement, this.#modules.drives.states(), key[0] === PART_TAG);
     if (plan.moves.length === 0 && !plan.anew) return !plan.blocked;
     try {
-      if (plan.anew) return !(await this.#isNamed(key, data)) && (await this.#writeAnew(key, item));
+      if (plan.anew) return !(await this.#isNamed(key, data)) && (await this.#rewrite(key, item));
       const moved = await this.#move(key, data, plan.moves);
       return moved && !plan.blocked;
     } catch (error) {
@@ -189,28 +183,12 @@ export class DataMover {
   }
 
   /** With as many shards as there are drives for now. */
-  async #writeAnew(key: Buffer, { data, storageClass }: RecordData): Promise<boolean> {
+  async #rewrite(key: Buffer, item: RecordData): Promise<boolean> {
     const { core } = this.#modules;
-    let since = momentOf(core.clock);
-    const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
-    const written = await core.writer.write({
-      source,
-      ownerKey: key,
-      storageClass,
-      bytesMax: OBJECT_BYTES_MAX,
-      inlineBytesMax: 0,
-      checksums: [],
-      onVerified: () => {
-        since = momentOf(core.clock);
-      },
-    });
-    if (written.bytes !== data.bytes) {
-      core.writer.discard(written.data);
-      return false;
-    }
-    const degraded =
-      written.data.kind === "shards" && core.geometry.isDegraded(written.data, storageClass);
-    const replacement: Replacement = { data: written.data, moved: true, degraded };
+    const { data } = item;
+    const anew = await writeAnew(core, key, item);
+    if (anew === undefined) return false;
+    const { replacement, since } = anew;
     let late = false;
     const outcome = await core.registers.update(key, (body) => {
       late = isTooLate(core.clock, since, core.options.commitWithinMs);
@@ -221,10 +199,10 @@ export class DataMover {
       return { kind: "write", body: changed, result: NO_RESULT };
     });
     if (outcome.kind !== "written") {
-      core.writer.discard(written.data);
+      core.writer.discard(replacement.data);
       return !late;
     }
-    if (written.data.kind === "shards") core.pending.adopted(written.data);
+    if (replacement.data.kind === "shards") core.pending.adopted(replacement.data);
     this.#shards += data.drives.length;
     this.#bytes += data.drives.length * shardFileBytes(data, data.bytes);
     return true;

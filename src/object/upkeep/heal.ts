@@ -19,7 +19,6 @@ import type { PlacementDrive } from "../data/data-placement.ts";
 import type { RebuildRequest, RebuildTarget } from "../data/data-rebuilder.ts";
 import { isTooLate, type Moment, momentOf } from "../operations/commit-limit.ts";
 import type { ObjectCore } from "../operations/object-core.ts";
-import { OBJECT_BYTES_MAX } from "../operations/put-object.ts";
 import { HEALTHY } from "../records/data-health.ts";
 import {
   dataOf,
@@ -30,6 +29,7 @@ import {
   withClearedRows,
 } from "../records/record-data.ts";
 import { readDriveRows } from "../registers/drive-rows.ts";
+import { writeAnew } from "./write-anew.ts";
 
 export interface HealerOptions {
   /** Before what could not be healed is tried again. */
@@ -197,7 +197,7 @@ export class Healer implements BackgroundWorker {
   }
 
   async #healItem(key: Buffer, item: RecordData): Promise<Healed | undefined> {
-    if (item.degraded) return this.#writeAnew(key, item);
+    if (item.degraded) return this.#strengthen(key, item);
     const { core, rebuilder, placement } = this.#modules;
     const { data } = item;
     const targets = targetsFor(data, placement());
@@ -213,32 +213,14 @@ export class Healer implements BackgroundWorker {
   }
 
   /** Only when enough drives are there: otherwise it would be as weak again. */
-  async #writeAnew(key: Buffer, item: RecordData): Promise<Healed | undefined> {
+  async #strengthen(key: Buffer, item: RecordData): Promise<Healed | undefined> {
     const { core, placement, slotsFull } = this.#modules;
     const usable = placement().filter(({ online, full }) => online && !full);
     if (usable.length < slotsFull()) return undefined;
-    const { data, storageClass } = item;
-    const source = core.reader.source([{ data, range: { offset: 0, length: data.bytes } }]);
-    let since = momentOf(core.clock);
-    const written = await core.writer.write({
-      source,
-      ownerKey: key,
-      storageClass,
-      bytesMax: OBJECT_BYTES_MAX,
-      inlineBytesMax: 0,
-      checksums: [],
-      onVerified: () => {
-        since = momentOf(core.clock);
-      },
-    });
-    const degraded =
-      written.data.kind === "shards" && core.geometry.isDegraded(written.data, storageClass);
-    if (written.bytes !== data.bytes || degraded) {
-      core.writer.discard(written.data);
-      return undefined;
-    }
-    const replacement = { data: written.data, moved: true, degraded: false };
-    return { before: data, replacement, since };
+    const written = await writeAnew(core, key, item);
+    if (written?.replacement.degraded !== true) return written;
+    core.writer.discard(written.replacement.data);
+    return undefined;
   }
 
   /** False when it comes too late: the sweeper may have begun to judge what was written. */
