@@ -37,7 +37,8 @@ export interface AdminModules {
 
 export interface AdminContext extends AdminModules {
   readonly who: AdminCaller;
-  readonly query: ReadonlyMap<string, string>;
+  /** Where a name is given once only, the first value counts. */
+  readonly query: Pick<URLSearchParams, "get" | "getAll">;
   /** The whole body, verified. */
   readonly body: Buffer;
 }

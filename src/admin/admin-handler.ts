@@ -58,7 +58,12 @@ async function run(
   const route = findRoute(request);
   if ("action" in route.permission) requireAdmin(who, route.permission.action);
   const body = await verifiedBody(request, who, route.bodyBytesMax ?? ADMIN_BODY_BYTES_MAX);
-  const context: AdminContext = { ...modules, who, query: parseQuery(request.rawQuery), body };
+  const context: AdminContext = {
+    ...modules,
+    who,
+    query: new URLSearchParams(request.rawQuery),
+    body,
+  };
   const answer = await route.handle(context);
   if (request.method !== "GET") {
     const { accessKey } = who;
@@ -93,14 +98,6 @@ async function verifiedBody(
   const promised = Buffer.from(who.sha256, "hex");
   if (promised.length === digest.length && timingSafeEqual(promised, digest)) return body;
   throw new AdminError(400, "XAmzContentSHA256Mismatch", "The body is not what was signed.");
-}
-
-function parseQuery(rawQuery: string): ReadonlyMap<string, string> {
-  const parameters = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(rawQuery)) {
-    if (!parameters.has(name)) parameters.set(name, value);
-  }
-  return parameters;
 }
 
 async function send(

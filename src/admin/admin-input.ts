@@ -8,7 +8,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 export function parameter(context: AdminContext, name: string): string {
   const value = context.query.get(name);
-  if (value === undefined || value === "") throw badRequest(`the parameter ${name} is missing`);
+  if (value === null || value === "") throw badRequest(`the parameter ${name} is missing`);
   return value;
 }
 

@@ -13,11 +13,14 @@ import {
   planChange,
 } from "./cluster/cluster-routes.ts";
 import { exportIam, importIam, importIamReporting } from "./iam/archive-routes.ts";
+import { policyEntities } from "./iam/entity-routes.ts";
 import { IAM_ARCHIVE_BYTES_MAX } from "./iam/iam-archive.ts";
 import {
   addServiceAccount,
   deleteServiceAccount,
+  infoAccessKey,
   infoServiceAccount,
+  listAccessKeys,
   listServiceAccounts,
   updateServiceAccount,
 } from "./iam/key-routes.ts";
@@ -99,6 +102,9 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["set-user-or-group-policy", route("PUT", "AttachUserOrGroupPolicy", setPolicies)],
   ["idp/builtin/policy/attach", route("POST", "UpdatePolicyAssociation", attachPolicies)],
   ["idp/builtin/policy/detach", route("POST", "UpdatePolicyAssociation", detachPolicies)],
+  ["idp/builtin/policy-entities", asking("GET", "it needs several permissions", policyEntities)],
+  ["list-access-keys-bulk", asking("GET", OWN_KEYS, listAccessKeys)],
+  ["info-access-key", asking("GET", OWN_KEYS, infoAccessKey)],
   ["add-service-account", asking("PUT", OWN_KEYS, addServiceAccount)],
   ["update-service-account", asking("POST", OWN_KEYS, updateServiceAccount)],
   ["info-service-account", asking("GET", OWN_KEYS, infoServiceAccount)],

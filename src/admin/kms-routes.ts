@@ -40,7 +40,7 @@ export async function rotateKeys(context: AdminContext): Promise<AdminAnswer> {
   const { query, keys, rotation } = context;
   const keyId = parameter(context, "key-id");
   await keys.check(keyId);
-  const from = query.get("from");
+  const from = query.get("from") ?? undefined;
   const bucket = parameter(context, "bucket");
   const prefix = query.get("prefix") ?? "";
   const status = await naming(rotation.start({ bucket, prefix, keyId, from }));

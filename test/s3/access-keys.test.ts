@@ -126,8 +126,99 @@ test("access keys: a key narrows its user and cannot shake that off", async (t) 
   t.equal(await codeOfCall(withToken.send(new GetObjectCommand(object))), "400 InvalidToken");
 });
 
+test("access keys: lists of keys tell callers of their own, and administrators of all", async (t) => {
+  await world.newUser("dora", "readwrite");
+  await world.newUser("lister", "consoleAdmin");
+  const dora = adminOf(world.server, "dora", "secret-of-dora");
+  const lister = adminOf(world.server, "lister", "secret-of-lister");
+  const root = adminOf(world.server);
+  const key = { accessKey: "doras-key", secretKey: "doras-secret", name: "for backups" };
+  await dora.sealed("PUT", "add-service-account", {}, key);
+  await root.sealed("PUT", "add-service-account", {}, { ...key, accessKey: "roots-key" });
+  const list = async (admin: typeof root, query: Record<string, string>) => {
+    const reply = await admin.get("list-access-keys-bulk", { listType: "all", ...query });
+    if (codeOf(reply) !== "done") return codeOf(reply);
+    const users = Object.entries(JSON.parse(reply.text)) as [string, { serviceAccounts: [] }][];
+    return users.map(([name, { serviceAccounts }]) => [
+      name,
+      serviceAccounts.map(({ accessKey }) => accessKey),
+    ]);
+  };
+  t.strictSame(await list(dora, {}), [["dora", ["doras-key"]]]);
+  t.strictSame(await list(dora, { users: "dora" }), [["dora", ["doras-key"]]]);
+  for (const query of [{ users: ACCESS_KEY }, { users: "lister" }, { all: "true" }]) {
+    t.equal(await list(dora, query), "403 AccessDenied", JSON.stringify(query));
+  }
+  t.equal(await list(lister, { users: ACCESS_KEY }), "403 AccessDenied", "nor root's");
+  const seen = new Map((await list(lister, { all: "true" })) as [string, string[]][]);
+  t.strictSame(seen.get("dora"), ["doras-key"]);
+  t.strictSame(seen.get("lister"), []);
+  t.notOk(seen.has(ACCESS_KEY));
+  const all = new Map((await list(root, { all: "true" })) as [string, string[]][]);
+  t.ok(all.get(ACCESS_KEY)?.includes("roots-key"));
+  t.equal(await list(root, { users: "nobody" }), "404 XMinioAdminNoSuchUser");
+  t.equal(await list(root, { users: "dora", all: "true" }), "400 XMinioAdminInvalidArgument");
+  t.equal(await list(root, { listType: "some" }), "400 XMinioAdminInvalidArgument");
+  const only = new Map(
+    (await list(root, { all: "true", listType: "svcacc-only" })) as [string, string[]][],
+  );
+  t.notOk(only.has("lister"), "without users that have no keys");
+});
+
+test("access keys: each can be asked about, also by itself", async (t) => {
+  const itself = adminOf(world.server, "doras-key", "doras-secret");
+  const info = JSON.parse((await itself.get("info-access-key")).text);
+  t.match(info, {
+    AccessKey: "doras-key",
+    parentUser: "dora",
+    accountStatus: "on",
+    impliedPolicy: true,
+    name: "for backups",
+    userType: "Service Account",
+    userProvider: "builtin",
+  });
+  t.notOk("secretKey" in info);
+  const denied = await itself.get("info-access-key", { accessKey: "roots-key" });
+  t.equal(codeOf(denied), "403 AccessDenied");
+  const root = adminOf(world.server);
+  const none = await root.get("info-access-key", { accessKey: "no-such-key" });
+  t.equal(codeOf(none), "404 XMinioAdminServiceAccountNotFound");
+});
+
+test("policy entities: who has a policy, seen from policies, users and groups", async (t) => {
+  const root = adminOf(world.server);
+  const members = { group: "painters", members: ["dora"], isRemove: false };
+  await root.put("update-group-members", {}, members);
+  const policies = ["readonly", "diagnostics"];
+  await root.sealed("POST", "idp/builtin/policy/attach", {}, { policies, group: "painters" });
+  const ask = async (query: Record<string, string>) => {
+    const reply = await root.get("idp/builtin/policy-entities", query);
+    const { timestamp, ...found } = JSON.parse(reply.text);
+    t.match(timestamp, /^\d{4}-/);
+    return found;
+  };
+  const painters = { group: "painters", policies: ["diagnostics", "readonly"] };
+  t.strictSame(await ask({ user: "dora", group: "painters", policy: "readonly" }), {
+    userMappings: [{ user: "dora", policies: ["readwrite"], memberOfMappings: [painters] }],
+    groupMappings: [painters],
+    policyMappings: [{ policy: "readonly", users: [], groups: ["painters"] }],
+  });
+  const { policyMappings } = await ask({});
+  t.strictSame(
+    policyMappings.find(({ policy }: { policy: string }) => policy === "diagnostics"),
+    { policy: "diagnostics", users: [], groups: ["painters"] },
+  );
+  t.strictSame(await ask({ user: "nobody" }), {
+    userMappings: [],
+    groupMappings: [],
+    policyMappings: [],
+  });
+  const dora = adminOf(world.server, "dora", "secret-of-dora");
+  t.equal(codeOf(await dora.get("idp/builtin/policy-entities")), "403 AccessDenied");
+});
+
 test("access keys: nothing secret was logged", async (t) => {
-  t.notOk(/secret-of-|carols-secret|free-secret/.test(world.server.output()));
+  t.notOk(/secret-of-|carols-secret|free-secret|doras-secret/.test(world.server.output()));
 });
 
 // A test of its own, because hooks of the root run only once nothing keeps the process alive.

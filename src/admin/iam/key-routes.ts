@@ -85,23 +85,80 @@ export async function deleteServiceAccount(context: AdminContext): Promise<Admin
 
 export async function infoServiceAccount(context: AdminContext): Promise<AdminAnswer> {
   const key = findKey(context, "admin:ListServiceAccounts");
-  const policy = key.boundaries.at(-1);
-  const value = {
-    ...keyInfo(context, key),
-    impliedPolicy: policy === undefined,
-    ...(policy === undefined ? {} : { policy }),
+  return { kind: "sealed", value: wholeKeyInfo(context, key) };
+}
+
+/** Of the key that is named, or of the one that asks. */
+export async function infoAccessKey(context: AdminContext): Promise<AdminAnswer> {
+  const named = context.query.get("accessKey") ?? "";
+  const accessKey = named === "" ? context.who.accessKey : named;
+  const key = findKey(context, "admin:ListServiceAccounts", accessKey);
+  const kind = { userType: "Service Account", userProvider: "builtin" };
+  return {
+    kind: "sealed",
+    value: { AccessKey: accessKey, ...wholeKeyInfo(context, key), ...kind },
   };
-  return { kind: "sealed", value };
+}
+
+function wholeKeyInfo(context: AdminContext, key: AccessKey) {
+  const policy = key.boundaries.at(-1);
+  const own = policy === undefined ? {} : { policy };
+  return { ...keyInfo(context, key), impliedPolicy: policy === undefined, ...own };
 }
 
 export async function listServiceAccounts(context: AdminContext): Promise<AdminAnswer> {
-  const owner = targetOwner(context, context.query.get("user"));
+  const owner = targetOwner(context, context.query.get("user") ?? undefined);
   requireFor(context, owner, "admin:ListServiceAccounts");
-  const keys = [...context.identities.directory.keys.values()];
-  const accounts = keys
-    .filter(({ parent }) => parent === owner.user)
-    .map((key) => ({ accessKey: key.accessKey, ...keyInfo(context, key) }));
-  return { kind: "sealed", value: { accounts } };
+  return { kind: "sealed", value: { accounts: keysOf(context, owner) } };
+}
+
+const LIST_TYPES = ["users-only", "sts-only", "svcacc-only", "all"];
+
+/** Users with their keys: those that are named, or all, or the caller alone. */
+export async function listAccessKeys(context: AdminContext): Promise<AdminAnswer> {
+  const listType = context.query.get("listType") ?? "all";
+  if (!LIST_TYPES.includes(listType)) throw badRequest("the list type is not known");
+  // Sessions are in their tokens only: nobody can list them.
+  const shown = listType === "all" || listType === "svcacc-only";
+  const value: Record<string, unknown> = {};
+  for (const owner of ownersAsked(context)) {
+    const accounts = keysOf(context, owner);
+    if (listType === "sts-only" || (listType === "svcacc-only" && accounts.length === 0)) continue;
+    const name = owner.user ?? context.identities.directory.rootAccessKey;
+    value[name] = { serviceAccounts: shown ? accounts : [], stsKeys: [] };
+  }
+  return { kind: "sealed", value };
+}
+
+function ownersAsked(context: AdminContext): readonly KeyOwner[] {
+  const { query, who, identities } = context;
+  const { users } = identities.directory;
+  const named = query.getAll("users").filter((name) => name !== "");
+  if (query.get("all") === "true") {
+    if (named.length > 0) throw badRequest("either all users are asked for or those named");
+    requireAdmin(who, "admin:ListUsers");
+    requireAdmin(who, "admin:ListServiceAccounts");
+    const all = [...users.keys()].sort().map((user) => ({ user }));
+    return who.caller.operator ? [{ user: undefined }, ...all] : all;
+  }
+  const owners = (named.length > 0 ? named : [undefined]).map((name) => targetOwner(context, name));
+  for (const owner of owners) {
+    requireFor(context, owner, "admin:ListServiceAccounts");
+    if (owner.user !== undefined && !users.has(owner.user)) {
+      throw new AdminError(404, "XMinioAdminNoSuchUser", "There is no such user.");
+    }
+  }
+  return owners;
+}
+
+function keysOf(context: AdminContext, { user }: KeyOwner) {
+  return [...context.identities.directory.keys.values()]
+    .filter(({ parent }) => parent === user)
+    .map((key) => ({
+      accessKey: key.accessKey,
+      ...keyInfo(context, key),
+      impliedPolicy: key.boundaries.length === 0,
+    }));
 }
 
 function keyInfo(context: AdminContext, key: AccessKey) {
@@ -145,8 +202,11 @@ function requireFor(context: AdminContext, owner: KeyOwner, action: string): voi
 }
 
 /** The key that is asked for; for who may not know of it, it is not there. */
-function findKey(context: AdminContext, action: string): AccessKey {
-  const accessKey = parameter(context, "accessKey");
+function findKey(
+  context: AdminContext,
+  action: string,
+  accessKey = parameter(context, "accessKey"),
+): AccessKey {
   const key = context.identities.directory.keys.get(accessKey);
   if (key === undefined) {
     requireAdmin(context.who, action);

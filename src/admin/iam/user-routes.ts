@@ -178,7 +178,7 @@ export async function removePolicyRoute(context: AdminContext): Promise<AdminAns
 export async function setPolicies(context: AdminContext): Promise<AdminAnswer> {
   const kind = context.query.get("isGroup") === "true" ? "group" : "user";
   const holder: Holder = { kind, name: parameter(context, "userOrGroup") };
-  const policies = namesOf(context.query.get("policyName"));
+  const policies = namesOf(context.query.get("policyName") ?? "");
   await context.identities.change(assignPolicies(holder, { kind: "set", policies }));
   return DONE;
 }

@@ -14,7 +14,10 @@ test("ADMIN_ROUTES: every route has a permission that policies know, or says why
   t.strictSame(asking.sort(), [
     "add-service-account",
     "delete-service-account",
+    "idp/builtin/policy-entities",
+    "info-access-key",
     "info-service-account",
+    "list-access-keys-bulk",
     "list-service-accounts",
     "set-group-status",
     "set-user-status",
