@@ -30,7 +30,7 @@ import type { PeerNetwork } from "../../../../cluster/peers/peer-network.ts";
 import { STREAM_PROTOCOLS } from "../../../../cluster/peers/peer-transport.ts";
 import { systemClock } from "../../../../src/node/system-clock.ts";
 import { systemRandom } from "../../../../src/node/system-random.ts";
-import { memberOf, reached } from "../../../compliance/peer-network.ts";
+import { memberOf, reached } from "../../../compliance/peer-pair.ts";
 import { openThreadlessNetwork } from "../../../support/peers/memory-network.ts";
 
 // The clock's timers do not keep the process alive.

@@ -10,7 +10,8 @@ import { DEFAULT_PEER_LIMITS } from "../../../../cluster/peers/peer-limits.ts";
 import { silentLogger } from "../../../../src/base/log.ts";
 import { systemClock } from "../../../../src/node/system-clock.ts";
 import { systemRandom } from "../../../../src/node/system-random.ts";
-import { memberOf, reached, testPeerNetwork } from "../../../compliance/peer-network.ts";
+import { testPeerNetwork } from "../../../compliance/peer-network.ts";
+import { memberOf, reached } from "../../../compliance/peer-pair.ts";
 import { openThreadlessNetwork } from "../../../support/peers/memory-network.ts";
 
 // The clock's timers do not keep the process alive.

@@ -2,7 +2,8 @@
 import { t, test } from "tap";
 import { readPeerIdentity } from "../../../../cluster/peers/peer-id.ts";
 import { systemClock } from "../../../../src/node/system-clock.ts";
-import { memberOf, reached, testPeerNetwork } from "../../../compliance/peer-network.ts";
+import { testPeerNetwork } from "../../../compliance/peer-network.ts";
+import { memberOf, reached } from "../../../compliance/peer-pair.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 import {
   type MemoryNodeOptions,
