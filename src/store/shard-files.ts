@@ -21,6 +21,7 @@ import {
   type ShardName,
 } from "./shard-names.ts";
 import { blockViews, ShardFileWriter } from "./shard-writer.ts";
+import { SyncAhead } from "./sync-ahead.ts";
 
 export interface ShardFilesModules {
   readonly disk: Disk;
@@ -48,6 +49,7 @@ export class ShardFiles {
   readonly #modules: ShardFilesModules;
   readonly #folders: FolderSync;
   readonly #open: OpenFiles;
+  readonly #syncAhead = new SyncAhead();
 
   constructor(modules: ShardFilesModules) {
     this.#modules = modules;
@@ -66,6 +68,7 @@ export class ShardFiles {
         memory,
         trailerBytes,
         begin,
+        syncAhead: this.#syncAhead,
         syncFolder: () => this.#folders.sync(folder),
         onWriteError,
       },

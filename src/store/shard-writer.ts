@@ -1,12 +1,14 @@
 /**
  * One shard file while it is written. Blocks may be appended without waiting for each other; their
- * places in the file follow the order of the calls.
+ * places in the file follow the order of the calls. Long files are synced while they grow
+ * (sync-ahead.ts): the disk works while bytes arrive, and the end finds little left to do.
  *
  * A crash at any point leaves a file that no record refers to. A failed write ends the writer: it
  * closes and removes the file, and every further call repeats the refusal.
  */
 import { type Disk, type DiskFile, diskErrorCode } from "../base/disk.ts";
 import type { BlockPlace, Done, DriveRefusal } from "./drive.ts";
+import type { SyncAhead } from "./sync-ahead.ts";
 
 export interface ShardWriterModules {
   readonly disk: Disk;
@@ -14,6 +16,7 @@ export interface ShardWriterModules {
   readonly trailerBytes: number;
   /** The file may be made; false: it must not. */
   readonly begin: Promise<boolean>;
+  readonly syncAhead: SyncAhead;
   syncFolder(): Promise<void>;
   onWriteError(error: unknown): void;
 }
@@ -28,6 +31,9 @@ export class ShardFileWriter {
   #header: Uint8Array | undefined;
   #offset = 0;
   #running = new Set<Promise<unknown>>();
+  /** Bytes that no sync has been asked for. */
+  #unsynced = 0;
+  #syncing: Promise<void> | undefined;
   #refusal: DriveRefusal | undefined;
   #ended = false;
   /** The file was there, and is not any more, whatever happens. */
@@ -55,10 +61,9 @@ export class ShardFileWriter {
     try {
       await Promise.all([file.fdatasync(), this.#modules.syncFolder()]);
     } catch (error) {
-      // Never retried: the kernel may have dropped the pages it could not write (DESIGN §5 c).
-      this.#refusal = refuse("sync failed", error, "unknown");
-      this.#modules.onWriteError(error);
+      this.#failSync(error);
     }
+    await this.#syncing;
     await file.close().catch((error) => this.#modules.onWriteError(error));
     return this.#refusal ?? DONE;
   }
@@ -88,7 +93,7 @@ export class ShardFileWriter {
   async #write(views: readonly Uint8Array[]): Promise<Done | DriveRefusal> {
     if (this.#refusal !== undefined || this.#ended) return this.#refusal ?? ended();
     const offset = this.#offset;
-    this.#offset += views.reduce((sum, view) => sum + view.length, 0);
+    this.#offset += bytesOf(views);
     const writing = this.#writeAt(views, offset);
     this.#running.add(writing);
     await writing;
@@ -101,9 +106,24 @@ export class ShardFileWriter {
     if (file === undefined || this.#refusal !== undefined) return;
     try {
       await file.writev(views, offset);
+      this.#wrote(file, views);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #wrote(file: DiskFile, views: readonly Uint8Array[]): void {
+    this.#unsynced += bytesOf(views);
+    if (this.#syncing !== undefined || this.#refusal !== undefined || this.#ended) return;
+    const syncing = this.#modules.syncAhead.offer(file, this.#unsynced);
+    if (syncing === undefined) return;
+    this.#unsynced = 0;
+    this.#syncing = syncing.then(
+      () => {
+        this.#syncing = undefined;
+      },
+      (error) => this.#failSync(error),
+    );
   }
 
   /** Waits until no write runs; the open file unless something failed. */
@@ -134,8 +154,15 @@ export class ShardFileWriter {
     if (!isCallersTrouble(error)) this.#modules.onWriteError(error);
   }
 
+  /** Never retried: the kernel may have dropped the pages it could not write (DESIGN §5 c). */
+  #failSync(error: unknown): void {
+    this.#refusal = refuse("sync failed", error, "unknown");
+    this.#modules.onWriteError(error);
+  }
+
   async #remove(file: DiskFile): Promise<void> {
     const { disk, syncFolder } = this.#modules;
+    await this.#syncing;
     await file.close().catch(() => {});
     try {
       await disk.unlink(this.#path);
@@ -157,6 +184,10 @@ export function blockViews(
   const block = memory.subarray(blockOffset, blockOffset + blockBytes);
   if (trailerOffset === undefined) return [block];
   return [block, memory.subarray(trailerOffset, trailerOffset + trailerBytes)];
+}
+
+function bytesOf(views: readonly Uint8Array[]): number {
+  return views.reduce((sum, view) => sum + view.length, 0);
 }
 
 /** Out of space is a state of the drive, not a fault, as long as it is a write that says so. */
