@@ -136,7 +136,6 @@ export function createObjectNode(
       log,
     },
   );
-  modules.cluster?.onDriveAdded((drive) => objects.addDrive(drive));
   return { objects, dataPath, keys };
 }
 

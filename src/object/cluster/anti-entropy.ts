@@ -17,6 +17,7 @@ import {
   type BackgroundWorker,
   inBatches,
   type WorkerStatus,
+  type WorkOutcome,
 } from "../contract/background-worker.ts";
 import { rowBallot } from "../records/list-row.ts";
 import { nextHead } from "./head-walk.ts";
@@ -26,6 +27,7 @@ import type { Fence, SharedDrive } from "./shared-drive.ts";
 export interface AntiEntropyModules {
   /** The drives of this node that keep registers. */
   localDrives(): readonly SharedDrive[];
+  /** Undefined: it is away. */
   driveOf(driveId: string): SharedDrive | undefined;
   /** The replicas of a head now. */
   replicasOf(head: Uint8Array): ReplicaSet;
@@ -48,6 +50,10 @@ export class AntiEntropy implements BackgroundWorker {
   #turn = 0;
   #head: Uint8Array | undefined;
   #from: Uint8Array | undefined;
+  /** A drive came back since the pass began: what lies behind us may differ from its rows. */
+  #again = false;
+  /** Somebody did not answer in this pass who is there. */
+  #incomplete = false;
   #settled = 0;
   #failed = 0;
 
@@ -55,14 +61,12 @@ export class AntiEntropy implements BackgroundWorker {
     this.#modules = modules;
   }
 
-  /** One run of keys; "idle" after all drives of the node have been gone through. */
-  async work(): Promise<"busy" | "idle"> {
+  /** One run of keys; the end of a pass after all drives of the node have been gone through. */
+  async work(): Promise<WorkOutcome> {
     const drives = this.#modules.localDrives();
+    if (this.#turn === 0 && this.#head === undefined) this.#again = false;
     const drive = drives[this.#turn];
-    if (drive === undefined) {
-      this.#turn = 0;
-      return "idle";
-    }
+    if (drive === undefined) return this.#endPass();
     if (this.#from === undefined && !(await this.#nextHead(drive))) return "busy";
     const head = this.#head;
     const from = this.#from;
@@ -71,8 +75,20 @@ export class AntiEntropy implements BackgroundWorker {
     return "busy";
   }
 
+  /** What a drive has missed is replaced at once: until then fewer have it than were promised. */
+  driveReturned(): void {
+    this.#again = true;
+  }
+
   status(): WorkerStatus {
     return { name: this.name, done: this.#settled, failed: this.#failed };
+  }
+
+  #endPass(): WorkOutcome {
+    const outcome = this.#incomplete ? "retry" : "idle";
+    this.#turn = 0;
+    this.#incomplete = false;
+    return this.#again ? "busy" : outcome;
   }
 
   /** Goes to the next head, or drive: false. */
@@ -109,6 +125,7 @@ export class AntiEntropy implements BackgroundWorker {
     if (other === undefined) return undefined;
     const pair: Pair = { drive, other, head, fence: { layout: version, bucketEpoch: undefined } };
     const run = await this.#isSame(pair, { from, end: undefined }, DIGEST_KEYS_MAX);
+    if (run.same === undefined) this.#incomplete = true;
     if (run.same === false) await this.#compareShortRuns(pair, from, run.end);
     return run.same === undefined ? undefined : run.end;
   }
@@ -156,6 +173,7 @@ export class AntiEntropy implements BackgroundWorker {
       } catch (error) {
         if (!(error instanceof StoreError)) throw error;
         this.#failed += 1;
+        this.#incomplete = true;
         this.#modules.log.debug("replicas of a key differ and could not be settled", { error });
       }
     });

@@ -66,6 +66,7 @@ export class ClusterReplicas implements NodeReplicas {
   #map: ClusterMap;
   #mode: DriveSetMode = "starting";
   readonly #writable = createDeferred<void>();
+  readonly #returnListeners: (() => void)[] = [];
   #stopped = false;
 
   constructor(map: ClusterMap, options: ClusterReplicasOptions, modules: ClusterReplicasModules) {
@@ -86,6 +87,8 @@ export class ClusterReplicas implements NodeReplicas {
         log,
       },
     );
+    for (const { drive } of modules.own) this.#watch(drive);
+    modules.peers.onReturn(() => this.#tellOfReturn());
   }
 
   /** The node has learnt of a newer record or layout. */
@@ -97,6 +100,7 @@ export class ClusterReplicas implements NodeReplicas {
   /** The node has a further drive. */
   addOwn(own: OwnDrive): void {
     this.#own.set(own.drive.id, own);
+    this.#watch(own.drive);
   }
 
   /** The drive is not the node's any more. */
@@ -157,6 +161,10 @@ export class ClusterReplicas implements NodeReplicas {
     return [...this.#own.values()].map(({ drive }) => drive);
   }
 
+  onDriveReturned(listener: () => void): void {
+    this.#returnListeners.push(listener);
+  }
+
   driveAt(index: number): StoreDrive | undefined {
     return (
       this.drives().find((drive) => drive.index === index) ??
@@ -169,7 +177,7 @@ export class ClusterReplicas implements NodeReplicas {
   antiEntropy(): AntiEntropy {
     return new AntiEntropy({
       localDrives: () => this.#modules.own.map(({ guard }) => guard),
-      driveOf: (id) => this.driveOf(id),
+      driveOf: (id) => (this.#isOnline(id) ? this.driveOf(id) : undefined),
       replicasOf: (head) => this.#registers.layout.setFor(head),
       settle: (key) => this.#registers.engine.settle(key),
       log: this.#modules.log,
@@ -278,6 +286,16 @@ export class ClusterReplicas implements NodeReplicas {
 
   #isOnline(id: string): boolean {
     return this.statusOf(id)?.state === "online";
+  }
+
+  #watch(drive: Drive): void {
+    drive.onStateChange(({ state }) => {
+      if (state === "online") this.#tellOfReturn();
+    });
+  }
+
+  #tellOfReturn(): void {
+    for (const listener of this.#returnListeners) listener();
   }
 
   #absent(): string[] {

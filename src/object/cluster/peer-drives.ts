@@ -6,6 +6,7 @@ import type { PeerId } from "../../../cluster/peers/peer-id.ts";
 import type { PeerNetwork, PeerStatus } from "../../../cluster/peers/peer-network.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { StoreError } from "../../base/store-error.ts";
+import type { DriveReport } from "../../store/store-messages.ts";
 import { DRIVES_METHOD, decodeReports } from "./drive-protocol.ts";
 import { PEER_DRIVE_LIMITS, PeerDrive, type PeerDriveOptions } from "./peer-drive.ts";
 
@@ -27,6 +28,7 @@ export class PeerDrives {
   readonly #byPeer = new Map<PeerId, PeerDrive[]>();
   readonly #byId = new Map<string, PeerDrive>();
   readonly #asking = new Set<PeerId>();
+  readonly #returnListeners: (() => void)[] = [];
   #timer: Timer | undefined;
   #stopStatus: (() => void) | undefined;
 
@@ -67,6 +69,11 @@ export class PeerDrives {
     this.#stopStatus?.();
   }
 
+  /** Tells whenever a drive is there that was not. */
+  onReturn(listener: () => void): void {
+    this.#returnListeners.push(listener);
+  }
+
   #onStatus(status: PeerStatus): void {
     if (status.state === "down") this.#lose(status.peer, status.reason ?? "its node is down");
     else if (status.state === "up") void this.#ask(status.peer);
@@ -93,15 +100,22 @@ export class PeerDrives {
     }
     try {
       const reports = new Map(decodeReports(result.payload).map((it) => [it.drive, it.report]));
-      for (const drive of this.#byPeer.get(peer) ?? []) {
-        const report = reports.get(drive.id);
-        if (report === undefined) drive.takeUnreachable("its node does not have it");
-        else drive.takeReport(report);
-      }
+      for (const drive of this.#byPeer.get(peer) ?? []) this.#report(drive, reports.get(drive.id));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#lose(peer, "its node sends reports that cannot be read");
     }
+  }
+
+  #report(drive: PeerDrive, report: DriveReport | undefined): void {
+    if (report === undefined) {
+      drive.takeUnreachable("its node does not have it");
+      return;
+    }
+    const wasOnline = isOnline(drive);
+    drive.takeReport(report);
+    if (wasOnline || !isOnline(drive)) return;
+    for (const listener of this.#returnListeners) listener();
   }
 
   #lose(peer: PeerId, reason: string): void {
@@ -110,3 +124,7 @@ export class PeerDrives {
 }
 
 const NOTHING = new Uint8Array(0);
+
+function isOnline(drive: PeerDrive): boolean {
+  return drive.status().state === "online";
+}

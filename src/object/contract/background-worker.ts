@@ -20,10 +20,15 @@ export interface WorkerStatus {
   readonly remainingMs?: number | undefined;
 }
 
+/** "idle": there is nothing to do; "retry": what is left could not be done now. */
+export type WorkOutcome = "busy" | "idle" | "retry";
+
 export interface BackgroundWorker {
   readonly name: string;
-  /** Does a bounded unit of work; "idle" when there was nothing to do. */
-  work(): Promise<"busy" | "idle">;
+  /** Does a bounded unit of work. */
+  work(): Promise<WorkOutcome>;
+  /** A drive of any node is there again: what could not be done without it may be now. */
+  driveReturned?(): void;
   status(): WorkerStatus;
 }
 
@@ -53,6 +58,8 @@ export class WorkerLoop {
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
   #stopped = true;
+  /** There was a reason to look while it was not waiting for one. */
+  #isWoken = false;
 
   constructor(worker: BackgroundWorker, pace: WorkerPace, modules: WorkerLoopModules) {
     this.#worker = worker;
@@ -64,11 +71,15 @@ export class WorkerLoop {
     if (!this.#stopped) return;
     this.#stopped = false;
     this.#schedule(this.#pace.idleMs);
+    if (this.#isWoken) this.wake();
   }
 
-  /** There may be work: does not wait for the pause to end. */
+  /** There may be work: does not wait for the start, the unit in progress or the pause to end longer. */
   wake(): void {
-    if (this.#stopped || this.#running !== undefined) return;
+    if (this.#stopped || this.#running !== undefined) {
+      this.#isWoken = true;
+      return;
+    }
     this.#timer?.cancel();
     this.#run();
   }
@@ -86,9 +97,10 @@ export class WorkerLoop {
   }
 
   #run(): void {
+    this.#isWoken = false;
     this.#running = this.#runOnce().then((pauseMs) => {
       this.#running = undefined;
-      this.#schedule(pauseMs);
+      this.#schedule(this.#isWoken ? 0 : pauseMs);
     });
   }
 
@@ -104,6 +116,7 @@ export class WorkerLoop {
     try {
       const outcome = await this.#worker.work();
       if (outcome === "idle") return this.#pace.idleMs;
+      if (outcome === "retry") return this.#pace.retryMs;
       const tookMs = clock.monotonicMs() - startMs;
       return tookMs * (1 / this.#dutyShare() - 1);
     } catch (error) {

@@ -32,6 +32,8 @@ export interface NodeReplicas extends Registers {
   members(): readonly Drive[];
   /** Drives of this node that are open, members or not. */
   drives(): readonly Drive[];
+  /** Tells whenever a drive of any node is there again. */
+  onDriveReturned(listener: () => void): void;
   /** By the number that data descriptors have; of any node. */
   driveAt(index: number): StoreDrive | undefined;
   /** A record that is written reaches the rows of this drive, whatever the record. */

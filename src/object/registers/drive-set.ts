@@ -180,6 +180,14 @@ export class DriveSet implements NodeReplicas {
     return this.#membership.members.flatMap((id) => this.#byId.get(id) ?? []);
   }
 
+  onDriveReturned(listener: () => void): void {
+    for (const drive of this.drives()) {
+      drive.onStateChange(({ state }) => {
+        if (state === "online") listener();
+      });
+    }
+  }
+
   /** All drives of the node, members or not, there or not. */
   drives(): readonly Drive[] {
     return [...this.#byId.values()];

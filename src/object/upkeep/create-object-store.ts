@@ -87,8 +87,6 @@ export interface RunningObjectStore {
   /** Of the deployment itself: identities. */
   readonly records: SystemRecords;
   readonly workers: readonly BackgroundWorker[];
-  /** The node has a further drive, which the replicas know already. */
-  addDrive(drive: Drive): void;
   /** Who hears of what lifecycle rules remove. */
   onExpired(tell: TellExpired): void;
   /** Resolves when operations may begin, in the mode that the drives allow. */
@@ -145,8 +143,7 @@ export function createObjectStore(
   const { budget } = modules.data;
   const paced = { clock, log, ...(budget && { isBusy: () => budget.isBusy() }) };
   const loops = workers.map((worker) => new WorkerLoop(worker, paceOf(worker, options), paced));
-  const watch = healWhatReturns(workers, loops);
-  for (const drive of set.drives()) watch(drive);
+  wakeForReturns(set, workers, loops);
   const damageLoop = loops[workers.findIndex(({ name }) => name === "damage")];
   damage.onReport(() => damageLoop?.wake());
   let stopped = false;
@@ -156,7 +153,6 @@ export function createObjectStore(
     store,
     records: new SystemRecords(set),
     workers,
-    addDrive: watch,
     onExpired(tell) {
       for (const worker of workers) if (worker instanceof LifecycleWorker) worker.onExpired(tell);
     },
@@ -189,23 +185,19 @@ async function closeQuotas({ quotas, clock, log }: ObjectCore): Promise<void> {
   await Promise.race([closing, sleep(clock, QUOTAS_CLOSE_MS_MAX)]);
 }
 
-/** What a drive missed while it was away does not wait for the healer's next pass. */
-function healWhatReturns(
+/** What a drive missed while it was away does not wait for the next pass. */
+function wakeForReturns(
+  replicas: NodeReplicas,
   workers: readonly BackgroundWorker[],
   loops: readonly WorkerLoop[],
-): (drive: Drive) => void {
-  const heal = (): void => {
+): void {
+  replicas.onDriveReturned(() => {
     workers.forEach((worker, at) => {
-      if (!(worker instanceof Healer)) return;
+      if (worker.driveReturned === undefined) return;
       worker.driveReturned();
       loops[at]?.wake();
     });
-  };
-  return (drive) => {
-    drive.onStateChange(({ state }) => {
-      if (state === "online") heal();
-    });
-  };
+  });
 }
 
 function paceOf(worker: BackgroundWorker, { lifecycle }: ObjectStoreOptions): WorkerPace {

@@ -73,6 +73,8 @@ export class Healer implements BackgroundWorker {
   #queue: Buffer[] = [];
   #healedInPass = 0;
   #restUntilMs = 0;
+  /** How often a drive has come back. */
+  #returns = 0;
   #turn = 0;
   #waiting = 0;
   #done = 0;
@@ -92,9 +94,10 @@ export class Healer implements BackgroundWorker {
     }
     const keys = this.#queue.splice(0, KEYS_PER_UNIT);
     if (keys.length === 0) return "idle";
+    const returns = this.#returns;
     await inBatches(keys, AT_ONCE, (key) => this.#tend(key));
     // A drive that is away holds up everything: the rows are not gone through again and again.
-    if (this.#queue.length === 0 && this.#healedInPass === 0) {
+    if (this.#queue.length === 0 && this.#healedInPass === 0 && returns === this.#returns) {
       this.#restUntilMs = clock.monotonicMs() + this.#options.retryMs;
     }
     return "busy";
@@ -102,6 +105,7 @@ export class Healer implements BackgroundWorker {
 
   /** A drive came back: what could not be healed without it may be now. */
   driveReturned(): void {
+    this.#returns += 1;
     this.#postponed.clear();
     this.#restUntilMs = 0;
   }
@@ -146,6 +150,7 @@ export class Healer implements BackgroundWorker {
 
   async #tend(key: Buffer): Promise<void> {
     const { core } = this.#modules;
+    const returns = this.#returns;
     let healed = false;
     try {
       healed = await this.#heal(key);
@@ -159,6 +164,7 @@ export class Healer implements BackgroundWorker {
       return;
     }
     this.#failed += 1;
+    if (returns !== this.#returns) return;
     if (this.#postponed.size >= this.#options.postponedMax) this.#postponed.clear();
     const untilMs = core.clock.monotonicMs() + this.#options.retryMs;
     this.#postponed.set(key.toString("latin1"), untilMs);

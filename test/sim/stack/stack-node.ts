@@ -10,7 +10,10 @@ import { StoreError } from "../../../src/base/store-error.ts";
 import { DriveHost } from "../../../src/object/cluster/drive-host.ts";
 import { PeerBuffers } from "../../../src/object/cluster/peer-buffers.ts";
 import type { StoredRing } from "../../../src/object/cluster/ring-knowledge.ts";
-import type { BackgroundWorker } from "../../../src/object/contract/background-worker.ts";
+import type {
+  BackgroundWorker,
+  WorkOutcome,
+} from "../../../src/object/contract/background-worker.ts";
 import { DriveClient } from "../../../src/store/drive-client.ts";
 import { openDriveActor } from "../../../src/store/drive-opening.ts";
 import { InlineLink } from "../../../src/store/inline-drive.ts";
@@ -215,11 +218,11 @@ export class StackNode {
   #work(process: Process, worker: BackgroundWorker): void {
     const { world } = this.#site;
     let resting: (() => void) | undefined;
-    const pauseAfter = (outcome: "busy" | "idle"): Pause => {
+    const pauseAfter = (outcome: WorkOutcome): Pause => {
       if (outcome === "busy") return BUSY_MS;
       return this.#hurries ? HURRY_MS : (LONG_IDLE_MS[worker.name] ?? IDLE_MS);
     };
-    const again = (outcome: "busy" | "idle"): void => {
+    const again = (outcome: WorkOutcome): void => {
       const timer = process.life.post(world.between(...pauseAfter(outcome)), run);
       const wake = (): void => {
         timer.cancel();

@@ -224,13 +224,19 @@ test("PeerDrives: reports what the other node says, and that it is away", async 
   const member = { id: drive.id, index: 7, peer: host.network.self, path: "there" };
   const [seen] = peers.take([member]);
   t.equal(seen?.status().state, "offline", "before its node has said anything");
+  let returns = 0;
+  peers.onReturn(() => {
+    t.equal(seen?.status().state, "online");
+    returns += 1;
+  });
   peers.start();
-  await until(() => seen?.status().state === "online");
+  await until(() => returns > 0);
   t.equal(peers.take([member])[0], seen, "a known drive stays the same");
   drive.fail("for the test");
   await until(() => seen?.status().state === "faulty");
   await host.network.close();
   await until(() => seen?.status().state === "offline");
+  t.equal(returns, 1, "only what was away comes back");
   peers.stop();
 });
 

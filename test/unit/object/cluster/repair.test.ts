@@ -6,6 +6,7 @@ import { AntiEntropy } from "../../../../src/object/cluster/anti-entropy.ts";
 import { partitionOfKey } from "../../../../src/object/cluster/cluster-registers.ts";
 import { syncPartitions, wantedHeads } from "../../../../src/object/cluster/ring-sync.ts";
 import { digestRows } from "../../../../src/object/cluster/row-digest.ts";
+import type { WorkOutcome } from "../../../../src/object/contract/background-worker.ts";
 import { headsOf, OBJECT_TAG, objectKey } from "../../../../src/object/contract/register-keys.ts";
 import { type Cluster, createCluster, layoutOf } from "../../../support/object/cluster-fixture.ts";
 import { SeededRandom } from "../../../support/seeded-random.ts";
@@ -37,8 +38,17 @@ function createWorker(cluster: Cluster, index: number): AntiEntropy {
   });
 }
 
-async function runToEnd(worker: AntiEntropy): Promise<void> {
-  while ((await worker.work()) === "busy");
+async function runToEnd(worker: AntiEntropy): Promise<WorkOutcome> {
+  for (;;) {
+    const outcome = await worker.work();
+    if (outcome !== "busy") return outcome;
+  }
+}
+
+async function countUnits(worker: AntiEntropy): Promise<number> {
+  let units = 1;
+  while ((await worker.work()) === "busy") units += 1;
+  return units;
 }
 
 /** On how many of the drives the key has one and the same ballot. */
@@ -73,6 +83,31 @@ test("AntiEntropy: finds what a drive has missed, whichever it was, and nothing 
       if ((await holders(cluster, key, [0, 1, 2])) !== 3) t.fail("a key differs still");
     }
   }
+});
+
+test("AntiEntropy: tells when something is left, and begins again when a drive came back", async (t) => {
+  const cluster = await createCluster({ nodes: 1, drives: 3, layout: THREE });
+  const [deaf] = cluster.drives;
+  cluster.deliver = (_, drive, call) =>
+    call === "accept" && drive === deaf?.id ? "lose-request" : "deliver";
+  const keys = [await write(cluster, "first"), await write(cluster, "second")];
+  const runAll = async () => {
+    const outcomes = [];
+    for (const index of [0, 1, 2]) outcomes.push(await runToEnd(createWorker(cluster, index)));
+    return outcomes;
+  };
+  cluster.deliver = () => "lose-request";
+  t.ok((await runAll()).includes("retry"), "a difference that cannot be settled");
+  cluster.deliver = () => "deliver";
+  t.strictSame(await runAll(), ["idle", "idle", "idle"]);
+  for (const key of keys) t.equal(await holders(cluster, key, [0, 1, 2]), 3);
+
+  const worker = createWorker(cluster, 0);
+  worker.driveReturned();
+  const passes = await countUnits(worker);
+  await worker.work();
+  worker.driveReturned();
+  t.equal(await countUnits(worker), 2 * passes - 1, "what was compared before is compared again");
 });
 
 test("digestRows: equal on equal drives; a bound and a limit end it where they say", async (t) => {

@@ -5,13 +5,14 @@ import {
   type BackgroundWorker,
   inBatches,
   WorkerLoop,
+  type WorkOutcome,
 } from "../../../../src/object/contract/background-worker.ts";
 import { settle } from "../../../support/data-world.ts";
 import { ManualClock } from "../../../support/manual-clock.ts";
 
 const PACE = { idleMs: 1000, retryMs: 300, dutyShare: 0.5 };
 
-function workerOf(work: () => Promise<"busy" | "idle">): BackgroundWorker {
+function workerOf(work: () => Promise<WorkOutcome>): BackgroundWorker {
   return {
     name: "test",
     work,
@@ -29,7 +30,7 @@ function workerOf(work: () => Promise<"busy" | "idle">): BackgroundWorker {
 test("WorkerLoop: pauses when idle, after failures, and as long as it worked", async (t) => {
   const clock = new ManualClock();
   let units = 0;
-  let outcome: () => Promise<"busy" | "idle"> = () => Promise.resolve("idle");
+  let outcome: () => Promise<WorkOutcome> = () => Promise.resolve("idle");
   const worker = workerOf(() => {
     units += 1;
     return outcome();
@@ -59,8 +60,12 @@ test("WorkerLoop: pauses when idle, after failures, and as long as it worked", a
   loop.wake();
   await settle();
   t.equal(units, 5);
+  outcome = () => Promise.resolve("retry");
+  t.equal(await after(1000), 6);
+  t.equal(await after(299), 6);
+  t.equal(await after(1), 7);
   await loop.stop();
-  t.equal(await after(10_000), 5);
+  t.equal(await after(10_000), 7);
   t.equal(clock.timerCount, 0);
 });
 
@@ -99,6 +104,34 @@ test("WorkerLoop: takes a larger share of the time while no clients are served",
   const stopping = loop.stop();
   working.resolve("busy");
   await stopping;
+  t.equal(clock.timerCount, 0);
+});
+
+test("WorkerLoop: is woken before its start, and while it works, as well", async (t) => {
+  const clock = new ManualClock();
+  let units = 0;
+  let working = createDeferred<WorkOutcome>();
+  const worker = workerOf(() => {
+    units += 1;
+    working = createDeferred();
+    return working.promise;
+  });
+  const loop = new WorkerLoop(worker, PACE, { clock, log: silentLogger });
+  loop.wake();
+  t.equal(units, 0);
+  loop.start();
+  t.equal(units, 1, "no pause");
+  loop.wake();
+  loop.wake();
+  working.resolve("idle");
+  await settle();
+  clock.advance(0);
+  t.equal(units, 2, "it may have looked already");
+  working.resolve("idle");
+  await settle();
+  clock.advance(999);
+  t.equal(units, 2, "once");
+  await loop.stop();
   t.equal(clock.timerCount, 0);
 });
 

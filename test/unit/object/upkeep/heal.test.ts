@@ -79,6 +79,8 @@ interface HealWorld extends StoreFixture {
   readonly rebuilt: number[][];
   drives: ReturnType<typeof online>;
   refuse: boolean;
+  /** Called before it refuses. */
+  refusing: () => void;
   key: Buffer;
 }
 
@@ -95,6 +97,7 @@ async function createWorld(options: { degraded?: boolean } = {}): Promise<HealWo
     rebuilt,
     drives: online(0, 1, 2, 3),
     refuse: false,
+    refusing() {},
     key: Buffer.alloc(0),
     healer: new Healer(HEALER_OPTIONS, {
       core: {
@@ -104,7 +107,9 @@ async function createWorld(options: { degraded?: boolean } = {}): Promise<HealWo
       rebuilder: {
         rebuild(request): Promise<readonly RebuildTarget[]> {
           requests.push(request);
-          return Promise.resolve(world.refuse ? [] : request.targets);
+          if (!world.refuse) return Promise.resolve(request.targets);
+          world.refusing();
+          return Promise.resolve([]);
         },
       },
       members: () => [
@@ -192,6 +197,22 @@ test("Healer: what cannot be healed now is left alone for a while", async (t) =>
   t.equal((await currentData(world)).missing, 0b0010);
   world.refuse = false;
   world.clock.advance(HEALER_OPTIONS.retryMs);
+  t.equal(await world.healer.work(), "busy");
+  t.equal((await currentData(world)).missing, 0);
+});
+
+test("Healer: a drive that comes back ends the wait, also of what is tried at that moment", async (t) => {
+  const world = await createWorld();
+  await damage(world, 0b0010);
+  world.drives = online(0, 2, 3);
+  t.equal(await world.healer.work(), "busy");
+  t.equal(await world.healer.work(), "idle");
+  world.drives = online(0, 1, 2, 3);
+  world.refuse = true;
+  world.healer.driveReturned();
+  world.refusing = () => world.healer.driveReturned();
+  t.equal(await world.healer.work(), "busy", "in vain");
+  world.refuse = false;
   t.equal(await world.healer.work(), "busy");
   t.equal((await currentData(world)).missing, 0);
 });
