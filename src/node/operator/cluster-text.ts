@@ -37,7 +37,7 @@ export function statusLines(status: ClusterStatus): string[] {
     ...(status.change === undefined
       ? ["No change is under way."]
       : progressLines(status, status.change)),
-    healLine(status),
+    healLine(status.heal, there < drives.length),
   ];
 }
 
@@ -66,7 +66,11 @@ function driveRow(node: NodeMemberStatus, drive: DriveMemberStatus): string[] {
   ];
 }
 
-function healLine({ heal }: ClusterStatus): string {
+/** What drives miss while they are away is counted by the healer's next pass only. */
+function healLine(heal: ClusterStatus["heal"], isSomeDriveAway: boolean): string {
+  if (heal.waiting === 0 && isSomeDriveAway) {
+    return "Repair: nothing was waiting at the last look; what drives miss while away is counted within a minute.";
+  }
   if (heal.waiting === 0) return "Nothing is known to need repair.";
   const waiting = heal.waiting === undefined ? "Not counted yet" : String(heal.waiting);
   return `Repair: ${waiting} waiting, ${heal.done} done, ${heal.failed} to be tried again.`;

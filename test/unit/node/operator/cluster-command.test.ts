@@ -135,6 +135,7 @@ test("ringfort cluster status: tables that say what is away and what was set", a
   );
   t.match(printed, /^1 .* 50\.0 GiB$/m);
   t.match(printed, /No change is under way/);
+  t.match(printed, /^Repair: nothing was waiting at the last look/m, "a drive is away");
   const json = await run("status --json", [exampleStatus()]);
   t.strictSame(JSON.parse(json.printed), JSON.parse(JSON.stringify(exampleStatus())));
 });
