@@ -69,13 +69,17 @@ export function beginChange(state: RingState, next: LayoutRef): RingState {
   return { ...state, epoch: state.epoch + 1, phase: "prepare", next, latestVersion: next.version };
 }
 
+const REFUSED_ABANDON = {
+  stable: "there is no change that could be given up",
+  synced: "it is too late to give the change up: everything is where it belongs after it",
+  abandon: "the change is being given up already",
+  returning: "the change is being given up already: what had moved moves back",
+} as const;
+
 /** Gives a change up. Throws StoreError `invalid-argument` once it is too late. */
 export function abandonChange(state: RingState): RingState {
   if (state.phase !== "prepare" && state.phase !== "joint") {
-    const message =
-      state.phase === "stable"
-        ? "there is no change that could be given up"
-        : `it is too late to give the change up: it is in state ${state.phase}`;
+    const message = REFUSED_ABANDON[state.phase];
     throw new StoreError({ code: "invalid-argument", message });
   }
   return { ...state, epoch: state.epoch + 1, phase: "abandon" };

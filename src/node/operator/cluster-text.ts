@@ -140,10 +140,11 @@ export function planLines(plan: ChangePlan): string[] {
     `Plan for revision ${plan.revision}`,
     `  before  ${shapeText(plan.before)}`,
     `  after   ${shapeText(plan.after)}`,
-    `  moves   about ${roundBytes(plan.bytesMoved)} in ${plan.slotsMoved} slots (${least}), ` +
+    `  moves   at most ${roundBytes(plan.bytesMoved)} in ${plan.slotsMoved} slots (${least}), ` +
       `and records of ${plan.recordReplicasMoved} replicas`,
     "",
     ...tableLines(["DRIVE", "SLOTS", "THEN", "BYTES IN", "BYTES OUT"], drives),
+    "Bytes are counted as if all that is on the disks were this store's.",
     ...(plan.warnings.length === 0 ? [] : ["", ...plan.warnings.map((text) => `Warning: ${text}`)]),
   ];
 }

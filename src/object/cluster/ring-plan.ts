@@ -147,7 +147,8 @@ function refuseUnfit(moves: LayoutPlan, members: ClusterMembers, facts: PlanFact
     }
     if (bytesIn > status.freeBytes) {
       throw refusal(
-        `drive ${name} would be given about ${Math.round(bytesIn)} bytes and has ${status.freeBytes} free`,
+        `drive ${name} would be given up to ${Math.round(bytesIn)} bytes, as full as the disks are, ` +
+          `and has ${status.freeBytes} free`,
       );
     }
   }
