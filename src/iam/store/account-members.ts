@@ -4,11 +4,15 @@
  * no account learns which names another has taken.
  */
 import { AWS_POLICIES, BUILT_IN_POLICIES } from "./built-in-policies.ts";
-import type { Directory } from "./directory.ts";
 import type { Group, StoredPolicy, User } from "./identities.ts";
 import { MAIN_ACCOUNT } from "./main-account.ts";
 
-type Lists = Pick<Directory, "users" | "groups" | "policies">;
+/** All there are, by the names of their records. */
+interface Lists {
+  readonly users: ReadonlyMap<string, User>;
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly policies: ReadonlyMap<string, StoredPolicy>;
+}
 
 export function userNameOf({ userName, name }: Pick<User, "userName" | "name">): string {
   return userName ?? name;
