@@ -24,10 +24,12 @@ import { statusText } from "./response-head.ts";
 import { runHandler } from "./run-handler.ts";
 import { hasBody, ServedRequest } from "./served-request.ts";
 import type { HttpServerModules } from "./server.ts";
+import type { SocketReads } from "./socket-reads.ts";
 
 export interface NetServerState extends ExchangeState {
   readonly modules: HttpServerModules;
   readonly secure: boolean;
+  readonly socketReads: SocketReads;
   readonly connections: Set<NetConnection>;
   /** A head that is longer is refused before it is whole. */
   readonly headBytesMax: number;
@@ -65,13 +67,13 @@ export class NetConnection implements ExchangeConnection {
   /** The look since which it waits: for a request, for the rest of a head, or for its end. */
   #since: number;
 
-  constructor(socket: Socket, server: NetServerState) {
+  constructor(accepted: Socket, server: NetServerState) {
+    const socket = server.socketReads.adopt(accepted, (chunk) => this.#receive(chunk));
     this.#socket = socket;
     this.#server = server;
     this.secure = server.secure;
     this.#since = server.watch.looks;
     server.connections.add(this);
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("end", () => this.#endOfClient());
     // Told again through "close"; without a listener it would end the process.
     socket.on("error", () => {});
@@ -145,6 +147,7 @@ export class NetConnection implements ExchangeConnection {
     if (!this.unsent) this.#exchange?.flushed();
   };
 
+  /** The chunk's memory is used again after the call. */
   #receive(chunk: Buffer): void {
     if (this.#closing) {
       this.#dropped += chunk.length;
@@ -152,6 +155,8 @@ export class NetConnection implements ExchangeConnection {
       return;
     }
     this.#read(this.#pending === undefined ? chunk : Buffer.concat([this.#pending, chunk]));
+    const kept: Buffer | undefined = this.#pending;
+    if (kept?.buffer === chunk.buffer) this.#pending = Buffer.from(kept);
   }
 
   /** Goes through bytes up to what has to wait. */

@@ -5,7 +5,6 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
-import { KIB } from "../base/bytes.ts";
 import type { CertificateSet } from "./certificates.ts";
 import { ExchangeWatch } from "./exchange-watch.ts";
 import { type HttpLimits, IDLE_MS_MAX } from "./limits.ts";
@@ -14,6 +13,7 @@ import { NetConnection, type NetServerState } from "./net-connection.ts";
 import { CertificateChooser, defaultTlsOptions, errnoOf, listenOn } from "./node-tls.ts";
 import { ReadBudget } from "./read-budget.ts";
 import type { HttpServer, HttpServerModules, HttpServerOptions } from "./server.ts";
+import { SOCKET_READ_BYTES, SocketReads } from "./socket-reads.ts";
 
 export function createNetServer(
   options: HttpServerOptions,
@@ -22,8 +22,6 @@ export function createNetServer(
   return new NetServer(options, modules);
 }
 
-/** What libuv reads at a time. */
-const SOCKET_READ_BYTES = 64 * KIB;
 /** Colons, blanks and line ends of a header, and the rest of a request line. */
 const BYTES_BESIDES_HEADER = 16;
 const BYTES_BESIDES_TARGET = 256;
@@ -59,6 +57,7 @@ class NetServer implements HttpServer {
       clock: modules.clock,
       modules,
       secure: modules.certificates !== undefined,
+      socketReads: new SocketReads(),
       connections,
       headBytesMax: headBytesOf(limits),
       draining: false,
@@ -92,6 +91,7 @@ class NetServer implements HttpServer {
     const closed = this.#open.map(({ server }) => new Promise((resolve) => server.close(resolve)));
     await this.#state.watch.idle(graceMs);
     this.#state.watch.stop();
+    for (const connection of this.#state.connections) connection.destroy();
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(closed);
     this.#open = [];
