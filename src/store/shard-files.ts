@@ -8,6 +8,7 @@
  */
 import { type Disk, diskErrorCode } from "../base/disk.ts";
 import type { DataId } from "../base/ids.ts";
+import { Semaphore } from "../base/semaphore.ts";
 import { SHARD_HEADER_BYTES, type ShardHeader, shardHeaderProblem } from "../codec/shard-header.ts";
 import type { Done, DriveRefusal, ShardRead } from "./drive.ts";
 import { FolderSync } from "./folder-sync.ts";
@@ -43,12 +44,20 @@ export interface ListedShard {
   readonly mtimeMs: number;
 }
 
+/**
+ * Of one drive: each keeps a thread of the pool, which reads and the journal need as well, and copies
+ * into the page cache, where more at a time write no faster but keep the front from a processor.
+ */
+export const BLOCK_WRITES_MAX = 2;
+
 const DONE: Done = { ok: true };
 
 export class ShardFiles {
   readonly #modules: ShardFilesModules;
   readonly #folders: FolderSync;
   readonly #open: OpenFiles;
+  /** Who waits is bounded by the drive's requests in flight. */
+  readonly #writes = new Semaphore({ permits: BLOCK_WRITES_MAX, waitersMax: Infinity });
   readonly #syncAhead = new SyncAhead();
 
   constructor(modules: ShardFilesModules) {
@@ -68,6 +77,7 @@ export class ShardFiles {
         memory,
         trailerBytes,
         begin,
+        writes: this.#writes,
         syncAhead: this.#syncAhead,
         syncFolder: () => this.#folders.sync(folder),
         onWriteError,

@@ -7,6 +7,7 @@
  * closes and removes the file, and every further call repeats the refusal.
  */
 import { type Disk, type DiskFile, diskErrorCode } from "../base/disk.ts";
+import type { Semaphore } from "../base/semaphore.ts";
 import type { BlockPlace, Done, DriveRefusal } from "./drive.ts";
 import type { SyncAhead } from "./sync-ahead.ts";
 
@@ -16,6 +17,8 @@ export interface ShardWriterModules {
   readonly trailerBytes: number;
   /** The file may be made; false: it must not. */
   readonly begin: Promise<boolean>;
+  /** Of all writers of the drive: each write takes its turn. */
+  readonly writes: Semaphore;
   readonly syncAhead: SyncAhead;
   syncFolder(): Promise<void>;
   onWriteError(error: unknown): void;
@@ -103,10 +106,13 @@ export class ShardFileWriter {
 
   async #writeAt(views: readonly Uint8Array[], offset: number): Promise<void> {
     const file = await this.#file;
-    if (file === undefined || this.#refusal !== undefined) return;
+    if (file === undefined) return;
     try {
-      await file.writev(views, offset);
-      this.#wrote(file, views);
+      await this.#modules.writes.run(async () => {
+        if (this.#refusal !== undefined) return;
+        await file.writev(views, offset);
+        this.#wrote(file, views);
+      });
     } catch (error) {
       this.#fail(error);
     }
