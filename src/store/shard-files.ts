@@ -6,10 +6,12 @@
  * All blocks are written from and read into the shared arena; a reply means that the arena is not
  * touched any more.
  */
+import { KIB } from "../base/bytes.ts";
 import { type Disk, diskErrorCode } from "../base/disk.ts";
 import type { DataId } from "../base/ids.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import { SHARD_HEADER_BYTES, type ShardHeader, shardHeaderProblem } from "../codec/shard-header.ts";
+import { TRAILER_BYTES } from "../codec/stripe.ts";
 import type { Done, DriveRefusal, ShardRead } from "./drive.ts";
 import { FolderSync } from "./folder-sync.ts";
 import { OpenFiles } from "./open-files.ts";
@@ -50,6 +52,16 @@ export interface ListedShard {
  */
 export const BLOCK_WRITES_MAX = 2;
 
+/** Files known to be no longer are written and synced in one call: one block of the usual stripe. */
+const ONE_WRITE_BYTES_MAX = 512 * KIB + SHARD_HEADER_BYTES + TRAILER_BYTES;
+
+export interface NewShardFile {
+  /** The file may be made; false: it must not. */
+  readonly begin: Promise<boolean>;
+  /** How long it will be, when that is known. */
+  readonly bytes: number | undefined;
+}
+
 const DONE: Done = { ok: true };
 
 export class ShardFiles {
@@ -67,7 +79,7 @@ export class ShardFiles {
   }
 
   /** Starts a new file that begins with `header`, once `begin` says that it may. */
-  create(name: ShardName, header: Uint8Array, begin: Promise<boolean>): ShardFileWriter {
+  create(name: ShardName, header: Uint8Array, { begin, bytes }: NewShardFile): ShardFileWriter {
     const { dataId, slot } = name;
     const folder = this.#folderOf(dataId);
     const { disk, memory, trailerBytes, onWriteError } = this.#modules;
@@ -77,6 +89,7 @@ export class ShardFiles {
         memory,
         trailerBytes,
         begin,
+        syncEachWrite: bytes !== undefined && bytes <= ONE_WRITE_BYTES_MAX,
         writes: this.#writes,
         syncAhead: this.#syncAhead,
         syncFolder: () => this.#folders.sync(folder),

@@ -1,7 +1,8 @@
 /**
  * One shard file while it is written. Blocks may be appended without waiting for each other; their
  * places in the file follow the order of the calls. Long files are synced while they grow
- * (sync-ahead.ts): the disk works while bytes arrive, and the end finds little left to do.
+ * (sync-ahead.ts): the disk works while bytes arrive, and the end finds little left to do. Files of
+ * one block are synced by the call that writes it, which saves one of the seven that such a file needs.
  *
  * A crash at any point leaves a file that no record refers to. A failed write ends the writer: it
  * closes and removes the file, and every further call repeats the refusal.
@@ -17,6 +18,8 @@ export interface ShardWriterModules {
   readonly trailerBytes: number;
   /** The file may be made; false: it must not. */
   readonly begin: Promise<boolean>;
+  /** What is written is durable at once; otherwise at the end. */
+  readonly syncEachWrite: boolean;
   /** Of all writers of the drive: each write takes its turn. */
   readonly writes: Semaphore;
   readonly syncAhead: SyncAhead;
@@ -61,8 +64,9 @@ export class ShardFileWriter {
     const file = await this.#settleWrites();
     if (file === undefined) return this.#refusal ?? ended();
     this.#ended = true;
+    const { syncEachWrite, syncFolder } = this.#modules;
     try {
-      await Promise.all([file.fdatasync(), this.#modules.syncFolder()]);
+      await Promise.all([syncEachWrite ? undefined : file.fdatasync(), syncFolder()]);
     } catch (error) {
       this.#failSync(error);
     }
@@ -82,12 +86,13 @@ export class ShardFileWriter {
   }
 
   async #create(): Promise<DiskFile | undefined> {
-    const { disk, begin } = this.#modules;
+    const { disk, begin, syncEachWrite } = this.#modules;
     if (!(await begin)) {
       this.#refusal ??= ended();
       return undefined;
     }
-    return disk.create(this.#path).catch((error) => {
+    const created = syncEachWrite ? disk.createSynced(this.#path) : disk.create(this.#path);
+    return created.catch((error) => {
       this.#fail(error);
       return undefined;
     });
@@ -107,12 +112,15 @@ export class ShardFileWriter {
   async #writeAt(views: readonly Uint8Array[], offset: number): Promise<void> {
     const file = await this.#file;
     if (file === undefined) return;
+    const write = async (): Promise<void> => {
+      if (this.#refusal !== undefined) return;
+      await file.writev(views, offset);
+      this.#wrote(file, views);
+    };
+    const { syncEachWrite, writes } = this.#modules;
     try {
-      await this.#modules.writes.run(async () => {
-        if (this.#refusal !== undefined) return;
-        await file.writev(views, offset);
-        this.#wrote(file, views);
-      });
+      // One that waits for the disk takes no turn.
+      await (syncEachWrite ? write() : writes.run(write));
     } catch (error) {
       this.#fail(error);
     }

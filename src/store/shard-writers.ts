@@ -55,7 +55,7 @@ export class ShardWriters {
     this.#busy.add(formatShardName(spec.dataId, spec.slot));
     const noted = this.#note(spec, NOT_FINISHED);
     const begin = noted.then((outcome) => outcome === "durable");
-    const file = files.create(spec, encodeShardHeader(spec), begin);
+    const file = files.create(spec, encodeShardHeader(spec), { begin, bytes: spec.fileBytes });
     this.#writers.set(writer, { spec, file });
     return DONE;
   }

@@ -35,7 +35,8 @@ export class LifeDisk implements Disk {
 
   async createSynced(path: string): Promise<DiskFile> {
     await this.#turn();
-    return this.#wrap(await this.#disk.createSynced(path));
+    const file = this.#lies ? this.#disk.create(path) : this.#disk.createSynced(path);
+    return this.#wrap(await file);
   }
 
   async open(path: string): Promise<DiskFile> {
