@@ -16,8 +16,9 @@ import { tcp } from "@libp2p/tcp";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p } from "libp2p";
 import { batchedNoise } from "./batched-noise.ts";
+import { privateKeyOf } from "./libp2p-key.ts";
 import { Libp2pStream } from "./libp2p-stream.ts";
-import { type PeerId, parsePeerId, privateKeyOf } from "./peer-id.ts";
+import { type PeerId, parsePeerId } from "./peer-id.ts";
 import type { PeerLimits } from "./peer-limits.ts";
 import {
   type PeerStream,

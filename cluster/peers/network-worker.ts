@@ -33,7 +33,7 @@ const random: Random = {
 async function run(start: LaneStart, port: LanePort): Promise<void> {
   const { secret, listen, limits } = start;
   try {
-    const { id: self } = await readPeerIdentity(secret);
+    const { id: self } = readPeerIdentity(secret);
     await NetworkLane.open(start, {
       clock,
       random,

@@ -32,7 +32,7 @@ export async function openLinkEnd(seed: number): Promise<{
   const memory = new SharedArrayBuffer(LINK_MEMORY_BYTES);
   const network = await openPeerNetwork(
     {
-      identity: await readPeerIdentity(Buffer.alloc(32, seed)),
+      identity: readPeerIdentity(Buffer.alloc(32, seed)),
       clusterId: "bench",
       softwareVersion: "0",
       memory,

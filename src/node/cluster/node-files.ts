@@ -47,9 +47,9 @@ export async function loadIdentity(
   for (const path of paths) {
     const content = await readChecked(join(path, NODE_IDENTITY_FILE), IDENTITY_MAGIC);
     if (content === undefined) without.push(path);
-    else found.push(await readPeerIdentity(content));
+    else found.push(readPeerIdentity(content));
   }
-  const identity = found[0] ?? (await newPeerIdentity(random));
+  const identity = found[0] ?? newPeerIdentity(random);
   const stranger = found.find(({ id }) => id !== identity.id);
   if (stranger !== undefined) {
     throw new Error(

@@ -94,7 +94,7 @@ export class RingWorld {
     for (let node = 0; node < count; node++) {
       members = addNode(members, {
         nodeId: newNodeId(random),
-        peerId: (await newPeerIdentity(random)).id,
+        peerId: newPeerIdentity(random).id,
         addresses: [`n${node}:1`],
         zone: "",
         drives: [{ driveId: newDriveId(random), capacityBytes: 1000 }],

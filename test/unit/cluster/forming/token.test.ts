@@ -38,8 +38,8 @@ const ROOT = { user: "admin", password: "a long password" };
 const SETTINGS = { "stripe-data-bytes": "1MiB" };
 const HOUR_MS = 3_600_000;
 
-function peerOf(number: number): Promise<PeerId> {
-  return readPeerIdentity(Buffer.alloc(32, number)).then(({ id }) => id);
+async function peerOf(number: number): Promise<PeerId> {
+  return readPeerIdentity(Buffer.alloc(32, number)).id;
 }
 
 /** Changes of one key take effect one after the other, as those of a register do. */

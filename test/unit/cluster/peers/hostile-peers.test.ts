@@ -20,7 +20,8 @@ import {
 } from "../../../../cluster/peers/frame.ts";
 import { encodeHello } from "../../../../cluster/peers/hello.ts";
 import { startLibp2pHost } from "../../../../cluster/peers/libp2p-host.ts";
-import { privateKeyOf, readPeerIdentity } from "../../../../cluster/peers/peer-id.ts";
+import { privateKeyOf } from "../../../../cluster/peers/libp2p-key.ts";
+import { readPeerIdentity } from "../../../../cluster/peers/peer-id.ts";
 import {
   DEFAULT_PEER_LIMITS,
   FRAME_BYTES_MAX,
@@ -43,7 +44,7 @@ const NOTHING = Buffer.alloc(0);
 async function openNode(seed: number, limits: Partial<PeerLimits> = {}): Promise<PeerNetwork> {
   return openThreadlessNetwork(
     {
-      identity: await readPeerIdentity(Buffer.alloc(32, seed)),
+      identity: readPeerIdentity(Buffer.alloc(32, seed)),
       clusterId: "test",
       softwareVersion: "1",
       memory: new SharedArrayBuffer(64 * 1024),
@@ -83,7 +84,7 @@ async function openScene(t: Test, limits: Partial<PeerLimits> = {}): Promise<Sce
     ),
   ]);
   t.teardown(() => Promise.all([victim.close(), friend.close(), hostile.stop()]));
-  const { id } = await readPeerIdentity(Buffer.alloc(32, 3));
+  const { id } = readPeerIdentity(Buffer.alloc(32, 3));
   victim.serve("echo", (payload) => payload);
   victim.setMembers([memberOf(friend), { id, host: "127.0.0.1", ports: [9] }]);
   friend.setMembers([memberOf(victim)]);
@@ -106,7 +107,7 @@ function frame(kind: Frame["kind"], id: number, method: string, payload: Uint8Ar
 }
 
 async function greeting(): Promise<Buffer> {
-  const { id: nodeId } = await readPeerIdentity(Buffer.alloc(32, 3));
+  const { id: nodeId } = readPeerIdentity(Buffer.alloc(32, 3));
   const versions = { oldest: 1, newest: 1 };
   const hello = { versions, clusterId: "test", nodeId, softwareVersion: "1", lane: 0 };
   return frame("hello", 0, "", encodeHello({ ...hello, nowMs: systemClock.nowMs() }));

@@ -20,7 +20,7 @@ t.teardown(() => clearInterval(alive));
 
 async function openInThread(seed: number, ports: readonly number[] = [0]) {
   const memory = new SharedArrayBuffer(4 * 1024 * 1024);
-  const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+  const identity = readPeerIdentity(Buffer.alloc(32, seed));
   const softwareVersion = `0.0.${seed}`;
   const network = await openPeerNetwork(
     {
@@ -46,7 +46,7 @@ testPeerNetwork({
   name: "libp2p network",
   async open(seed, { clusterId = "test" } = {}) {
     const memory = new SharedArrayBuffer(4 * 1024 * 1024);
-    const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+    const identity = readPeerIdentity(Buffer.alloc(32, seed));
     const network = await openThreadlessNetwork(
       { identity, clusterId, softwareVersion: `0.0.${seed}`, memory },
       {

@@ -28,7 +28,7 @@ testPeerNetwork({
   name: "memory network",
   async open(seed, { clusterId = "test" } = {}) {
     const memory = new SharedArrayBuffer(4 * 1024 * 1024);
-    const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+    const identity = readPeerIdentity(Buffer.alloc(32, seed));
     const softwareVersion = `0.0.${seed}`;
     const network = await openMemoryNetwork(wires, {
       identity,
@@ -41,7 +41,7 @@ testPeerNetwork({
 });
 
 async function openWith(seed: number, options: Partial<MemoryNodeOptions>, on = wires) {
-  const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+  const identity = readPeerIdentity(Buffer.alloc(32, seed));
   const memory = new SharedArrayBuffer(64 * 1024);
   const common = { identity, clusterId: "test", softwareVersion: "1", memory };
   return openMemoryNetwork(on, { ...common, ...options });

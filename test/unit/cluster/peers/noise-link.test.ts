@@ -8,13 +8,13 @@ import { multiaddrConnectionPair } from "@libp2p/utils";
 import { test } from "tap";
 import { Uint8ArrayList } from "uint8arraylist";
 import { batchedNoise } from "../../../../cluster/peers/batched-noise.ts";
+import { privateKeyOf } from "../../../../cluster/peers/libp2p-key.ts";
 import {
   NOISE_PLAIN_BYTES_MAX,
   type NoiseLink,
   noiseLinkOf,
   takeOver,
 } from "../../../../cluster/peers/noise-link.ts";
-import { privateKeyOf } from "../../../../cluster/peers/peer-id.ts";
 
 /** Around every bound at which another way is taken. */
 const LENGTHS = [1, 2, 15, 1183, 1184, 1200, 4096, 16_383, 16_384, 32_768, 65_519, 65_520, 600_001];

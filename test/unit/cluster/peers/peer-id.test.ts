@@ -1,5 +1,8 @@
 /** Node identities: stable, and parsed strictly. */
+
+import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
 import { test } from "tap";
+import { privateKeyOf } from "../../../../cluster/peers/libp2p-key.ts";
 import {
   newPeerIdentity,
   parsePeerId,
@@ -10,15 +13,24 @@ import {
 import { SeededRandom } from "../../../support/seeded-random.ts";
 
 test("readPeerIdentity: the same secret is the same node", async (t) => {
-  const made = await newPeerIdentity(new SeededRandom(1));
+  const made = newPeerIdentity(new SeededRandom(1));
   t.match(made.id, /^12D3KooW/);
-  t.equal((await readPeerIdentity(made.secret)).id, made.id);
-  t.not((await newPeerIdentity(new SeededRandom(2))).id, made.id);
+  t.equal(readPeerIdentity(made.secret).id, made.id);
+  t.not(newPeerIdentity(new SeededRandom(2)).id, made.id);
   t.equal(peerIdOfPublicKey(publicKeyOf(made.id)), made.id);
 });
 
+test("readPeerIdentity: gives libp2p's id, and the key that libp2p reads from it", async (t) => {
+  for (let seed = 0; seed < 50; seed++) {
+    const { id, secret } = newPeerIdentity(new SeededRandom(seed));
+    t.equal(id, peerIdFromPrivateKey(await privateKeyOf(secret)).toString());
+    t.same(publicKeyOf(id), Buffer.from(peerIdFromString(id).publicKey?.raw ?? []));
+    t.equal(parsePeerId(id), id);
+  }
+});
+
 test("parsePeerId: takes the one text form of an Ed25519 id and nothing else", async (t) => {
-  const { id } = await newPeerIdentity(new SeededRandom(3));
+  const { id } = newPeerIdentity(new SeededRandom(3));
   t.equal(parsePeerId(id), id);
   const wrong = ["", "x", id.slice(1), `${id}1`, ` ${id}`, id.toLowerCase(), "1".repeat(52)];
   for (const text of wrong) t.equal(parsePeerId(text), undefined, text);

@@ -22,7 +22,7 @@ async function verdict(
 ): Promise<boolean> {
   const random = new SeededRandom(5);
   const peers: PeerId[] = [];
-  for (let count = 0; count < 4; count++) peers.push((await newPeerIdentity(random)).id);
+  for (let count = 0; count < 4; count++) peers.push(newPeerIdentity(random).id);
   const nodes = peers.map((peerId, at) => ({ peerId, state: at === 0 ? state : "active" }));
   const watch = new RemovalWatch({
     // What is looked at, of a map.

@@ -48,7 +48,7 @@ async function openPair(test: Test) {
       stripeBytes: STRIPE_BYTES,
       waitersMax: 10,
     });
-    const identity = await readPeerIdentity(Buffer.alloc(32, seed));
+    const identity = readPeerIdentity(Buffer.alloc(32, seed));
     const common = { clusterId: "test", softwareVersion: "0" };
     const memory = arena.memory.buffer;
     const network = await openMemoryNetwork(wires, { ...common, identity, memory });
