@@ -10,7 +10,10 @@ import type { ObjectStore } from "../object/contract/object-store.ts";
 import type { UsageStore } from "../object/contract/usage.ts";
 import type { Argon2 } from "./body-encryption.ts";
 import type { ClusterControl } from "./cluster/cluster-control.ts";
+import type { NodeFacts } from "./info/node-facts.ts";
+import type { RecentUsage } from "./info/recent-usage.ts";
 import type { KeyRotation } from "./key-rotation.ts";
+import type { CountedUsage } from "./usage-routes.ts";
 
 /** Who signed the request. Its body is verified against the signature when it is read. */
 export interface AdminCaller {
@@ -30,6 +33,8 @@ export interface AdminModules {
   readonly argon2: Argon2;
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;
+  readonly node: NodeFacts;
+  readonly usage: RecentUsage<CountedUsage>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -37,6 +42,8 @@ export interface AdminModules {
 
 export interface AdminContext extends AdminModules {
   readonly who: AdminCaller;
+  /** Over TLS. */
+  readonly secure: boolean;
   /** Where a name is given once only, the first value counts. */
   readonly query: Pick<URLSearchParams, "get" | "getAll">;
   /** The whole body, verified. */

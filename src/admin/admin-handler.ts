@@ -58,12 +58,8 @@ async function run(
   const route = findRoute(request);
   if ("action" in route.permission) requireAdmin(who, route.permission.action);
   const body = await verifiedBody(request, who, route.bodyBytesMax ?? ADMIN_BODY_BYTES_MAX);
-  const context: AdminContext = {
-    ...modules,
-    who,
-    query: new URLSearchParams(request.rawQuery),
-    body,
-  };
+  const query = new URLSearchParams(request.rawQuery);
+  const context: AdminContext = { ...modules, who, secure: request.secure, query, body };
   const answer = await route.handle(context);
   if (request.method !== "GET") {
     const { accessKey } = who;

@@ -44,6 +44,7 @@ import {
   setUserStatus,
   updateGroupMembers,
 } from "./iam/user-routes.ts";
+import { serverInfo } from "./info/server-info.ts";
 import {
   createKmsKey,
   createOwnKmsKey,
@@ -118,6 +119,7 @@ export const ADMIN_ROUTES: ReadonlyMap<string, AdminRoute> = new Map([
   ["set-bucket-quota", route("PUT", "SetBucketQuota", setBucketQuota)],
   ["get-bucket-quota", route("GET", "GetBucketQuota", getBucketQuota)],
   ["datausageinfo", route("GET", "DataUsageInfo", dataUsage)],
+  ["info", route("GET", "ServerInfo", serverInfo)],
   ["cluster/status", route("GET", "ClusterStatus", clusterStatus)],
   ["cluster/heal", route("GET", "ClusterHeal", clusterHeal)],
   ["cluster/plan", route("POST", "ClusterPlan", planChange)],

@@ -23,15 +23,26 @@ export async function getBucketQuota(context: AdminContext): Promise<AdminAnswer
 
 /** Of all buckets, or of the one that `bucket` names. */
 export async function dataUsage(context: AdminContext): Promise<AdminAnswer> {
-  const { buckets, clock, query } = context;
-  const lastUpdate = formatTime(clock.nowMs());
-  const named = query.get("bucket") ?? "";
-  const names = named === "" ? await allBuckets(context) : [named];
+  const lastUpdate = formatTime(context.clock.nowMs());
+  const named = context.query.get("bucket") ?? "";
+  const counted = await countUsage(context, named === "" ? undefined : named);
+  return { kind: "json", value: { lastUpdate, ...counted } };
+}
+
+/** Sums over the buckets, and each of them. */
+export type CountedUsage = Awaited<ReturnType<typeof countUsage>>;
+
+/** Undefined: all buckets. */
+export async function countUsage(
+  { buckets }: Pick<AdminContext, "buckets">,
+  bucket: string | undefined = undefined,
+) {
+  const names = bucket === undefined ? await allBuckets(buckets) : [bucket];
   const bucketsUsageInfo: Record<string, ReturnType<typeof shownUsage>> = {};
   const bucketsSizes: Record<string, number> = {};
   const sums = { objectsCount: 0, versionsCount: 0, deleteMarkersCount: 0, objectsTotalSize: 0 };
   for (const name of names) {
-    const shown = await usageOf(buckets, name, named !== "");
+    const shown = await usageOf(buckets, name, bucket !== undefined);
     if (shown === undefined) continue;
     bucketsUsageInfo[name] = shown;
     bucketsSizes[name] = shown.size;
@@ -41,8 +52,7 @@ export async function dataUsage(context: AdminContext): Promise<AdminAnswer> {
     sums.objectsTotalSize += shown.size;
   }
   const bucketsCount = Object.keys(bucketsSizes).length;
-  const value = { lastUpdate, ...sums, bucketsCount, bucketsUsageInfo, bucketsSizes };
-  return { kind: "json", value };
+  return { ...sums, bucketsCount, bucketsUsageInfo, bucketsSizes };
 }
 
 /** Undefined: the bucket was deleted meanwhile. */
@@ -72,7 +82,7 @@ function shownUsage(
   };
 }
 
-async function allBuckets({ buckets }: AdminContext): Promise<string[]> {
+async function allBuckets(buckets: AdminContext["buckets"]): Promise<string[]> {
   const names: string[] = [];
   for (let after: string | undefined; ; ) {
     const page = await buckets.listBuckets({ prefix: "", after, limit: BUCKETS_PER_PAGE });

@@ -17,3 +17,7 @@ export function parseTargetArn(text: string): TargetArn | undefined {
   if (region === undefined || id === undefined || type === undefined) return undefined;
   return { region, id, type };
 }
+
+export function formatTargetArn({ region, id, type }: TargetArn): string {
+  return `arn:minio:sqs:${region}:${id}:${type}`;
+}

@@ -7,7 +7,10 @@
 import { AdminError, toAdminError } from "../admin/admin-error.ts";
 import { type AdminHandlerModules, createAdminHandler } from "../admin/admin-handler.ts";
 import type { ClusterControl } from "../admin/cluster/cluster-control.ts";
+import type { NodeFacts } from "../admin/info/node-facts.ts";
+import { RecentUsage } from "../admin/info/recent-usage.ts";
 import { KeyRotation, type KeyRotationModules } from "../admin/key-rotation.ts";
+import { countUsage } from "../admin/usage-routes.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import type { Random } from "../base/random.ts";
@@ -26,6 +29,7 @@ export interface AdminFrontModules {
   readonly identities: NodeIdentities;
   /** Undefined: this node is alone. */
   readonly cluster: ClusterControl | undefined;
+  readonly node: NodeFacts;
   readonly keys: KeyStore;
   readonly buckets: AdminHandlerModules["buckets"] & KeyRotationModules["store"];
   readonly clock: Clock;
@@ -62,6 +66,8 @@ export function createAdminFront(
     rotation: new KeyRotation({ store: modules.buckets, clock, log: modules.log }),
     argon2: argon2InWorker,
     cluster: modules.cluster,
+    node: modules.node,
+    usage: new RecentUsage({ count: () => countUsage(modules), clock, log: modules.log }),
     clock,
     random: modules.random,
     log: modules.log,

@@ -42,6 +42,7 @@ import { type HttpFront, startHttpFront } from "./http-front.ts";
 import { NodeIdentities } from "./identities.ts";
 import { automaticEncryption, startKeyStore } from "./key-store.ts";
 import { startLoopMonitor } from "./loop-monitor.ts";
+import { nodeFacts } from "./node-facts.ts";
 import { healthOf } from "./node-health.ts";
 import { createObjectNode } from "./object-node.ts";
 import type { NodeOptions, RunningNode } from "./serve.ts";
@@ -99,18 +100,17 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const logs = startAccessLogs(settings, { objects, identities, store, log });
     closers.push(() => logs.stop());
     const handler = createHandler(settings, {
+      ...parts,
       objects,
       accessLog: logs.accessLog,
       identities,
       events: events.hub,
       keys,
-      store,
       opened,
       control,
       phase,
       load,
       digester: dataPath.codec,
-      log,
     });
     starting.handOver(handler);
     serving = true;
@@ -221,6 +221,7 @@ interface FrontParts {
   readonly phase: Phase;
   readonly load: ForegroundLoad;
   readonly digester: Parameters<typeof createS3Handler>[1]["digester"];
+  readonly version: string;
   readonly log: Logger;
 }
 
@@ -232,6 +233,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
   const { cluster, node } = settings;
   const { objects, identities, keys, events, digester, log } = parts;
   const hostId = hostIdOf();
+  const health = (busy: boolean) => healthOf(settings, { ...parts, phase: parts.phase.name }, busy);
   const s3 = createS3Handler(
     {
       region: cluster.region,
@@ -272,6 +274,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
           keys,
           buckets: objects.store,
           cluster: parts.control,
+          node: nodeFacts(settings, { ...parts, health, clock }),
           clock,
           random,
           log,
@@ -279,7 +282,7 @@ function createHandler(settings: Settings, parts: FrontParts): HttpHandler {
       ),
       refuse: (request, response) => sendBusy(request, response, hostId),
       load: parts.load,
-      health: (busy) => healthOf(settings, { ...parts, phase: parts.phase.name }, busy),
+      health,
       peerCard: parts.opened?.card,
     },
   );

@@ -217,6 +217,20 @@ test("policy entities: who has a policy, seen from policies, users and groups", 
   t.equal(codeOf(await dora.get("idp/builtin/policy-entities")), "403 AccessDenied");
 });
 
+test("mc admin info: tells of the deployment to those who may know", async (t) => {
+  const { server } = world;
+  await world.newUser("ines", "readwrite");
+  const refused = await adminOf(server, "ines", "secret-of-ines").get("info");
+  t.equal(codeOf(refused), "403 AccessDenied");
+  const { status, text } = await adminOf(server).get("info");
+  t.equal(status, 200);
+  const info = JSON.parse(text);
+  t.match(info, { mode: "online", backend: { backendType: "Erasure", offlineDisks: 0 } });
+  t.equal(info.buckets.count, 1);
+  t.equal(info.servers[0].drives.length, info.backend.onlineDisks);
+  t.equal(`http://${info.servers[0].endpoint}`, server.endpoint);
+});
+
 test("access keys: nothing secret was logged", async (t) => {
   t.notOk(/secret-of-|carols-secret|free-secret|doras-secret/.test(world.server.output()));
 });

@@ -167,7 +167,7 @@ function keyInfo(context: AdminContext, key: AccessKey) {
     accountStatus: key.status === "enabled" ? "on" : "off",
     name: key.name,
     description: key.description,
-    expiration: key.expiresMs === undefined ? NO_TIME : formatTime(key.expiresMs),
+    expiration: key.expiresMs === undefined ? EPOCH : formatTime(key.expiresMs),
   };
 }
 
@@ -227,6 +227,7 @@ function policyText(value: unknown): string | undefined {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** What MinIO's clients take for "never" in lists of keys; Go's zero time would be long ago. */
 const EPOCH = "1970-01-01T00:00:00Z";
 
 /** Go's zero time and the epoch mean never. */
