@@ -108,6 +108,12 @@ export class Buckets {
     return cached?.id === bucket.id ? cached : bucket;
   }
 
+  /** It was deleted, whatever has its name now: ids are never given again. Asks the registers. */
+  async isGone({ name, id }: Pick<Bucket, "name" | "id">): Promise<boolean> {
+    const body = await this.#modules.registers.read(bucketKey(name));
+    return body === undefined || decodeBucketRecord(body).id !== id;
+  }
+
   /** Another node has changed the bucket. */
   forget(name: string): void {
     this.#cache.delete(name);

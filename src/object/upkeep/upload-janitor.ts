@@ -78,7 +78,9 @@ async function rollForward(core: ObjectCore, key: Buffer, record: UploadRecord):
     );
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
-    if (error.code === "no-such-bucket") return giveUp(core, key);
+    // To this node a new bucket of the name looks like a change of the old one.
+    const gone = error.code === "stale-bucket" && (await core.buckets.isGone(bucket));
+    if (gone || error.code === "no-such-bucket") return giveUp(core, key);
     // Its condition does not hold: the upload is open again.
     if (!REOPENING.has(error.code)) throw error;
   }

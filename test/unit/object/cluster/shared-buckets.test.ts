@@ -1,7 +1,9 @@
 import { test } from "tap";
 import { uploadKey } from "../../../../src/object/contract/register-keys.ts";
 import type { ObjectLayer } from "../../../../src/object/operations/object-layer.ts";
+import { changeState, readUpload } from "../../../../src/object/operations/upload-state.ts";
 import { parseUploadId } from "../../../../src/object/records/version-id.ts";
+import { advanceUpload } from "../../../../src/object/upkeep/upload-janitor.ts";
 import { type Cluster, createCluster } from "../../../support/object/cluster-fixture.ts";
 import { bytesSource } from "../../../support/object/memory-data.ts";
 import { codeOf, putInput, readContent } from "../../../support/object/store-fixture.ts";
@@ -145,4 +147,29 @@ test("completeUpload: on two nodes at once it happens once, and parts come befor
     const register = uploadKey(entry, "a", parseUploadId(uploadId));
     t.ok(await cluster.nodes[0]?.registers.read(register));
   }
+});
+
+test("advanceUpload: a completion that was cut off ends with its bucket, whatever has the name now", async (t) => {
+  const cluster = await createNodes();
+  const [ours, theirs] = [storeAt(cluster, 0), storeAt(cluster, 1)];
+  const bucket = await ours.createBucket(BUCKET);
+  const { uploadId } = await ours.createUpload({
+    ...{ bucket, key: "a", headers: {}, storageClass: "STANDARD", checksum: undefined },
+  });
+  const register = uploadKey(await ours.core.buckets.find(BUCKET), "a", parseUploadId(uploadId));
+  await ours.deleteBucket(BUCKET);
+  const anew = await ours.createBucket(BUCKET);
+  // What a node decided before it heard of the deletion was chosen after it.
+  const manifest = {
+    ...{ request: Buffer.alloc(16), versionId: undefined, etag: Buffer.alloc(16), bytes: 0 },
+    ...{ checksum: undefined, conditions: {}, parts: [], degraded: false },
+  };
+  const to = { kind: "completing", dueMs: 0, manifest } as const;
+  await changeState(ours.core, register, { from: "aborted", to });
+  for (const { core } of [theirs, ours]) {
+    await advanceUpload(core, register);
+    t.equal((await readUpload(core, register)).state.kind, "aborted");
+    await changeState(core, register, { from: "aborted", to });
+  }
+  t.equal(await codeOf(readContent(ours, anew, "a")), "no-such-key");
 });
