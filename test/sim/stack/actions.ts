@@ -4,7 +4,7 @@ import { BufferSink, bytesSource } from "../../support/object/memory-data.ts";
 import type { Operation } from "../register/linearizability.ts";
 import { type Attempt, BUCKETS, KEYS } from "./attempt.ts";
 import { BucketActions } from "./bucket-actions.ts";
-import type { Content, Contents } from "./contents.ts";
+import { type Content, type Contents, INLINE_SIZES } from "./contents.ts";
 import type { Histories, Place } from "./histories.ts";
 import { codeOf, verdictOf } from "./outcomes.ts";
 import type { StackCluster } from "./stack-cluster.ts";
@@ -40,8 +40,12 @@ export class Actions {
     if (dice < 0.68) return this.#delete(attempt, place);
     if (dice < 0.78) return this.#buckets.list(attempt, place.bucket);
     if (dice < 0.84) return this.#copy(attempt, place);
-    if (dice < 0.91) return this.#uploads.upload(attempt, place);
+    if (dice < 0.91 && this.#mayShard) return this.#uploads.upload(attempt, place);
     return this.#buckets.perform(attempt);
+  }
+
+  get #mayShard(): boolean {
+    return this.#cluster.options.pressure.onlyInline !== true;
   }
 
   /** Reads an object, or a range of it, and recognises what it gets. */
@@ -76,7 +80,7 @@ export class Actions {
   }
 
   /** At the end everything can be read. */
-  async readWhole(attempt: Attempt, place: Place): Promise<void> {
+  async readWhole(attempt: Attempt, place: Place, isRepeated = false): Promise<void> {
     const { bucket, key } = place;
     try {
       const found = await attempt.store.bucket(bucket);
@@ -92,6 +96,8 @@ export class Actions {
     } catch (error) {
       const code = codeOf(error);
       if (code === undefined) throw error;
+      // The node knew the bucket of before: whoever asks is told to ask again.
+      if (code === "stale-bucket" && !isRepeated) return this.readWhole(attempt, place, true);
       const absent = code === "no-such-key" || (code === "no-such-bucket" && bucket === "passing");
       if (absent) this.#histories.found(place, attempt.client, attempt.callMs, undefined);
       else this.#histories.violate(`${bucket}/${key} cannot be read: ${code}`);
@@ -121,7 +127,9 @@ export class Actions {
     how: "put" | "if-none-match" | "if-match",
   ): Promise<void> {
     const { world } = this.#cluster;
-    const content = this.#contents.make((bound) => world.below(bound));
+    const content = this.#contents.make((bound) =>
+      world.below(this.#mayShard ? bound : INLINE_SIZES),
+    );
     const seen = how === "if-match" ? this.#seen.get(seenName(attempt, place)) : undefined;
     if (how === "if-match" && seen === undefined) return this.read(attempt, place);
     const conditional = how !== "put";

@@ -15,6 +15,9 @@ export interface Content {
 /** How many bytes: inline, a part of a stripe, one stripe, several. */
 const SIZES = [0, 40, 190, 201, 512, 700, 1300, 2100] as const;
 
+/** So many of those that are picked first stay inline. */
+export const INLINE_SIZES = 2;
+
 export class Contents {
   readonly #byEtag = new Map<string, Content>();
   readonly #byValue = new Map<number, Content>();

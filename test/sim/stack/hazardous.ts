@@ -12,6 +12,7 @@ import type { PlaceNewData } from "../../../src/object/data/data-placement.ts";
 import type { ObjectCore } from "../../../src/object/operations/object-core.ts";
 import type { DriveClient } from "../../../src/store/drive-client.ts";
 import type { MemoryKvImage } from "../../../src/store/kv-memory.ts";
+import type { Gap } from "./stack-options.ts";
 
 /** Gives each block the trailer that it should have, before it is looked at. */
 export class CredulousCodec extends CodecPool {
@@ -75,6 +76,23 @@ export function certainOfFailures<R extends Pick<Registers, "update">>(registers
       if (!(error instanceof StoreError) || error.code !== "unknown-outcome") throw error;
       throw new StoreError({ code: "no-quorum", needed: 1, got: 0 });
     }
+  };
+  return overlaid(registers, { update });
+}
+
+/** Registers that tell where a change is: before its first step, and before it is accepted. */
+export function withGaps<R extends Pick<Registers, "update">>(
+  registers: R,
+  pass: (gap: Gap) => Promise<void>,
+): R {
+  const update: Registers["update"] = async (key, change, options) => {
+    await pass("commit");
+    const changeThere: typeof change = async (body) => {
+      const outcome = await change(body);
+      if (outcome.kind === "write") await pass("accept");
+      return outcome;
+    };
+    return registers.update(key, changeThere, options);
   };
   return overlaid(registers, { update });
 }

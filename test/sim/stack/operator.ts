@@ -7,6 +7,7 @@ import type {
   ClusterAdministration,
   MemberChange,
 } from "../../../src/object/cluster/cluster-administration.ts";
+import type { ClusterMap } from "../../../src/object/cluster/cluster-map.ts";
 import type { StackCluster } from "./stack-cluster.ts";
 import type { Process, StackNode } from "./stack-node.ts";
 import { newestOf } from "./stack-ring.ts";
@@ -19,6 +20,7 @@ const PATIENCE_MS = 15_000;
 /** A change that waits this long is given up, when a machine is lost. */
 const STUCK_MS = 6_000;
 const NEXT_MS = 1_000;
+const BEHIND_MS_MAX = 12_000;
 const WEIGHT_BYTES = 1 << 28;
 
 export class Operator {
@@ -114,10 +116,29 @@ export class Operator {
       world.note(`operator: ${describe(change)}`);
       await administration.apply(change, revision);
       world.note(`operator: ${change.kind} is agreed`);
+      this.#leaveBehind();
     } catch (error) {
       if (!(error instanceof StoreError)) this.#cluster.bugs.push(error);
       world.note(`operator: ${String(error)}`);
     }
+  }
+
+  /** A member does not hear of the change, and is back as soon as the others have gone on. */
+  #leaveBehind(): void {
+    const { world, machines, nodes, options, map } = this.#cluster;
+    if (!world.chance(options.pressure.leftBehind ?? 0)) return;
+    const keepers = keepersOf(map);
+    // The change waits for those that keep records, as long as there is no majority without them.
+    const others = nodes.filter(({ hardware }) => !keepers.has(hardware.planned.format.drive));
+    if (others.length === 0) return;
+    const behind = world.pick(others);
+    const sides = machines.map((machine) => machine === behind);
+    const { epoch } = map;
+    const isOver = (): boolean => {
+      const { map: now } = this.#cluster;
+      return now.epoch > epoch && now.record.ring.phase === "stable";
+    };
+    this.#cluster.partUntil(sides, isOver, BEHIND_MS_MAX);
   }
 
   async #duringChange(
@@ -125,13 +146,14 @@ export class Operator {
     epoch: number,
     ofOwnAccord: boolean,
   ): Promise<void> {
-    const { world } = this.#cluster;
+    const { world, options } = this.#cluster;
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
       this.#changeSinceMs = world.nowMs;
     }
     const isStuck = this.#lost() !== undefined && world.nowMs > this.#changeSinceMs + STUCK_MS;
-    if (!isStuck && !(ofOwnAccord && world.chance(0.25))) return;
+    const givesUp = ofOwnAccord && options.pressure.onlyGrows !== true && world.chance(0.25);
+    if (!isStuck && !givesUp) return;
     world.note("operator: abandon");
     await administration.abandon();
     world.note("operator: abandoned");
@@ -156,19 +178,20 @@ export class Operator {
   }
 
   #pick(process: Process): MemberChange | undefined {
-    const { world, machines } = this.#cluster;
+    const { world, machines, options } = this.#cluster;
     const { nodes } = process.cluster.ring.map.record.members;
     const active = nodes.filter(({ state }) => state === "active");
     const member = world.pick(active);
     const machine = machines.find(({ nodeId }) => nodeId === member.nodeId);
     const spare = this.#spare(process);
     const driveId = member.drives[0]?.driveId;
+    const mayLeave = options.pressure.onlyGrows !== true;
     const dice = world.next();
     if (dice < 0.4 && spare !== undefined) return { kind: "add-node", node: spare.card };
-    if (dice < 0.5 && spare !== undefined && machine?.isUp === true) {
+    if (dice < 0.5 && mayLeave && spare !== undefined && machine?.isUp === true) {
       return { kind: "replace-node", nodeId: member.nodeId, by: spare.card };
     }
-    if (dice < 0.8 && active.length > NODES_MIN)
+    if (dice < 0.8 && mayLeave && active.length > NODES_MIN)
       return { kind: "drain-node", nodeId: member.nodeId };
     if (driveId === undefined) return undefined;
     const weight = world.chance(0.3) ? undefined : world.between(1, 8) * WEIGHT_BYTES;
@@ -180,6 +203,15 @@ export class Operator {
     const { nodes } = process.cluster.ring.map.record.members;
     return this.#cluster.machines[nodes.length];
   }
+}
+
+/** The drives that keep records now. */
+function keepersOf({ registers }: ClusterMap): Set<string> {
+  const keepers = new Set<string>();
+  for (let partition = 0; partition < registers.partitions; partition++) {
+    for (const id of registers.groupsOf(partition)[0] ?? []) keepers.add(id);
+  }
+  return keepers;
 }
 
 function describe(change: MemberChange): string {

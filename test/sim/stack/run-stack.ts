@@ -27,7 +27,7 @@ export interface StackResult {
 
 /** How violations begin that were found on the media in the end. */
 export const AT_REST = "at rest:";
-const FOUNDING_MS = 3_000;
+const FOUNDING_MS = 10_000;
 /** No operation that begins while all is well takes longer. */
 const SETTLING_MS_MAX = 60_000;
 const STEP_MS = 500;
@@ -49,6 +49,7 @@ export async function runStack(seed: number, options: StackOptions): Promise<Sta
   await until(cluster, FOUNDING_MS, () => cluster.open().length === cluster.nodes.length);
   await makeBuckets(cluster);
   const workUntilMs = world.nowMs + options.pressure.workMs;
+  cluster.inTrouble = true;
   clients.start(workUntilMs);
   new Faults(cluster).start(workUntilMs);
   const operator = new Operator(cluster);

@@ -8,13 +8,16 @@ import type { StoredRing } from "../../../src/object/cluster/ring-knowledge.ts";
 import { World } from "../register/world.ts";
 import { type CodecPlace, CodecPlaces } from "./codec-places.ts";
 import { type Process, type Site, StackNode } from "./stack-node.ts";
-import type { StackOptions } from "./stack-options.ts";
+import type { Gap, StackOptions } from "./stack-options.ts";
 import { mapOf, newestOf } from "./stack-ring.ts";
 import { type Wire, Wires } from "./wires.ts";
 
 /** Kernels and their memories outlive the runs. */
 const PLACES = new CodecPlaces();
 const PARTITIONS = 4;
+const LOOK_MS = 100;
+/** From the limit of commits to well beyond the sweeper's grace time. */
+const GAP_MS = [5_000, 9_000] as const;
 
 /** For looking at what processes have stored. */
 export function surveyPlace(): CodecPlace {
@@ -31,6 +34,8 @@ export class StackCluster {
   readonly bugs: unknown[] = [];
   /** Shard files of a drive were harmed: what was made anew elsewhere leaves the bad one behind. */
   harmed = false;
+  /** Clients work and things fail: neither before it is founded, nor when everything is mended. */
+  inTrouble = false;
 
   private constructor(world: World, options: StackOptions) {
     const { lateMessages, lateMsMax, connectionBreaks } = options.pressure;
@@ -46,10 +51,11 @@ export class StackCluster {
 
   /**
    * Space may be lost, never data: a mover or healer that is not told of the end of its drop leaves
-   * a file that nothing refers to (docs/decisions/0023).
+   * a file that nothing refers to (docs/decisions/0023). So does a writer that stands still while others
+   * overrule what it has told its own drive: that has let go of the row by which files are swept.
    */
   get mayLeaveShards(): boolean {
-    return this.harmed || this.map.epoch > 1;
+    return this.harmed || this.map.epoch > 1 || this.options.pressure.gaps !== undefined;
   }
 
   /** What the node that knows most has stored of the cluster. */
@@ -100,6 +106,17 @@ export class StackCluster {
     this.world.after(forMs, () => this.goOn(node));
   }
 
+  /** Perhaps, at this very moment: true when it does. */
+  #standIn(number: number, gap: Gap): boolean {
+    const chance = this.options.pressure.gaps?.[gap];
+    const node = this.machines[number];
+    if (chance === undefined || !this.inTrouble || node === undefined) return false;
+    if (!this.world.chance(chance) || this.nodes.some(({ isStanding }) => isStanding)) return false;
+    this.world.note(`node-${number} is stopped before ${gap}`);
+    this.stand(node, this.world.between(...GAP_MS));
+    return true;
+  }
+
   goOn(node: StackNode): void {
     if (!node.isStanding) return;
     this.world.note(`node-${node.number} goes on`);
@@ -109,12 +126,21 @@ export class StackCluster {
 
   /** Cuts the nodes into those of the one side and those of the other. */
   part(sides: readonly boolean[], forMs: number): void {
-    this.world.note(`partition ${sides.map((side) => (side ? 1 : 0)).join("")} for ${forMs} ms`);
+    this.partUntil(sides, () => false, forMs);
+  }
+
+  /** The same until something has happened. */
+  partUntil(sides: readonly boolean[], isOver: () => boolean, forMsMax: number): void {
+    const { world } = this;
+    world.note(`partition ${sides.map((side) => (side ? 1 : 0)).join("")} for ${forMsMax} ms`);
     const cut = this.wires.all().filter(({ ends }) => sides[ends[0]] !== sides[ends[1]]);
     for (const wire of cut) wire.fallSilent();
-    this.world.after(forMs, () => {
-      this.#connect(cut);
-    });
+    const endMs = world.nowMs + forMsMax;
+    const look = (): void => {
+      if (world.nowMs >= endMs || isOver()) this.#connect(cut);
+      else world.after(Math.min(LOOK_MS, endMs - world.nowMs), look);
+    };
+    look();
   }
 
   /** Those between processes that are there. */
@@ -127,6 +153,7 @@ export class StackCluster {
 
   /** Everything works again. */
   mend(): void {
+    this.inTrouble = false;
     this.wires.pressure = { late: 0, lateMsMax: 0, breaks: 0 };
     for (const node of this.nodes) {
       this.goOn(node);
@@ -146,6 +173,7 @@ export class StackCluster {
       board,
       places: PLACES,
       options,
+      onGap: (number, gap) => this.#standIn(number, gap),
       onBug: (error) => {
         world.note(`BUG: ${error instanceof Error ? error.stack : String(error)}`);
         this.bugs.push(error);
@@ -173,7 +201,8 @@ export class StackCluster {
 
   #firstRing(founders: readonly StackNode[]): StoredRing {
     const { world } = this;
-    const slots = Math.min(founders.length, 4 + world.below(2));
+    const usual = 4 + world.below(2);
+    const slots = Math.min(founders.length, this.options.pressure.slots ?? usual);
     const nodes = founders.map((node): MemberNode => {
       const { nodeId, peerId, addresses, zone, drives } = node.card;
       const own = drives.map((drive) => ({

@@ -26,7 +26,7 @@ import { Life, type MachineClocks } from "./life.ts";
 import { type DiskPace, LifeDisk } from "./life-disk.ts";
 import { shortDigest } from "./short-digest.ts";
 import { type NetworkBoard, peerIdOf, SimNetwork } from "./sim-network.ts";
-import type { StackOptions } from "./stack-options.ts";
+import type { Gap, StackOptions } from "./stack-options.ts";
 import { type BuiltRing, buildRing } from "./stack-ring.ts";
 import { type BuiltStore, buildStore } from "./stack-store.ts";
 import type { Wires } from "./wires.ts";
@@ -38,6 +38,8 @@ export interface Site {
   readonly board: NetworkBoard;
   readonly places: CodecPlaces;
   readonly options: StackOptions;
+  /** A process is in this gap just now: true when it is stopped there. */
+  onGap(node: number, gap: Gap): boolean;
   /** Something failed in a way that the product does not know. */
   onBug(error: unknown): void;
 }
@@ -170,7 +172,7 @@ export class StackNode {
   }
 
   async #boot(life: Life, known: StoredRing): Promise<void> {
-    const { world, wires, board, places, options, onBug } = this.#site;
+    const { world, wires, board, places, options, onBug, onGap } = this.#site;
     const { arena, codec } = places.take(options.hazards.readUnverified === true);
     const memory = Buffer.from(arena.memory.buffer);
     const drive = await this.#openDrive(life, memory);
@@ -202,7 +204,17 @@ export class StackNode {
     cluster.ring.start();
     const store = buildStore(
       { hazards: options.hazards },
-      { cluster, arena, codec, clock: life.clock, random: world, log },
+      {
+        cluster,
+        arena,
+        codec,
+        pass: async (gap) => {
+          if (onGap(this.number, gap)) await life.pause(0);
+        },
+        clock: life.clock,
+        random: world,
+        log,
+      },
     );
     const process: Process = { life, drive, store, cluster, open: false };
     this.process = process;

@@ -44,9 +44,25 @@ export interface StackPressure {
   readonly spares: number;
   /** Mean time between what an operator does to the members; 0: nothing. */
   readonly changeMsMean: number;
+  /** Slots of the first layout; undefined: 4 or 5. The first change makes them as many as drives. */
+  readonly slots?: number;
+  /** Contents are inline, and there are no uploads: no change waits for a drive that gets shards. */
+  readonly onlyInline?: boolean;
+  /** Members come and are weighed, none leaves, and no change is given up. */
+  readonly onlyGrows?: boolean;
+  /** How often a member is cut off when a change begins, and comes back when it may be over. */
+  readonly leftBehind?: number;
+  /** How often a process stands just there, for longer than the sweeper's grace time. */
+  readonly gaps?: Readonly<Partial<Record<Gap, number>>>;
   /** Weight of each kind of fault. */
   readonly faults: Readonly<Record<FaultName, number>>;
 }
+
+/**
+ * Between two steps of a change of a register: its data is durable and nothing has been asked of the
+ * replicas yet; or they have promised, and are asked to accept.
+ */
+export type Gap = "commit" | "accept";
 
 export type FaultName =
   | "crash"

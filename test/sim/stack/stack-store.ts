@@ -36,9 +36,10 @@ import {
   forgetfulOfChanges,
   listedFrom,
   placeTwice,
+  withGaps,
   withoutFences,
 } from "./hazardous.ts";
-import type { StackHazards } from "./stack-options.ts";
+import type { Gap, StackHazards } from "./stack-options.ts";
 import type { BuiltRing } from "./stack-ring.ts";
 
 export const STACK_OBJECT_OPTIONS: ObjectOptions = {
@@ -69,6 +70,8 @@ export interface StoreModules {
   readonly cluster: BuiltRing;
   readonly arena: Arena;
   readonly codec: CodecPool;
+  /** A gap is gone through; a process that is stopped there goes on later. */
+  pass(gap: Gap): Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -147,7 +150,7 @@ export function buildStore(options: StoreOptions, modules: StoreModules): BuiltS
       runWorkers: false,
     },
     {
-      replicas: hazardous(modules.cluster, hazards),
+      replicas: withGaps(hazardous(modules.cluster, hazards), (gap) => modules.pass(gap)),
       spares: undefined,
       furtherWorkers: (core) => [
         replicas.antiEntropy(),

@@ -2,6 +2,7 @@
 
 import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
 import { test } from "tap";
+import { base58Decode, base58Encode } from "../../../../cluster/peers/base58.ts";
 import { privateKeyOf } from "../../../../cluster/peers/libp2p-key.ts";
 import {
   newPeerIdentity,
@@ -32,7 +33,13 @@ test("readPeerIdentity: gives libp2p's id, and the key that libp2p reads from it
 test("parsePeerId: takes the one text form of an Ed25519 id and nothing else", async (t) => {
   const { id } = newPeerIdentity(new SeededRandom(3));
   t.equal(parsePeerId(id), id);
+  const bytes = base58Decode(id) ?? Buffer.alloc(0);
+  const ofOtherKind = Buffer.from(bytes);
+  ofOtherKind[3] = 2; // the protobuf's key type: secp256k1
+  const other = base58Encode(ofOtherKind);
+  t.equal(other.length, id.length, "wrong in nothing else");
   const wrong = ["", "x", id.slice(1), `${id}1`, ` ${id}`, id.toLowerCase(), "1".repeat(52)];
+  wrong.push(other, `${id.slice(0, -1)}0`, `${id.slice(0, -1)}l`);
   for (const text of wrong) t.equal(parsePeerId(text), undefined, text);
   // The ids of RSA keys are hashes: the key is not in them.
   t.equal(parsePeerId("QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"), undefined);
